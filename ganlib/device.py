@@ -1,0 +1,34 @@
+"""Which device to train on."""
+
+from __future__ import annotations
+
+import torch
+
+from ganlib.errors import GanlibError
+
+
+def resolve(device: str | torch.device = "auto") -> torch.device:
+    """The torch device a word stands for.
+
+    Args:
+        device: ``"auto"`` (CUDA if there is one, else the CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, …
+
+    Returns:
+        A device that exists on this machine.
+
+    Raises:
+        GanlibError: the word is no device, or this machine has no such device. Never a silent fall-back.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise GanlibError(f"unknown device {str(device)!r}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'") from None
+    if found.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (found.index or 0) >= count:
+            raise GanlibError(f"device {str(device)!r} was asked for, but this machine has {count} CUDA devices; use 'cpu'")
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise GanlibError("device 'mps' was asked for, but this machine has none; use 'cpu'")
+    return found

@@ -1,0 +1,27 @@
+"""Errors a user can act on: one sentence that names what was given and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GanlibError(ValueError):
+    """Bad input, said in one sentence. The command line prints the sentence without a traceback."""
+
+
+def unknown(kind: str, given: object, known: Iterable[str]) -> GanlibError:
+    """The error for a name that is not on a list.
+
+    Args:
+        kind: what the name stands for, e.g. ``"data set"``.
+        given: the name as it was given.
+        known: the names that would have worked.
+
+    Returns:
+        An error that lists the known names and suggests the nearest.
+    """
+    names = sorted(known)
+    near = get_close_matches(str(given), names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return GanlibError(f"unknown {kind} {given!r}{hint}; known: {', '.join(names)}")

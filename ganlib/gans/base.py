@@ -1,0 +1,157 @@
+"""What a GAN is here: players (who learns) and phases (whose turn it is). One trainer plays every game.
+
+    class WGAN(GAN):
+        def players(self):                                    # who owns which parameters, and how they learn
+            return {"critic": Player(self.critic, adam(1e-4, 0.0, 0.9)),
+                    "generator": Player(self.generator, adam(1e-4, 0.0, 0.9))}
+        def phases(self):                                     # whose turn it is
+            return [Phase("critic", self.critic_loss, repeats=5), Phase("generator", self.generator_loss)]
+        def critic_loss(self, batch):                         # -> (terms, stats)
+            ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.data.batch import Batch
+from ganlib.errors import GanlibError
+
+__all__ = ["GAN", "Batch", "Phase", "Player", "adam", "evaluating"]
+
+Terms = Mapping[str, Tensor]
+PhaseLoss = Callable[[Batch], tuple[Terms, Terms]]
+OptimizerFactory = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
+
+
+def adam(lr: float, beta1: float = 0.9, beta2: float = 0.999) -> OptimizerFactory:
+    """Fused Adam, with the correction that lazy regularisation needs.
+
+    Args:
+        lr: learning rate.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+
+    Returns:
+        A function of the parameters and of the lazy factor c = k/(k+1) (1 if nothing is lazy). A player who also has a
+        term on every k-th step makes k+1 updates where it would have made k, so lr → lr·c, β → β^c.
+
+    Raises:
+        GanlibError: a rate or a decay outside its range.
+
+    Source: Kingma & Ba (2015); Karras et al. (2020), appendix B, "Lazy regularization".
+    """
+    if not lr > 0 or not 0 <= beta1 < 1 or not 0 <= beta2 < 1:
+        raise GanlibError(f"Adam(lr={lr}, beta1={beta1}, beta2={beta2}) was given; expected lr > 0 and 0 ≤ beta < 1")
+    return lambda parameters, c=1.0: torch.optim.Adam(parameters, lr=lr * c, betas=(beta1**c, beta2**c), fused=True)
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who owns which parameters, and how they learn.
+
+    Attributes:
+        modules: one module or several; their parameters move in this player's phases and in no other.
+        optimizer: makes the optimiser from the parameters and the lazy factor, e.g. ``adam(2e-4, 0.5)``.
+        learning_rate: optional factor on the learning rate as a function of the trainer's step, e.g. a linear decay.
+    """
+
+    modules: nn.Module | Sequence[nn.Module]
+    optimizer: OptimizerFactory
+    learning_rate: Callable[[int], float] | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The player's parameters, each once."""
+        modules = [self.modules] if isinstance(self.modules, nn.Module) else self.modules
+        return list(dict.fromkeys(p for module in modules for p in module.parameters()))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One turn: `player` takes a step down `loss`.
+
+    Attributes:
+        player: a key of `GAN.players`.
+        loss: ``batch -> (terms, stats)``; the sum of the terms is minimised, both are logged.
+        repeats: steps in a row, each on a fresh batch; a number or a function of the trainer's step (WGAN's warm-up).
+        every: k plays the phase on every k-th step only, weighted by k (lazy regularisation).
+        after_step: called after each optimiser step (weight clipping, tracking a mean).
+    """
+
+    player: str
+    loss: PhaseLoss
+    repeats: int | Callable[[int], int] = 1
+    every: int = 1
+    after_step: Callable[[], None] | None = None
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, each submodule's own mode again outside.
+
+    Sampling in training mode would let one image depend on the others of its batch, through batch normalisation, and
+    would move the running statistics.
+    """
+    modes = {part: part.training for module in modules for part in module.modules()}
+    try:
+        for module in modules:
+            module.eval()
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+class GAN(nn.Module, ABC):
+    """A game. A subclass says who plays (`players`), whose turn it is (`phases`) and how to sample.
+
+    Being an nn.Module, its networks, running means and buffers are saved, moved and averaged together.
+
+    Attributes:
+        name: the word on the command line and in checkpoints.
+        recipe: what `ganlib.build` was called with, so that a checkpoint can build the same game again.
+        step_cache: what one phase made and another needs in the same step; emptied before every step.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipe: dict[str, Any] = {}
+        self.step_cache: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def players(self) -> dict[str, Player]:
+        """Who plays."""
+
+    @abstractmethod
+    def phases(self) -> list[Phase]:
+        """Whose turn it is, in order, within one step."""
+
+    @abstractmethod
+    def sample(self, n: int | None = None, **inputs: Tensor) -> Tensor:
+        """Generated samples (N, *shape) in [−1, 1], in evaluation mode and without gradients."""
+
+    def averaged(self) -> tuple[nn.Module, ...]:
+        """The modules that sampling needs and whose weights the trainer averages over time."""
+        return (self.get_submodule("generator"),)
+
+    def schedule(self, images_seen: int) -> int | None:
+        """Called before every step. Sets what changes as training goes on (resolution, fade-in).
+
+        Returns:
+            The batch size from here on, or None to keep the trainer's.
+        """
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the game is played."""
+        return next(self.parameters()).device

@@ -1,0 +1,125 @@
+"""The original GAN of Goodfellow et al. (2014): chapter 02."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ganlib import losses, models
+from ganlib.errors import GanlibError
+from ganlib.gans.base import GAN, Batch, Phase, Player, adam, evaluating
+
+
+class VanillaGAN(GAN):
+    """A generator and a discriminator, one step each.
+
+    Args:
+        generator: (N, latent_dim) → (N, *shape) in [−1, 1].
+        discriminator: (N, *shape) → logits (N,).
+        latent_dim: length of z ~ N(0, I).
+        loss: a pair of losses or its name.
+        lr: Adam's learning rate, both players.
+        beta1: Adam's β₁, both players.
+
+    Source: Goodfellow et al. (2014), algorithm 1 with k = 1; Adam's settings from Radford et al. (2016).
+    """
+
+    name = "gan"
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        latent_dim: int,
+        loss: str | losses.Loss = "non_saturating",
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+    ):
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+        self.latent_dim = latent_dim
+        self.loss = losses.get(loss)
+        self.optimizer = adam(lr, beta1)
+
+    @classmethod
+    def build(
+        cls,
+        shape: Sequence[int],
+        model: str = "mlp",
+        loss: str = "non_saturating",
+        latent_dim: int = 100,
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+    ) -> VanillaGAN:
+        """A game on samples of a given shape.
+
+        Args:
+            shape: shape of one sample, (C, H, W) or (d,).
+            model: name of the networks, see ``ganlib.models.names()``.
+            loss: name of the losses, see ``ganlib.losses.names()``.
+            latent_dim: length of the latent vector z.
+            lr: Adam's learning rate, for both players.
+            beta1: Adam's beta1, for both players.
+        """
+        return cls(*models.networks(model, shape, latent_dim), latent_dim, loss, lr, beta1)
+
+    def players(self) -> dict[str, Player]:
+        return {
+            "discriminator": Player(self.discriminator, self.optimizer),
+            "generator": Player(self.generator, self.optimizer),
+        }
+
+    def phases(self) -> list[Phase]:
+        return [Phase("discriminator", self.discriminator_loss), Phase("generator", self.generator_loss)]
+
+    def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
+        with torch.no_grad():  # D's turn: no gradient is wanted in G
+            fake = self.generator(self.latent(len(batch)))
+        real_logits = self.discriminator(batch.images)  # (N,)
+        fake_logits = self.discriminator(fake)  # (N,)
+        loss = self.loss.discriminator(real_logits, fake_logits)
+        return {"discriminator": loss}, self.judgement(real_logits, fake_logits)
+
+    def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
+        fake = self.generator(self.latent(len(batch)))
+        return {"generator": self.loss.generator(self.discriminator(fake))}, {}
+
+    @torch.no_grad()
+    def judgement(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+        """The three numbers to watch: mean D(x), mean D(G(z)) and the discriminator's accuracy."""
+        right = (real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()
+        return {"D(x)": real_logits.sigmoid().mean(), "D(G(z))": fake_logits.sigmoid().mean(), "accuracy": right / 2}
+
+    def latent(self, n: int) -> Tensor:
+        """z ~ N(0, I): (n, latent_dim)."""
+        return torch.randn(n, self.latent_dim, device=self.device)
+
+    @torch.no_grad()
+    def sample(self, n: int | None = None, z: Tensor | None = None) -> Tensor:
+        """Generated samples.
+
+        Args:
+            n: how many, from fresh latents; or
+            z: latents (N, latent_dim).
+
+        Returns:
+            (N, *shape) in [−1, 1].
+
+        Raises:
+            GanlibError: neither or both are given, or z has another length.
+        """
+        if (n is None) == (z is None):
+            raise GanlibError("sample() takes either n, a number of samples, or z, their latents")
+        if z is None:
+            if n < 1:
+                raise GanlibError(f"n={n} samples were asked for; expected at least 1")
+            z = self.latent(n)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise GanlibError(f"latents of shape {tuple(z.shape)} were given; expected (N, {self.latent_dim})")
+        with evaluating(self.generator):
+            return self.generator(z.to(self.device))
+
+
+GANS = {VanillaGAN.name: VanillaGAN}
