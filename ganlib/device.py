@@ -28,7 +28,9 @@ def resolve(device: str | torch.device = "auto") -> torch.device:
     if found.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (found.index or 0) >= count:
-            raise GanlibError(f"device {str(device)!r} was asked for, but this machine has {count} CUDA devices; use 'cpu'")
+            raise GanlibError(
+                f"device {str(device)!r} was asked for, but this machine has {count} CUDA devices; use 'cpu'"
+            )
     if found.type == "mps" and not torch.backends.mps.is_available():
         raise GanlibError("device 'mps' was asked for, but this machine has none; use 'cpu'")
     return found

@@ -37,7 +37,9 @@ def main() -> None:
     """Resolve in a throw-away environment and write the file."""
     if sys.version_info[:2] != (3, 11):
         found = "{}.{}".format(*sys.version_info)
-        sys.exit(f"constraints.txt is tested on Python 3.11, and this environment has {found}: recreate .venv with 3.11.")
+        sys.exit(
+            f"constraints.txt is tested on Python 3.11, and this environment has {found}: recreate .venv with 3.11."
+        )
     uv = [sys.executable, "-m", "uv"]
     with tempfile.TemporaryDirectory() as folder:
         fresh = ["--python", os.path.join(folder, "venv")]

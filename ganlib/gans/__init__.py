@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganlib import registry
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import unknown
 from ganlib.gans.base import GAN
 
 

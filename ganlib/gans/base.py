@@ -1,13 +1,13 @@
 """What a GAN is here: players (who learns) and phases (whose turn it is). One trainer plays every game.
 
-    class WGAN(GAN):
-        def players(self):                                    # who owns which parameters, and how they learn
-            return {"critic": Player(self.critic, adam(1e-4, 0.0, 0.9)),
-                    "generator": Player(self.generator, adam(1e-4, 0.0, 0.9))}
-        def phases(self):                                     # whose turn it is
-            return [Phase("critic", self.critic_loss, repeats=5), Phase("generator", self.generator_loss)]
-        def critic_loss(self, batch):                         # -> (terms, stats)
-            ...
+class WGAN(GAN):
+    def players(self):                                    # who owns which parameters, and how they learn
+        return {"critic": Player(self.critic, adam(1e-4, 0.0, 0.9)),
+                "generator": Player(self.generator, adam(1e-4, 0.0, 0.9))}
+    def phases(self):                                     # whose turn it is
+        return [Phase("critic", self.critic_loss, repeats=5), Phase("generator", self.generator_loss)]
+    def critic_loss(self, batch):                         # -> (terms, stats)
+        ...
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class VanillaGAN(GAN):
 
         Args:
             shape: shape of one sample, (C, H, W) or (d,).
-            model: name of the networks, see ``ganlib.models.names()``.
-            loss: name of the losses, see ``ganlib.losses.names()``.
+            model: name of the networks.
+            loss: name of the losses.
             latent_dim: length of the latent vector z.
             lr: Adam's learning rate, for both players.
             beta1: Adam's beta1, for both players.

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ganlib.errors import GanlibError
+
 
 class MLPGenerator(nn.Module):
     """z → hidden layers → tanh, reshaped to a sample.
 
-    A hidden layer is Linear, LeakyReLU(0.2) and, if asked for, batch normalisation, in the order of the classic listing.
+    A hidden layer is Linear, LeakyReLU(0.2) and, if asked for, batch normalisation, in the classic order.
 
     Args:
         shape: shape of one sample, ``(C, H, W)`` or ``(d,)``.
@@ -58,6 +60,7 @@ class MLPDiscriminator(nn.Module):
 
     def __init__(self, shape: Sequence[int], widths: Sequence[int] = (512, 256)):
         super().__init__()
+        self.shape = tuple(shape)
         n_in = math.prod(shape)
         layers: list[nn.Module] = []
         for n_out in widths:
@@ -67,6 +70,10 @@ class MLPDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, *shape) → logits (N,)."""
+        if x.shape[1:] != self.shape:
+            raise GanlibError(
+                f"samples of shape {tuple(x.shape[1:])} were given; the discriminator expects {self.shape}"
+            )
         return self.layers(torch.flatten(x, 1)).squeeze(1)
 
 

@@ -1,4 +1,7 @@
-"""What may be done between two steps. A callback is any function of the trainer, called before the first step and after each."""
+"""What may be done between two steps.
+
+A callback is any function of the trainer; it is called before the first step and after each one.
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def load_gan(path: str | Path, averaged: bool = True) -> GAN:
     state = read(path)
     recipe = state["recipe"]
     if not recipe:
-        raise GanlibError(f"{str(path)!r} holds a game that was not made by ganlib.build; build it and use Trainer.resume")
+        raise GanlibError(
+            f"{str(path)!r} holds a game that was not made by ganlib.build; build it and use Trainer.resume"
+        )
     gan = gans.build(recipe["gan"], tuple(recipe["shape"]), **recipe["options"])
     check_fit(gan, state["gan"], f"checkpoint {str(path)!r}")
     gan.load_state_dict(state["gan"] | (state["ema"] if averaged and state["ema"] else {}))

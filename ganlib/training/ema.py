@@ -30,7 +30,9 @@ class EMA:
 
     def __init__(self, gan: GAN, half_life: float, ramp: float = 0.05):
         if not half_life > 0:
-            raise GanlibError(f"ema_half_life={half_life} was given; expected a positive number of images, or None for off")
+            raise GanlibError(
+                f"ema_half_life={half_life} was given; expected a positive number of images, or None for off"
+            )
         self.half_life, self.ramp = half_life, ramp
         averaged = set(gan.averaged())
         shared = {id(child): child for child in gan.children() if child not in averaged}

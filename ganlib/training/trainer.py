@@ -68,13 +68,19 @@ class Trainer:
         tensorboard: bool = False,
         log_gradients: bool = False,
     ):
-        for name, value in {"batch_size": batch_size, "log_every": log_every, "checkpoint_every": checkpoint_every}.items():
+        for name, value in {
+            "batch_size": batch_size,
+            "log_every": log_every,
+            "checkpoint_every": checkpoint_every,
+        }.items():
             if value < 1:
                 raise GanlibError(f"{name}={value} was given; expected at least 1")
         if hasattr(data, "__len__") and batch_size > len(data):
             raise GanlibError(f"batch_size={batch_size} is larger than the data set, which has {len(data)} samples")
         if gan.recipe and tuple(gan.recipe["shape"]) != tuple(data.shape):
-            raise GanlibError(f"the data have shape {tuple(data.shape)}, the networks expect {tuple(gan.recipe['shape'])}")
+            raise GanlibError(
+                f"the data have shape {tuple(data.shape)}, the networks expect {tuple(gan.recipe['shape'])}"
+            )
         self.device = resolve(device)
         self.gan, self.data, self.batch_size = gan.to(self.device), data.to(self.device), batch_size
         self.log_every, self.checkpoint_every, self.callbacks = log_every, checkpoint_every, list(callbacks)
@@ -184,7 +190,9 @@ class Trainer:
     def _optimizer(self, name: str) -> torch.optim.Optimizer:
         lazy = {phase.every for phase in self.phases if phase.player == name and phase.every > 1}
         if len(lazy) > 1:
-            raise GanlibError(f"player {name!r} has two lazy intervals {sorted(lazy)}; its one optimiser can serve only one")
+            raise GanlibError(
+                f"player {name!r} has two lazy intervals {sorted(lazy)}; its one optimiser can serve only one"
+            )
         every = lazy.pop() if lazy else None
         optimizer = self.players[name].optimizer(self.players[name].parameters(), every / (every + 1) if every else 1.0)
         for group in optimizer.param_groups:
@@ -253,7 +261,9 @@ class Trainer:
                 raise unknown("player in the checkpoint", name, self.optimizers)
         if (self.ema is None) != (state["ema"] is None):
             has, wants = ("no", "averages") if self.ema else ("", "does not average")
-            raise GanlibError(f"checkpoint {str(path)!r} has {has or 'an'} weight average, but this trainer {wants} weights")
+            raise GanlibError(
+                f"checkpoint {str(path)!r} has {has or 'an'} weight average, but this trainer {wants} weights"
+            )
         self.gan.load_state_dict(state["gan"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])

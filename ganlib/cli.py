@@ -1,0 +1,257 @@
+"""The command line: train, sample, look at data.
+
+ganlib train gan --data digits --steps 3000 --out runs/first
+ganlib sample runs/first
+ganlib data preview digits
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ganlib.errors import GanlibError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 when it worked, 2 for bad input (one sentence on standard error), 130 after Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        args = _parser(arguments).parse_args(arguments)
+        args.run(args)
+    except GanlibError as error:
+        print(f"ganlib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
+        print(f"ganlib: {stop}" if str(stop) else "ganlib: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+def train(args: argparse.Namespace) -> None:
+    """`ganlib train`: a new run, or more steps of an old one."""
+    import torch
+
+    from ganlib import data, gans, training
+    from ganlib.device import resolve
+    from ganlib.training import checkpoint
+
+    out = Path(args.out)
+    has_run = (out / checkpoint.FILE).is_file()
+    if has_run and not args.resume:
+        raise GanlibError(f"{str(out)!r} already holds a run; add --resume to go on with it, or choose another --out")
+    if args.resume and not has_run:
+        raise GanlibError(f"--resume was given, but {str(out)!r} holds no run to go on with")
+    if args.steps < 1:
+        raise GanlibError(f"--steps {args.steps} was given; expected at least 1")
+    device = resolve(args.device)
+    checkpoint.writable(out)
+    images = data.load(args.data, **({"size": args.size} if args.size else {}))
+    training.seed(args.seed)
+    chosen = {name: getattr(args, name) for name in gans.options(args.gan)}
+    trainer = training.Trainer(
+        gans.build(args.gan, images.shape, **chosen),
+        images,
+        args.batch_size,
+        device=device,
+        ema_half_life=args.ema or None,
+        out=out,
+        checkpoint_every=args.checkpoint_every,
+        progress=not args.quiet,
+        tensorboard=args.tensorboard,
+    )
+    if args.resume:
+        trainer.resume()
+        if trainer.step >= args.steps:
+            raise GanlibError(
+                f"--steps {args.steps} was given, but the run in {str(out)!r} is already at {trainer.step}"
+            )
+    print(
+        f"{args.gan} on {args.data} {images.shape} · {device} · seed {args.seed} · step {trainer.step} → {args.steps}"
+    )
+    facts = {
+        "command": ["ganlib", *args.arguments],
+        "data": args.data,
+        "seed": args.seed,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "recipe": trainer.gan.recipe,
+    }
+    (out / "run.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    trainer.fit(args.steps - trainer.step)
+    print(" · ".join(f"{name} {trainer.history[name][-1]:.3f}" for name in trainer.history.names()))
+    print(f"samples: {_picture(_draw(trainer.sample, 64, args.seed), out / 'samples.png')}")
+    print(f"more:    ganlib sample {out}")
+
+
+def sample(args: argparse.Namespace) -> None:
+    """`ganlib sample`: draw from a checkpoint."""
+    from ganlib import training
+
+    path = Path(args.checkpoint)
+    gan = training.load_gan(path)
+    if args.n < 1:
+        raise GanlibError(f"--n {args.n} was given; expected at least 1")
+    target = Path(args.out) if args.out else (path if path.is_dir() else path.parent) / "samples.png"
+    print(_picture(_draw(gan.sample, args.n, args.seed), target))
+
+
+def data_list(args: argparse.Namespace) -> None:
+    """`ganlib data list`."""
+    from ganlib import data
+
+    print("\n".join(data.names()))
+
+
+def data_preview(args: argparse.Namespace) -> None:
+    """`ganlib data preview`: what a data set looks like."""
+    from ganlib import data, training
+
+    images = data.load(args.name, **({"size": args.size} if args.size else {}))
+    if args.n < 1:
+        raise GanlibError(f"--n {args.n} was given; expected at least 1")
+    training.seed(args.seed)
+    count = f"{len(images)} samples of " if hasattr(images, "__len__") else "samples of "
+    print(f"{args.name}: {count}shape {tuple(images.shape)}")
+    print(_picture(images.batch(args.n).images, Path(args.out or f"{args.name}.png")))
+
+
+# -- helpers -----------------------------------------------------------------------------------------------------------
+def _draw(function: Any, n: int, seed: int) -> Any:
+    """n samples that depend on the seed alone."""
+    from ganlib import training
+
+    training.seed(seed)
+    return function(n)
+
+
+def _picture(samples: Any, path: Path) -> Path:
+    """Write samples as a PNG: images as a grid of fixed contrast, points on the plane as a scatter plot."""
+    from ganlib.training.checkpoint import writable
+
+    if path.suffix.lower() != ".png":
+        raise GanlibError(f"--out {str(path)!r} was given; expected a name that ends in .png")
+    writable(path.parent)
+    if samples.ndim == 4:
+        from torchvision.utils import save_image
+
+        save_image(samples.cpu(), path, nrow=max(1, round(len(samples) ** 0.5)), normalize=True, value_range=(-1, 1))
+    else:
+        from matplotlib.figure import Figure
+
+        axes = Figure(figsize=(4, 4), dpi=120, layout="constrained").subplots()
+        points = samples.cpu().numpy()
+        if points.shape[1] == 1:
+            axes.hist(points[:, 0], bins=60)
+        else:
+            axes.scatter(points[:, 0], points[:, 1], s=4)
+            axes.set_aspect("equal")
+        axes.figure.savefig(path)
+    return path
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ganlib",
+        description="Train GANs, draw from them, look at data.",
+        epilog="Each command has its own --help.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _train_parser(commands, arguments)
+
+    command = commands.add_parser("sample", help="draw samples from a run", description="Draw samples from a run.")
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, or a checkpoint file")
+    command.add_argument("--n", type=int, default=64, help="how many (default %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same samples (default %(default)s)")
+    command.add_argument("--out", metavar="PNG", help="the picture to write (default: RUN/samples.png)")
+    command.set_defaults(run=sample)
+
+    sets = commands.add_parser("data", help="list or look at data sets", description="List or look at data sets.")
+    of_data = sets.add_subparsers(required=True, metavar="COMMAND")
+    of_data.add_parser("list", help="names of all data sets").set_defaults(run=data_list)
+    command = of_data.add_parser("preview", help="write a picture of some samples")
+    command.add_argument("name", metavar="NAME", help="a data set, see `ganlib data list`")
+    command.add_argument("--size", type=int, help="height and width in pixels (default: the set's own)")
+    command.add_argument("--n", type=int, default=100, help="how many samples (default %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="which samples (default %(default)s)")
+    command.add_argument("--out", metavar="PNG", help="the picture to write (default: NAME.png)")
+    command.set_defaults(run=data_preview)
+    return parser
+
+
+def _train_parser(commands: Any, arguments: Sequence[str]) -> None:
+    """`train GAN`: the common options, and those that the game's own `build` takes, read from its signature."""
+    from ganlib import gans, losses, models
+
+    train_parser = commands.add_parser(
+        "train",
+        help="train a GAN",
+        description="Train a GAN. `ganlib train GAN --help` shows its options.",
+    )
+    games = train_parser.add_subparsers(required=True, metavar="GAN", title="GANs")
+    named = arguments[1] if len(arguments) > 1 and arguments[0] == "train" else "-"
+    if not named.startswith("-"):
+        gans.get(named)  # an unknown name gets the course's error, not argparse's
+    for name in gans.names():
+        summary = inspect.getdoc(gans.get(name)).splitlines()[0]
+        command = games.add_parser(name, help=summary, description=summary)
+        add = command.add_argument
+        add("--data", required=True, metavar="NAME", help="a data set, see `ganlib data list`")
+        add("--size", type=int, metavar="PIXELS", help="height and width of the images (default: the set's own)")
+        add("--steps", type=int, default=3000, metavar="N", help="train until this step (default %(default)s)")
+        add("--out", required=True, metavar="FOLDER", help="folder for checkpoint.pt, samples.png and run.json")
+        add("--resume", action="store_true", help="go on with the run in --out")
+        add("--batch-size", type=int, default=128, metavar="N", help="samples per phase (default %(default)s)")
+        add(
+            "--ema",
+            type=float,
+            default=10_000,
+            metavar="IMAGES",
+            help="half-life of the weight average, 0 for none (default %(default)s)",
+        )
+        add(
+            "--checkpoint-every",
+            type=int,
+            default=1000,
+            metavar="N",
+            help="steps between checkpoints (default %(default)s)",
+        )
+        add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default %(default)s)")
+        add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default %(default)s)")
+        add("--tensorboard", action="store_true", help="write FOLDER/tensorboard")
+        add("--quiet", action="store_true", help="no progress bar")
+        own = command.add_argument_group(f"options of {name}")
+        described = _described(gans.get(name).build)
+        choices = {"model": f": {', '.join(models.names())}", "loss": f": {', '.join(losses.names())}"}
+        for option, parameter in gans.options(name).items():
+            own.add_argument(
+                f"--{option.replace('_', '-')}",
+                dest=option,
+                type=type(parameter.default),
+                default=parameter.default,
+                metavar="NAME" if option in choices else "X",
+                help=f"{described[option]}{choices.get(option, '')} (default %(default)s)",
+            )
+        command.set_defaults(run=train, gan=name, arguments=list(arguments))
+
+
+def _described(function: Any) -> dict[str, str]:
+    """Argument name to its line in a docstring's Args."""
+    lines = [line.strip() for line in inspect.getdoc(function).partition("Args:")[2].splitlines()]
+    return {name: text.strip(" .") for name, colon, text in (line.partition(":") for line in lines) if colon}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

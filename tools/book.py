@@ -1,0 +1,106 @@
+"""Build the book in both languages, or serve it on this machine."""
+
+import argparse
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+SITE = BUILD / "html"
+LOG = BUILD / "build.log"
+FIRST_PORT = 8000
+
+
+def build(fresh: bool = False) -> int:
+    """Build both languages with one `jupyter-book build .`, a warning being an error.
+
+    Sphinx's many lines go to a log, and are shown only if something is wrong.
+
+    Args:
+        fresh: read every page again, so that a warning about an unchanged page is seen too.
+
+    Returns:
+        The exit status of the build.
+    """
+    BUILD.mkdir(exist_ok=True)
+    print("Building the book in both languages …", flush=True)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "--keep-going"]
+    if fresh:
+        command.append("--all")
+    with LOG.open("w", encoding="utf-8") as log:
+        status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
+    if status:
+        for doctrees in list(BUILD.rglob(".doctrees")):  # else the next build skips the faulty pages and finds no fault
+            shutil.rmtree(doctrees)
+        print(LOG.read_text("utf-8"))
+        print(f"The book was not built without fault: the lines above (also in {LOG.relative_to(ROOT)}) say why.")
+    else:
+        print(f"Built. Open {SITE / 'index.html'} in a browser, or run `make serve`.")
+    return status
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the built files; a page rebuilt meanwhile is shown anew, and requests are not logged."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def server(folder: Path, first_port: int = FIRST_PORT) -> http.server.ThreadingHTTPServer:
+    """Listen on 127.0.0.1 at the first free port.
+
+    Args:
+        folder: the built site.
+        first_port: where the search starts; a hundred ports are tried.
+
+    Returns:
+        The server, listening.
+
+    Raises:
+        SystemExit: nothing is built in the folder, or no port is free; with one sentence.
+    """
+    if not (folder / "index.html").is_file():
+        sys.exit(f"There is no book in {folder} yet: run `make book` first.")
+    for port in range(first_port, first_port + 100):
+        try:
+            handler = functools.partial(Handler, directory=os.fspath(folder))
+            return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError:
+            continue
+    sys.exit(f"None of the ports {first_port} to {first_port + 99} of 127.0.0.1 is free.")
+
+
+def serve(folder: Path = SITE) -> None:
+    """Serve the built site until Ctrl-C."""
+    with server(folder) as listening:
+        address = f"http://127.0.0.1:{listening.server_port}/"
+        print(f"English: {address}\n中文：   {address}zh/\nCtrl-C stops.", flush=True)
+        try:
+            listening.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tools.book", description=__doc__)
+    parser.add_argument("what", choices=["build", "serve"])
+    parser.add_argument("--fresh", action="store_true", help="build every page again")
+    arguments = parser.parse_args()
+    if arguments.what == "serve":
+        serve()
+        return 0
+    return build(arguments.fresh)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
