@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: $(INSTALLED) ## create .venv and install the pinned versions (PYTHON=python3.12 chooses another Python)
+setup: $(INSTALLED) ## create .venv with the pinned versions (PYTHON=python3.12 chooses a Python)
 
 book: $(INSTALLED) ## re-run stale labs, build both languages, print the file to open
 	@$(PY) notebooks/build.py

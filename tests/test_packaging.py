@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tools import constraints, install
+from tools.set_repo import tracked
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -172,13 +172,6 @@ def test_the_supported_pythons_are_the_same_everywhere() -> None:
 # --- what is tracked
 
 
-def tracked(root: Path = ROOT) -> list[Path]:
-    """The files a clone would have: committed, or new and not ignored."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    names = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
-    return [root / name for name in names if name and (root / name).is_file()]
-
-
 def limit(path: Path) -> int:
     """Largest size in bytes that a tracked file may have."""
     small = {".ipynb", ".ttf", ".otf", ".woff", ".woff2"}
@@ -207,7 +200,7 @@ def faults(path: Path, root: Path = ROOT) -> list[str]:
 
 
 def test_no_tracked_file_is_large_or_knows_a_machine() -> None:
-    files = tracked()
+    files = tracked(ROOT)
     assert ROOT / "pyproject.toml" in files and ROOT / "tools/install.py" in files
     assert [fault for path in files for fault in faults(path)] == []
 

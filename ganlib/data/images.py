@@ -86,7 +86,9 @@ class Images:
                 f"not {pixels.dtype} {tuple(pixels.shape)}"
             )
         attributes = dict(attributes or {})
-        for key, rows in ({} if labels is None else {"labels": labels}).items() | attributes.items():
+        for key, rows in [("labels", labels), *attributes.items()]:
+            if rows is None:
+                continue
             if rows.ndim < 1 or len(rows) != len(pixels):
                 raise GanlibError(f"{len(pixels)} images need as many {key}, not a tensor {tuple(rows.shape)}")
         if labels is not None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ganlib.errors import GanlibError
 
 
 class History:
@@ -72,3 +76,18 @@ class History:
         """Put back what `state_dict` returned."""
         self._series = {name: (list(s), list(v)) for name, (s, v) in state["series"].items()}
         self._window = {name: (total.to(device), count) for name, (total, count) in state["window"].items()}
+
+
+def tensorboard_writer(out: Path | None) -> Any:
+    """A TensorBoard writer for `out`/tensorboard.
+
+    Raises:
+        GanlibError: there is no folder to write to, or the package is not installed.
+    """
+    if out is None:
+        raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise GanlibError("tensorboard=True was given, but the package tensorboard is not installed") from None
+    return SummaryWriter(out / "tensorboard")

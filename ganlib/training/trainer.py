@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from ganlib.data.batch import Source
 from ganlib.device import resolve
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import GanlibError
 from ganlib.gans.base import GAN, Phase
 from ganlib.training import checkpoint, rng
 from ganlib.training.ema import EMA
-from ganlib.training.history import History
+from ganlib.training.history import History, tensorboard_writer
 from ganlib.training.interrupt import deferred_interrupt
 
 
@@ -68,25 +68,21 @@ class Trainer:
         tensorboard: bool = False,
         log_gradients: bool = False,
     ):
-        for name, value in {
-            "batch_size": batch_size,
-            "log_every": log_every,
-            "checkpoint_every": checkpoint_every,
-        }.items():
+        counts = {"batch_size": batch_size, "log_every": log_every, "checkpoint_every": checkpoint_every}
+        for name, value in counts.items():
             if value < 1:
                 raise GanlibError(f"{name}={value} was given; expected at least 1")
         if hasattr(data, "__len__") and batch_size > len(data):
             raise GanlibError(f"batch_size={batch_size} is larger than the data set, which has {len(data)} samples")
-        if gan.recipe and tuple(gan.recipe["shape"]) != tuple(data.shape):
-            raise GanlibError(
-                f"the data have shape {tuple(data.shape)}, the networks expect {tuple(gan.recipe['shape'])}"
-            )
+        expected = tuple(gan.recipe.get("shape", data.shape))
+        if expected != tuple(data.shape):
+            raise GanlibError(f"the data have shape {tuple(data.shape)}, the networks expect {expected}")
         self.device = resolve(device)
         self.gan, self.data, self.batch_size = gan.to(self.device), data.to(self.device), batch_size
         self.log_every, self.checkpoint_every, self.callbacks = log_every, checkpoint_every, list(callbacks)
         self.progress, self.log_gradients = progress, log_gradients
         self.out = checkpoint.writable(out) if out is not None else None
-        self.writer = self._tensorboard() if tensorboard else None
+        self.writer = tensorboard_writer(self.out) if tensorboard else None
         self.step = self.images_seen = 0
         self.history = History()
         self.phases, self.players = gan.phases(), gan.players()
@@ -179,34 +175,31 @@ class Trainer:
     def _read(self) -> dict[str, float]:
         """Close the history's window: the host waits for the device here and nowhere else."""
         means = self.history.flush(self.step)
-        for name, value in means.items():
-            if not math.isfinite(value):
-                raise TrainingDiverged(f"{name!r} became {value} by step {self.step}; {self._last_good()}")
-            if self.writer:
+        self._check_finite(means)
+        if self.writer:
+            for name, value in means.items():
                 self.writer.add_scalar(name, value, self.step)
         return means
+
+    def _check_finite(self, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                kept = self.out is not None and (self.out / checkpoint.FILE).is_file()
+                last = f"the last good state is in {str(self.out)!r}" if kept else "no checkpoint had been written"
+                raise TrainingDiverged(f"{name!r} is {value} at step {self.step}; {last}")
 
     # -- setting up ----------------------------------------------------------------------------------------------------
     def _optimizer(self, name: str) -> torch.optim.Optimizer:
         lazy = {phase.every for phase in self.phases if phase.player == name and phase.every > 1}
         if len(lazy) > 1:
             raise GanlibError(
-                f"player {name!r} has two lazy intervals {sorted(lazy)}; its one optimiser can serve only one"
+                f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
             )
         every = lazy.pop() if lazy else None
         optimizer = self.players[name].optimizer(self.players[name].parameters(), every / (every + 1) if every else 1.0)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         return optimizer
-
-    def _tensorboard(self) -> Any:
-        if self.out is None:
-            raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise GanlibError("tensorboard=True was given, but the package tensorboard is not installed") from None
-        return SummaryWriter(self.out / "tensorboard")
 
     # -- sampling, saving, resuming ------------------------------------------------------------------------------------
     def sample(self, n: int | None = None, **inputs: Tensor) -> Tensor:
@@ -233,15 +226,12 @@ class Trainer:
         Raises:
             TrainingDiverged: something is NaN or infinite. Nothing is written: the last good checkpoint stays.
         """
-        if path is None and self.out is None:
-            raise GanlibError("save() was called without a path, and the trainer has no out folder")
-        path = Path(path) if path is not None else self.out / checkpoint.FILE
-        for name, value in self.history.means().items():
-            if not math.isfinite(value):
-                raise TrainingDiverged(f"{name!r} is {value} at step {self.step}; {self._last_good()}")
-        for name, tensor in self.gan.state_dict().items():
-            if not tensor.isfinite().all():
-                raise TrainingDiverged(f"{name!r} holds NaN or infinity at step {self.step}; {self._last_good()}")
+        path = self._place(path)
+        path = path / checkpoint.FILE if path.is_dir() else path
+        self._check_finite(self.history.means())
+        self._check_finite(
+            {name: x.sum().item() for name, x in self.gan.state_dict().items() if not x.isfinite().all()}
+        )
         checkpoint.write(path, self.state_dict())
         return path
 
@@ -251,19 +241,13 @@ class Trainer:
         Raises:
             GanlibError: the file is missing, damaged or of another architecture. The trainer is left as it was.
         """
-        if path is None and self.out is None:
-            raise GanlibError("resume() was called without a path, and the trainer has no out folder")
-        path = path if path is not None else self.out
+        path = self._place(path)
         state = checkpoint.read(path)
-        checkpoint.check_fit(self.gan, state["gan"], f"checkpoint {str(path)!r}")
-        for name in state["optimizers"]:
-            if name not in self.optimizers:
-                raise unknown("player in the checkpoint", name, self.optimizers)
+        what = f"checkpoint {str(path)!r}"
+        checkpoint.check_fit(self.gan, state["gan"], what)
         if (self.ema is None) != (state["ema"] is None):
-            has, wants = ("no", "averages") if self.ema else ("", "does not average")
-            raise GanlibError(
-                f"checkpoint {str(path)!r} has {has or 'an'} weight average, but this trainer {wants} weights"
-            )
+            has, wants = ("no", "keeps one") if self.ema else ("a", "keeps none")
+            raise GanlibError(f"{what} has {has} weight average, but this trainer {wants}")
         self.gan.load_state_dict(state["gan"])
         if self.ema:
             self.ema.load_state_dict(state["ema"])
@@ -274,7 +258,7 @@ class Trainer:
         rng.restore(state["rng"])
         return self
 
-    def _last_good(self) -> str:
-        if self.out and (self.out / checkpoint.FILE).is_file():
-            return f"the last good state is in {str(self.out / checkpoint.FILE)!r}"
-        return "no checkpoint had been written"
+    def _place(self, path: str | Path | None) -> Path:
+        if path is None and self.out is None:
+            raise GanlibError("no path was given, and the trainer has no out folder; expected one of the two")
+        return Path(path) if path is not None else self.out

@@ -1,0 +1,64 @@
+"""Networks of chapter 02: counts, shapes, modes, errors."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganlib import models
+from ganlib.errors import GanlibError
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_the_classic_counts():
+    generator, discriminator = models.networks("mlp", (1, 28, 28), 100)
+    statistics = sum(b.numel() for n, b in generator.named_buffers() if not n.endswith("num_batches_tracked"))
+    assert (count(generator), statistics, count(discriminator)) == (1_489_936, 3_584, 533_505)
+    assert sum(n.endswith("num_batches_tracked") for n, _ in generator.named_buffers()) == 3
+
+
+def test_the_small_counts():
+    generator, discriminator = models.networks("mlp-small", (1, 28, 28), 64)
+    # 64·256+256 + 256·256+256 + 256·784+784 and 784·256+256 + 256·256+256 + 256+1
+    assert (count(generator), count(discriminator)) == (283_920, 267_009)
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (2,)])
+def test_shapes_and_range(name, shape):
+    generator, discriminator = models.networks(name, shape, 10)
+    fake = generator(torch.randn(7, 10))
+    assert fake.shape == (7, *shape)
+    assert discriminator(fake).shape == (7,)
+    assert discriminator(generator.eval()(torch.randn(1, 10))).shape == (1,)  # a batch of one stays a batch
+    if len(shape) > 1:
+        assert fake.abs().max() <= 1
+
+
+def test_batch_norm_follows_the_keras_listing():
+    """`BatchNorm1d(n, 0.8)` would set eps to 0.8; Keras' momentum 0.8 is torch's 0.2."""
+    norms = [m for m in models.networks("mlp", (1, 28, 28), 100)[0].modules() if isinstance(m, nn.BatchNorm1d)]
+    assert len(norms) == 3
+    assert all(m.eps == 1e-5 and m.momentum == 0.2 for m in norms)
+    assert [m.num_features for m in norms] == [256, 512, 1024]
+
+
+def test_no_sigmoid_before_the_losses():
+    for name in models.names():
+        discriminator = models.networks(name, (1, 8, 8), 4)[1]
+        assert not any(isinstance(m, nn.Sigmoid) for m in discriminator.modules())
+
+
+def test_bad_input():
+    with pytest.raises(GanlibError, match=r"unknown model 'dcgn'.*known: .*mlp"):
+        models.networks("dcgn", (1, 28, 28), 100)
+    with pytest.raises(GanlibError, match="latent_dim=0 was given"):
+        models.networks("mlp", (1, 28, 28), 0)
+    with pytest.raises(GanlibError, match=r"sample shape \(1, 0, 28\)"):
+        models.networks("mlp", (1, 0, 28), 10)
+    _, discriminator = models.networks("mlp", (1, 28, 28), 10)
+    for wrong in [(1, 32, 32), (3, 28, 28), (1, 56, 14)]:  # the last has as many pixels
+        with pytest.raises(GanlibError, match=r"expects \(1, 28, 28\)"):
+            discriminator(torch.zeros(2, *wrong))
