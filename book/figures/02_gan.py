@@ -56,8 +56,8 @@ WORDS = {
         "logit": "logit",
         "loss_d": "loss of $D$",
         "loss_g": "loss of $G$",
-        "to_g": r"gradient in $\theta$: through $D$, changes $G$",
-        "to_d": r"gradient in $\varphi$: changes $D$",
+        "to_g": r"gradient in $\theta$: passes through $D$, changes only $G$",
+        "to_d": r"gradient in $\varphi$: changes only $D$",
         "logit_axis": r"logit $a$ of a fake",
         "loss": "loss",
         "slope": "derivative in $a$",
@@ -65,8 +65,9 @@ WORDS = {
         "non_saturating": "non-saturating",
         "d_wins": "$D$ wins",
         "mean": r"$\theta$, mean of the model",
-        "function": "function of " + r"$\theta$",
+        "function": r"function of $\theta$",
         "gradient": "gradient",
+        "colon": ": ",
         "frozen": r"non-saturating, $D^*$ frozen",
         "reoptimised": r"non-saturating, $D^*$ re-optimised",
     },
@@ -91,6 +92,7 @@ WORDS = {
         "mean": r"$\theta$（模型的均值）",
         "function": r"$\theta$ 的函数",
         "gradient": "梯度",
+        "colon": "：",
         "frozen": "非饱和，冻结 $D^*$",
         "reoptimised": "非饱和，重新优化 $D^*$",
     },
@@ -155,8 +157,8 @@ def _loss(ax: Axes, x: float, y: float, formula: str, word: str, colour: str) ->
 
 def game(words: dict[str, str]) -> plt.Figure:
     """z → G → fake, data → real, both → D → logit → two losses; gradients come back."""
-    figure, ax = plt.subplots(figsize=(6.6, 4.3))
-    ax.set(xlim=(0, 12.9), ylim=(-0.35, 8.05), aspect="equal")
+    figure, ax = plt.subplots(figsize=(6.6, 4.2))
+    ax.set(xlim=(0, 12.9), ylim=(-0.15, 8.05), aspect="equal")
     ax.axis("off")
     top, low, middle = 5.65, 1.75, 3.7
 
@@ -178,7 +180,7 @@ def game(words: dict[str, str]) -> plt.Figure:
 
     _network(ax, 8.75, middle, 1.05, 0.45, "$D$", JUDGE)
     ax.text(8.75, middle - 1.38, words["discriminator"], ha="center", va="center", color=JUDGE)
-    ax.text(10.05, middle + 0.42, words["logit"] + " $a$", ha="center", va="center")
+    ax.text(10.75, middle, words["logit"] + " $a$", ha="left", va="center")
     _loss(ax, 11.9, top, "$L_G$", words["loss_g"], FAKE)
     _loss(ax, 11.9, low, "$L_D$", words["loss_d"], JUDGE)
 
@@ -190,17 +192,25 @@ def game(words: dict[str, str]) -> plt.Figure:
     _arrow(ax, (9.55, middle), (11.15, top - 0.35))
     _arrow(ax, (9.55, middle), (11.15, low + 0.35))
 
-    _arrow(ax, (11.9, top + 0.6), (3.6, top + 1.02), FAKE, dashed=True, bend=0.2)
-    ax.text(7.75, 7.78, words["to_g"], ha="center", va="center", color=FAKE)
-    _arrow(ax, (11.15, low - 0.2), (8.75, middle - 1.68), JUDGE, dashed=True, bend=-0.45)
-    ax.text(9.6, -0.08, words["to_d"], ha="center", va="center", color=JUDGE)
+    # The generator's gradient runs back beside the data: loss, discriminator, fake, generator.
+    _arrow(ax, (11.2, top + 0.2), (8.75, middle + 1.0), FAKE, dashed=True, bend=0.28)
+    _arrow(ax, (8.4, middle + 1.1), (6.95, top + 0.45), FAKE, dashed=True, bend=0.28)
+    _arrow(ax, (5.7, top + 1.0), (3.75, top + 1.0), FAKE, dashed=True, bend=0.35)
+    ax.text(7.4, 7.6, words["to_g"], ha="center", va="center", color=FAKE)
+    _arrow(ax, (11.15, low - 0.25), (8.75, middle - 1.72), JUDGE, dashed=True, bend=-0.42)
+    ax.text(9.3, 0.3, words["to_d"], ha="center", va="center", color=JUDGE)
     figure.subplots_adjust(0, 0, 1, 1)
     return figure
 
 
 # ------------------------------------------------------------------------------------------------ one-dimensional laws
 
-GRID = np.linspace(-14, 18, 12_801)
+GRID = np.linspace(-14, 17, 6_201)
+FORMULAS = {
+    "saturating": r"$2\,\mathrm{JS}$",
+    "frozen": r"$2\,\mathrm{KL}(m\|p_r)$",
+    "reoptimised": r"$2\,\mathrm{KL}(m\|p_r)+\mathrm{KL}(p_r\|m)$",
+}
 
 
 def divergences(theta: float) -> dict[str, float]:
@@ -221,7 +231,7 @@ def divergences(theta: float) -> dict[str, float]:
 def optimal_d(words: dict[str, str]) -> plt.Figure:
     """Two Gaussians slide together and the optimal discriminator flattens."""
     figure, axes = plt.subplots(2, 2, figsize=(6.6, 5.0), sharex=True, sharey=True, layout="constrained")
-    x = np.linspace(-4, 8, 400)
+    x = np.linspace(-4, 8, 241)
     for ax, theta in zip(axes.flat, (4.0, 2.0, 1.0, 0.0), strict=True):
         p_r, p_model = norm.pdf(x), norm.pdf(x, theta)
         ax.axhline(0.5, color=SOFT, lw=0.8, ls=":")
@@ -277,28 +287,25 @@ def library_gradient(name: str, theta: float, frozen: bool) -> float:
 def frozen(words: dict[str, str]) -> plt.Figure:
     """Three functions of θ and their gradients; the dots come from the library's losses."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 4.0), layout="constrained")
-    theta = np.linspace(0, 4, 81)
+    theta = np.linspace(0, 3, 61)
     step = 1e-3
     cases = (
         ("saturating", "minimax", True, SOFT, "--", "o"),
         ("frozen", "non_saturating", True, FAKE, "-", "s"),
         ("reoptimised", "non_saturating", False, REAL, "-.", "^"),
     )
-    marks = np.arange(0.25, 4, 0.75)
+    marks = np.arange(0.5, 3, 0.5)
     for key, name, is_frozen, colour, line, marker in cases:
-        left.plot(theta, [divergences(t)[key] for t in theta], color=colour, ls=line, lw=2.3, label=words[key])
+        label = f"{words[key]}{words['colon']}{FORMULAS[key]}"
+        left.plot(theta, [divergences(t)[key] for t in theta], color=colour, ls=line, lw=2.3, label=label)
         slope = [(divergences(t + step)[key] - divergences(t - step)[key]) / (2 * step) for t in theta]
         right.plot(theta, slope, color=colour, ls=line, lw=2.3)
         dots = [library_gradient(name, t, is_frozen) for t in marks]
         right.plot(marks, dots, marker, color=colour, ms=6, mec="white", mew=0.8)
-    formulas = (("saturating", r"$2\,\mathrm{JS}$"), ("frozen", r"$2\,\mathrm{KL}(m\|p_r)$"))
-    for key, formula in formulas:
-        left.text(3.98, divergences(3.4)[key] + (0.35 if key == "saturating" else -0.95), formula, ha="right")
-    left.text(2.3, 4.6, r"$2\,\mathrm{KL}(m\|p_r)$" + "\n" + r"$+\,\mathrm{KL}(p_r\|m)$", ha="right", color=REAL)
-    left.set(ylabel=words["function"], ylim=(0, 8))
-    right.set(ylabel=words["gradient"], ylim=(0, 4.2))
+    left.set(ylabel=words["function"], ylim=(0, 4.5))
+    right.set(ylabel=words["gradient"], ylim=(0, 3))
     for ax in (left, right):
-        ax.set(xlabel=words["mean"], xlim=(0, 4), xticks=range(5))
+        ax.set(xlabel=words["mean"], xlim=(0, 3), xticks=range(4))
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=1, handlelength=2.4)
     return figure
 

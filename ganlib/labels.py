@@ -1,0 +1,105 @@
+"""The words of figures, players and printed lines, in English and Chinese. Code exists once; only words differ."""
+
+from __future__ import annotations
+
+from ganlib.errors import GanlibError, unknown
+
+LANGUAGES = ("en", "zh")
+
+# key: (English, Chinese). Values are filled in with str.format. Every Chinese character is in the shipped font (tested).
+WORDS: dict[str, tuple[str, str]] = {
+    # axes and series
+    "step": ("step", "步数"),
+    "loss": ("loss", "损失"),
+    "accuracy": ("accuracy of D", "判别器准确率"),
+    "density": ("density", "密度"),
+    "gradient": ("gradient norm", "梯度范数"),
+    "discriminator": ("loss of D", "判别器损失"),
+    "generator": ("loss of G", "生成器损失"),
+    "|grad| discriminator": ("gradient norm of D", "判别器梯度范数"),
+    "|grad| generator": ("gradient norm of G", "生成器梯度范数"),
+    "D(x)": ("D(x), real", "D(x)（真实）"),
+    "D(G(z))": ("D(G(z)), generated", "D(G(z))（生成）"),
+    # names of losses
+    "minimax": ("saturating", "饱和"),
+    "non_saturating": ("non-saturating", "非饱和"),
+    "least_squares": ("least squares", "最小二乘"),
+    # pictures
+    "real": ("real", "真实"),
+    "generated": ("generated", "生成"),
+    "real images": ("real images", "真实图像"),
+    "generated images": ("generated images", "生成图像"),
+    "interpolation": ("interpolation in the latent space", "隐空间插值"),
+    "noise": ("noise", "噪声"),
+    "shuffled pixels": ("shuffled pixels", "打乱像素"),
+    "one class": ("one class only", "只有一类"),
+    "healthy": ("healthy", "健康"),
+    "sick": ("sick", "病态"),
+    # players and widgets
+    "play": ("play", "播放"),
+    "pause": ("pause", "暂停"),
+    "position": ("position", "位置"),
+    "walk": ("walk", "路径"),
+    "player": ("Player: {n} frames, chosen with the slider", "播放器：共 {n} 帧，用滑块选择"),
+    # printed lines
+    "lab": (
+        "{name} · device {device} · profile {profile} · data {data} · seed {seed}",
+        "{name} · 设备 {device} · 配置 {profile} · 数据 {data} · 随机种子 {seed}",
+    ),
+    "images": ("{name}: {n} images of shape {shape}", "{name}：{n} 张图像，形状 {shape}"),
+    "parameters": ("{name}: {n} trainable numbers", "{name}：{n} 个可训练参数"),
+    "statistics": (
+        "{name}: {n} batch-norm statistics (and {counters} counters of PyTorch)",
+        "{name}：{n} 个批量归一化统计量（另有 PyTorch 的 {counters} 个计数器）",
+    ),
+    "coverage": (
+        "{name}: classes present {present} of {classes}, mean confidence {confidence:.2f}",
+        "{name}：出现 {present} / {classes} 类，平均置信度 {confidence:.2f}",
+    ),
+}
+
+_language = "en"
+
+
+def check(lang: str) -> str:
+    """`lang`, if the course has it.
+
+    Raises:
+        GanlibError: it has not.
+    """
+    if lang not in LANGUAGES:
+        raise unknown("language", lang, LANGUAGES)
+    return lang
+
+
+def use(lang: str) -> None:
+    """Choose the language of everything drawn or printed from now on: ``"en"`` or ``"zh"``."""
+    global _language
+    _language = check(lang)
+
+
+def language() -> str:
+    """The language in use."""
+    return _language
+
+
+def t(key: str, lang: str | None = None, **values: object) -> str:
+    """The words behind a key.
+
+    Args:
+        key: one of `WORDS`.
+        lang: ``"en"`` or ``"zh"``; by default the language in use.
+        values: what the words' ``{…}`` are filled with.
+
+    Raises:
+        GanlibError: no such key or language, or a value is missing.
+    """
+    if key not in WORDS:
+        raise unknown("label", key, WORDS)
+    words = WORDS[key][LANGUAGES.index(check(lang or _language))]
+    try:
+        return words.format(**values) if values or "{" in words else words
+    except KeyError as missing:
+        raise GanlibError(
+            f"label {key!r} was used without the value {missing.args[0]!r}; its words are {words!r}"
+        ) from None

@@ -1,0 +1,536 @@
+"""Figures: grids, curves, players and walks through the latent space, in the language in use.
+
+Every function returns what it made; a notebook cell shows it by ending with the call. Matplotlib is imported by the
+first figure, not by ``import ganlib``.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import io
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganlib import labels
+from ganlib.errors import GanlibError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FONT = Path(__file__).parent / "fonts" / "GANsSansSC-Regular.otf"
+PAPER, INK, LINE = "#fbfaf7", "#22252b", "#d9d5cc"  # a light page of their own: figures are read in dark mode too
+COLORS = ("#2a5caa", "#d1603d", "#3f8f5f", "#8a5aa8", "#a8842c", "#5b6470")
+
+
+# -- style and language ------------------------------------------------------------------------------------------------
+def use(lang: str) -> None:
+    """Choose the language of figures and printed lines, and with it the font: ``"en"`` or ``"zh"``."""
+    labels.use(lang)
+    _pyplot()
+
+
+@functools.cache
+def _chinese_font() -> str:
+    """Register the shipped font with matplotlib, once; the name of its family."""
+    from matplotlib import font_manager
+
+    font_manager.fontManager.addfont(FONT)
+    return font_manager.FontProperties(fname=FONT).get_name()
+
+
+def _pyplot() -> Any:
+    import matplotlib.pyplot as plt
+
+    # DejaVu, which comes with matplotlib, has every Latin and mathematical sign; Chinese falls through to our font.
+    families = ["DejaVu Sans"] if labels.language() == "en" else [_chinese_font(), "DejaVu Sans"]
+    plt.rcParams.update(
+        {
+            "font.family": families,
+            "font.size": 10,
+            "figure.facecolor": PAPER,
+            "savefig.facecolor": PAPER,
+            "axes.facecolor": PAPER,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": LINE,
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": plt.cycler(color=COLORS),
+            "legend.frameon": False,
+            "figure.dpi": 96,
+        }
+    )
+    return plt
+
+
+def _done(fig: Figure) -> Figure:
+    # Closed for pyplot, alive for us: the notebook shows it once, as the value of its cell.
+    import matplotlib.pyplot as plt
+
+    plt.close(fig)
+    return fig
+
+
+def panels(columns: int = 1, *, width: float = 4.6, height: float = 3.0) -> tuple[Figure, Sequence[Any]]:
+    """An empty figure in the course's style, for what no function here draws.
+
+    Args:
+        columns: panels side by side.
+        width: of one panel, in inches.
+        height: in inches.
+
+    Returns:
+        The figure (end the cell with it) and its axes, a sequence of length `columns`.
+    """
+    plt = _pyplot()
+    fig, axes = plt.subplots(1, columns, figsize=(width * columns, height), layout="constrained", squeeze=False)
+    return _done(fig), axes[0]
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+def _pixels(images: Tensor) -> np.ndarray:
+    """uint8 (N, H, W, C) with a fixed scale: a value means the same brightness in every figure."""
+    images = torch.as_tensor(images).detach().cpu()
+    if images.ndim == 3:
+        images = images[None]
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        raise GanlibError(f"images of shape {tuple(images.shape)} were given; expected (N, 1 or 3, H, W)")
+    if images.dtype != torch.uint8:
+        low, high = images.min().item(), images.max().item()
+        if not (low >= -1.001 and high <= 1.001):  # written so that a NaN fails too
+            raise GanlibError(
+                f"images with values from {low:.3g} to {high:.3g} were given; expected uint8, or floats in [-1, 1]"
+            )
+        images = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return images.permute(0, 2, 3, 1).numpy()
+
+
+def tile(images: Tensor, columns: int | None = None, gap: int = 1) -> np.ndarray:
+    """Images side by side in one.
+
+    Args:
+        images: (N, C, H, W), uint8 or floats in [-1, 1]; C is 1 or 3.
+        columns: images in a row; about a square by default.
+        gap: pixels between images.
+
+    Returns:
+        uint8 (rows·(H+gap)+gap, columns·(W+gap)+gap, C), row by row. Gaps and empty places are mid-grey.
+
+    Raises:
+        GanlibError: another shape or range, or no columns.
+    """
+    pixels = _pixels(images)
+    n, height, width, channels = pixels.shape
+    columns = math.ceil(math.sqrt(n)) if columns is None else columns
+    if columns < 1:
+        raise GanlibError(f"columns={columns} was given; expected at least 1")
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 128, np.uint8)
+    for i, image in enumerate(pixels):
+        y, x = (height + gap) * (i // columns) + gap, (width + gap) * (i % columns) + gap
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def grid(
+    images: Tensor | Mapping[str, Tensor], columns: int | None = None, title: str | None = None, scale: float = 1.4
+) -> Figure:
+    """A grid of images, or several grids side by side.
+
+    Brightness is never rescaled: −1 (or 0) is black, 1 (or 255) is white in every grid.
+
+    Args:
+        images: (N, C, H, W), uint8 or floats in [-1, 1]; or a mapping from titles to such images.
+        columns: images in a row; about a square by default.
+        title: above the grid.
+        scale: screen pixels for one pixel of the images.
+    """
+    sheets = {key: tile(value, columns) for key, value in images.items()} if isinstance(images, Mapping) else None
+    sheets = sheets or {title or "": tile(images, columns)}
+    plt = _pyplot()
+    height, width = (max(sheet.shape[axis] for sheet in sheets.values()) * scale / 96 for axis in (0, 1))
+    fig, axes = plt.subplots(
+        1, len(sheets), figsize=(len(sheets) * (width + 0.15), height + 0.4), layout="constrained", squeeze=False
+    )
+    for ax, (name, sheet) in zip(axes[0], sheets.items(), strict=True):
+        ax.imshow(
+            sheet[..., 0] if sheet.shape[2] == 1 else sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+        )
+        ax.set_title(name)
+        ax.axis("off")
+    return _done(fig)
+
+
+def curves(
+    histories: Any,
+    names: str | Sequence[str],
+    *,
+    by: str = "history",
+    level: float | None = None,
+    log: bool = False,
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """What was logged during training, over the steps.
+
+    Args:
+        histories: a trainer's `history`, or a mapping from titles to histories.
+        names: what to draw, e.g. ``["D(x)", "D(G(z))"]``.
+        by: ``"history"`` for a panel per history with a line per name; ``"name"`` for a panel per name with a line per
+            history. All panels share the vertical axis in the first case: they are there to be compared.
+        level: a dashed horizontal line.
+        log: logarithmic vertical axis.
+        ylim: ends of the vertical axis.
+
+    Raises:
+        GanlibError: a name that was not logged, or an unknown `by`.
+    """
+    histories = histories if isinstance(histories, Mapping) else {"": histories}
+    names = [names] if isinstance(names, str) else list(names)
+    if by not in ("history", "name"):
+        raise GanlibError(f"by={by!r} was given; expected 'history' or 'name'")
+    for history in histories.values():
+        for name in names:
+            if name not in history:
+                raise GanlibError(f"{name!r} was not logged; logged: {', '.join(history.names()) or 'nothing yet'}")
+    word = lambda name: labels.t(name) if name in labels.WORDS else name
+    if by == "history":
+        plan = {title: [(word(name), history, name) for name in names] for title, history in histories.items()}
+    else:
+        plan = {word(name): [(title, history, name) for title, history in histories.items()] for name in names}
+    plt = _pyplot()
+    fig, axes = plt.subplots(
+        1,
+        len(plan),
+        figsize=(max(6.0, 4.4 * len(plan)), 3.0),
+        layout="constrained",
+        squeeze=False,
+        sharey=by == "history",
+    )
+    for ax, (title, lines) in zip(axes[0], plan.items(), strict=True):
+        for label, history, name in lines:
+            ax.plot(history.steps(name), history[name], label=label, linewidth=1.4)
+        if level is not None:
+            ax.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        if log:
+            ax.set_yscale("log")
+        if ylim:
+            ax.set_ylim(*ylim)
+        ax.set_title(title)
+        ax.set_xlabel(labels.t("step"))
+        if len(lines) > 1:
+            ax.legend()
+    if len(names) == 1 and by == "history":
+        axes[0][0].set_ylabel(word(names[0]))
+    return _done(fig)
+
+
+# -- players -----------------------------------------------------------------------------------------------------------
+_PLAYER = """<div id="{id}" role="group" aria-label="{about}" style="display:inline-block;max-width:100%;padding:8px;\
+background:{paper};color:{ink};border:1px solid {line};border-radius:6px;font:14px/1.4 sans-serif">
+<div style="width:{width}px;max-width:100%;aspect-ratio:{w}/{h};overflow:hidden">
+<img src="data:image/png;base64,{png}" alt="{about}" style="display:block;width:100%;max-width:none;margin:0;padding:0;\
+background:none;filter:none;image-rendering:pixelated;transform:translateY(-{last}%)"></div>
+<div style="display:flex;gap:8px;align-items:center;margin-top:6px;max-width:{width}px">
+<button type="button" aria-label="{play}" style="min-width:40px;min-height:32px;color:{ink};background:{paper};\
+border:1px solid {ink};border-radius:4px">&#9654;</button>
+<input type="range" min="0" max="{end}" value="{end}" step="1" aria-label="{position}" style="flex:1;min-width:60px">
+<output style="min-width:7em;text-align:right">{caption}</output></div>
+<script>(function () {{
+  var root = document.getElementById("{id}"), captions = {captions}, timer = null;
+  var image = root.querySelector("img"), button = root.querySelector("button");
+  var slider = root.querySelector("input"), output = root.querySelector("output");
+  function show(i) {{
+    slider.value = i;
+    image.style.transform = "translateY(-" + (100 * i / captions.length) + "%)";
+    output.textContent = captions[i];
+    slider.setAttribute("aria-valuetext", captions[i]);
+  }}
+  function stop() {{
+    clearInterval(timer);
+    timer = null;
+    button.innerHTML = "&#9654;";
+    button.setAttribute("aria-label", {play_js});
+  }}
+  function step() {{ if (+slider.value >= captions.length - 1) stop(); else show(+slider.value + 1); }}
+  button.onclick = function () {{
+    if (timer) {{ stop(); return; }}
+    if (+slider.value >= captions.length - 1) show(0);
+    timer = setInterval(step, {wait});
+    button.innerHTML = "&#10074;&#10074;";
+    button.setAttribute("aria-label", {pause_js});
+  }};
+  slider.oninput = function () {{ stop(); show(+slider.value); }};
+}})();</script></div>"""
+
+_players = itertools.count(1)
+
+
+class Player:
+    """Frames with a slider and a button: plain HTML that needs no kernel. Made by `player`."""
+
+    def __init__(self, markup: str, captions: Sequence[str]):
+        self.markup, self.captions = markup, list(captions)
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+    def __repr__(self) -> str:
+        return labels.t("player", n=len(self.captions))
+
+
+def player(
+    frames: Sequence[tuple[object, Tensor]],
+    columns: int | None = None,
+    *,
+    caption: Callable[[object], str] | None = None,
+    scale: float = 1.6,
+    seconds: float = 6.0,
+) -> Player:
+    """An animation for the page: all frames in one PNG, a play button and a slider.
+
+    It works in Jupyter, in Colab and on the static site, and shows the last frame where scripts do not run. Grey frames
+    keep 16 levels, coloured ones 256 colours: a hundred small digits cost about 15 kB a frame otherwise.
+
+    Args:
+        frames: (key, images) pairs such as ``Snapshots.frames``; images (N, C, H, W) as in `grid`, all of one shape.
+        columns: images in a row.
+        caption: key → words below the frame; by default the step, in the language in use.
+        scale: screen pixels for one pixel of the images.
+        seconds: how long one run through all frames takes.
+
+    Raises:
+        GanlibError: no frames, or frames of different shapes.
+    """
+    if not frames:
+        raise GanlibError("player() was given no frames; expected at least one (key, images) pair")
+    shapes = {tuple(images.shape) for _, images in frames}
+    if len(shapes) > 1:
+        raise GanlibError(f"player() was given frames of different shapes, {sorted(shapes)}; expected one shape")
+    caption = caption or (lambda key: f"{labels.t('step')} {key}")
+    captions = [caption(key) for key, _ in frames]
+    sheets = [tile(images, columns) for _, images in frames]
+    h, w = sheets[0].shape[:2]
+    n, about = len(sheets), html.escape(labels.t("player", n=len(sheets)), quote=True)
+    markup = _PLAYER.format(
+        id=f"ganlib-player-{next(_players)}",
+        png=base64.b64encode(_png(np.concatenate(sheets))).decode(),
+        about=about,
+        play=html.escape(labels.t("play"), quote=True),
+        position=html.escape(labels.t("position"), quote=True),
+        play_js=_js(labels.t("play")),
+        pause_js=_js(labels.t("pause")),
+        captions=_js(captions),
+        caption=html.escape(captions[-1]),
+        width=round(w * scale),
+        w=w,
+        h=h,
+        last=100 * (n - 1) / n,
+        end=n - 1,
+        wait=round(1000 * seconds / n),
+        paper=PAPER,
+        ink=INK,
+        line=LINE,
+    )
+    return Player(markup, captions)
+
+
+def _js(value: object) -> str:
+    # "</" would end the script element whatever the quotes around it.
+    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+
+
+def _png(sheet: np.ndarray) -> bytes:
+    from PIL import Image
+
+    if sheet.shape[2] == 1:
+        image = Image.fromarray(((sheet[..., 0].astype(np.uint16) * 15 + 127) // 255).astype(np.uint8), "P")
+        image.putpalette([value for level in range(16) for value in [level * 17] * 3])
+        options: dict[str, int] = {"bits": 4}
+    else:
+        image, options = Image.fromarray(sheet, "RGB").quantize(256), {}
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True, **options)
+    return out.getvalue()
+
+
+# -- the latent space --------------------------------------------------------------------------------------------------
+def slerp(z0: Tensor, z1: Tensor, t: Tensor | Sequence[float]) -> Tensor:
+    """Spherical interpolation, for Gaussian latents.
+
+    Almost all of a Gaussian's mass in d dimensions lies near the sphere of radius √d. The straight line between two
+    samples leaves it (its middle has norm √(d/2)), where G has seen nothing; this path turns the direction along a
+    great circle and changes the norm linearly.
+
+    Args:
+        z0: start, (d,).
+        z1: end, (d,).
+        t: positions, (T,); 0 gives z0 and 1 gives z1.
+
+    Returns:
+        (T, d).
+
+    Raises:
+        GanlibError: other shapes, a zero vector, or opposite directions, between which there is no shortest way.
+
+    Source: Shoemake (1985), the formula for unit vectors; White (2016) for its use in latent spaces.
+    """
+    if z0.ndim != 1 or z0.shape != z1.shape:
+        raise GanlibError(
+            f"latents of shapes {tuple(z0.shape)} and {tuple(z1.shape)} were given; expected two vectors of one length"
+        )
+    t = torch.as_tensor(t, dtype=z0.dtype, device=z0.device)[:, None]  # (T, 1)
+    r0, r1 = z0.norm(), z1.norm()
+    if r0 == 0 or r1 == 0:
+        raise GanlibError("a latent of norm 0 was given; it has no direction to turn from")
+    u0, u1 = z0 / r0, z1 / r1
+    # The angle by atan2, not acos: acos loses half the digits near 0 and π.
+    angle = 2 * torch.atan2((u0 - u1).norm(), (u0 + u1).norm())
+    if math.pi - angle < 1e-3:
+        raise GanlibError("latents of opposite directions were given; the way between them is not unique")
+    if angle < 1e-3:
+        direction = torch.lerp(u0, u1, t)
+        direction = direction / direction.norm(dim=1, keepdim=True)
+    else:
+        direction = (torch.sin((1 - t) * angle) * u0 + torch.sin(t * angle) * u1) / torch.sin(angle)
+    return direction * torch.lerp(r0, r1, t)
+
+
+def interpolate(maker: Any, z0: Tensor, z1: Tensor, steps: int = 10) -> Tensor:
+    """What is made on the way from one latent to another.
+
+    Args:
+        maker: a GAN or a trainer (anything with ``sample(z=…)``).
+        z0: starts, (d,) or (rows, d).
+        z1: ends, of the same shape.
+        steps: images on each way, both ends included, ≥ 2.
+
+    Returns:
+        (rows·steps, C, H, W), row by row: show it with ``grid(…, columns=steps)``.
+    """
+    if steps < 2:
+        raise GanlibError(f"steps={steps} was given; expected at least 2, the two ends")
+    if z0.shape != z1.shape:
+        raise GanlibError(
+            f"latents of shapes {tuple(z0.shape)} and {tuple(z1.shape)} were given; expected equal shapes"
+        )
+    t = torch.linspace(0, 1, steps)
+    rows = zip(torch.atleast_2d(z0), torch.atleast_2d(z1), strict=True)
+    return maker.sample(z=torch.cat([slerp(a, b, t) for a, b in rows]))
+
+
+def circle(latent_dim: int, steps: int, seed: int = 0) -> Tensor:
+    """A closed walk: `steps` latents on a random great circle of radius √latent_dim.
+
+    Args:
+        latent_dim: length of a latent, ≥ 2.
+        steps: points on the circle, ≥ 1.
+        seed: which circle.
+
+    Returns:
+        (steps, latent_dim).
+    """
+    if latent_dim < 2:
+        raise GanlibError(f"latent_dim={latent_dim} was given; a circle needs at least 2")
+    generator = torch.Generator().manual_seed(seed)
+    axes, _ = torch.linalg.qr(torch.randn(latent_dim, 2, generator=generator))
+    angle = torch.arange(steps) * (2 * math.pi / steps)
+    return math.sqrt(latent_dim) * torch.stack([angle.cos(), angle.sin()], 1) @ axes.T
+
+
+# -- sliders, where a kernel runs --------------------------------------------------------------------------------------
+def scrubber(
+    frames: Sequence[tuple[object, Tensor]], columns: int | None = None, *, live: bool = True, scale: float = 2.0
+) -> Any:
+    """A slider over training steps.
+
+    Args:
+        frames: as for `player`.
+        columns: images in a row.
+        live: True for ipywidgets, which need a kernel; False for a `player`, which does not.
+        scale: screen pixels for one pixel of the images.
+    """
+    if not live:
+        return player(frames, columns, scale=scale)
+    if not frames:
+        raise GanlibError("scrubber() was given no frames; expected at least one (key, images) pair")
+    import ipywidgets
+
+    slider = ipywidgets.SelectionSlider(
+        options=[(str(key), i) for i, (key, _) in enumerate(frames)],
+        value=len(frames) - 1,
+        description=labels.t("step"),
+        continuous_update=True,
+    )
+    return _live(lambda i: frames[i][1], {"i": slider}, columns, scale)
+
+
+def latent_walk(
+    maker: Any,
+    latent_dim: int,
+    *,
+    live: bool = True,
+    walks: int = 8,
+    steps: int = 24,
+    copies: int = 6,
+    scale: float = 2.0,
+) -> Any:
+    """A walk through the latent space: several great circles at once, and a slider for the place on them.
+
+    Args:
+        maker: a GAN or a trainer (anything with ``sample(z=…)``).
+        latent_dim: length of a latent.
+        live: True for ipywidgets, which compute each image when asked; False for a `player` of the first walk.
+        walks: how many sets of circles there are to choose from (live only).
+        steps: places on a circle.
+        copies: circles at once, side by side.
+        scale: screen pixels for one pixel of the images.
+    """
+
+    @functools.cache
+    def latents(walk: int) -> Tensor:  # (steps, copies, latent_dim)
+        return torch.stack([circle(latent_dim, steps, seed=1000 * walk + i) for i in range(copies)], 1)
+
+    degrees = lambda place: f"{round(360 * place / steps)}°"
+    if not live:
+        frames = [(place, maker.sample(z=latents(0)[place])) for place in range(steps)]
+        return player(frames, copies, caption=degrees, scale=scale)
+    import ipywidgets
+
+    place = ipywidgets.SelectionSlider(
+        options=[(degrees(i), i) for i in range(steps)], description=labels.t("position")
+    )
+    walk = ipywidgets.IntSlider(min=1, max=walks, description=labels.t("walk"))
+    image = lambda place, walk: maker.sample(z=latents(walk - 1)[place])
+    return _live(image, {"place": place, "walk": walk}, copies, scale)
+
+
+def _live(images: Callable[..., Tensor], sliders: Mapping[str, Any], columns: int | None, scale: float) -> Any:
+    import ipywidgets
+
+    def draw(_change: object = None) -> None:
+        sheet = tile(images(**{name: slider.value for name, slider in sliders.items()}), columns)
+        picture.value, picture.width = _png(sheet), str(round(sheet.shape[1] * scale))
+
+    picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+    picture.add_class("ganlib-pixels")
+    for slider in sliders.values():
+        slider.observe(draw, "value")
+    draw()
+    style = ipywidgets.HTML("<style>.ganlib-pixels{image-rendering:pixelated}</style>")
+    return ipywidgets.VBox([*sliders.values(), picture, style])

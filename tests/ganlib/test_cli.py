@@ -1,0 +1,106 @@
+"""The command line, run in this process as a newcomer would type it."""
+
+import json
+
+import pytest
+import torch
+
+from ganlib import cli
+from ganlib.training import checkpoint
+
+TINY = ["--steps", "3", "--batch-size", "8", "--model", "mlp-small", "--latent-dim", "4", "--device", "cpu", "--quiet"]
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def test_train_sample_resume(tmp_path, capsys):
+    out = tmp_path / "first"
+    assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 0
+    assert {p.name for p in out.iterdir()} == {"checkpoint.pt", "samples.png", "run.json"}
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["data"] == "optdigits" and facts["seed"] == 0
+    assert facts["recipe"]["options"]["latent_dim"] == 4
+    assert "generator" in capsys.readouterr().out
+
+    assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 2
+    assert "already holds a run; add --resume" in capsys.readouterr().err
+    assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume") == 2
+    assert "--steps 3 was given, but the run in" in capsys.readouterr().err
+    assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume", "--steps", 5) == 0
+    assert checkpoint.read(out)["step"] == 5
+
+    assert run("sample", out, "--n", 9, "--seed", 3) == 0
+    first = (out / "samples.png").read_bytes()
+    assert run("sample", out, "--n", 9, "--seed", 3, "--out", tmp_path / "again.png") == 0
+    assert (tmp_path / "again.png").read_bytes() == first
+    assert run("sample", out, "--n", 9, "--seed", 4, "--out", tmp_path / "other.png") == 0
+    assert (tmp_path / "other.png").read_bytes() != first
+
+
+def test_same_seed_same_run(tmp_path):
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        assert run("train", "gan", "--data", "ring", "--out", tmp_path / name, "--seed", seed, *TINY) == 0
+    a, b, c = (checkpoint.read(tmp_path / name)["gan"]["generator.layers.0.weight"] for name in "abc")
+    assert torch.equal(a, b) and not torch.equal(a, c)
+    assert (tmp_path / "a" / "samples.png").stat().st_size > 1000  # points are drawn as a scatter plot
+
+
+def test_data_commands(tmp_path, capsys):
+    assert run("data", "list") == 0
+    assert {"digits", "optdigits", "mnist", "ring"} <= set(capsys.readouterr().out.split())
+    for name in ("optdigits", "swiss-roll", "mixture-1d"):
+        assert run("data", "preview", name, "--out", tmp_path / f"{name}.png") == 0
+        assert (tmp_path / f"{name}.png").is_file()
+
+
+def test_help_is_for_newcomers(capsys):
+    for words in (
+        ["--help"],
+        ["train", "--help"],
+        ["train", "gan", "--help"],
+        ["sample", "--help"],
+        ["data", "--help"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            run(*words)
+        assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("mlp-small", "least_squares", "--resume", "ganlib data list", "half-life"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "gam", "--data", "digits", "--out", "x"], "unknown GAN 'gam' (did you mean 'gan'?); known: "),
+        (["train", "gan", "--data", "digit", "--out", "OUT"], "unknown data set 'digit'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--model", "resnet"], "unknown model 'resnet'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--loss", "wgan"], "unknown loss 'wgan'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "0"], "--steps 0 was given"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "-5"], "--steps -5 was given"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--batch-size", "0"], "batch_size=0"),
+        (["train", "gan", "--data", "optdigits", "--out", "OUT", "--batch-size", "99999"], "larger than the data set"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--resume"], "holds no run to go on with"),
+        (["train", "gan", "--data", "ring", "--out", "FILE/run"], "cannot write to the output folder"),
+        (["sample", "OUT"], "there is no checkpoint at"),
+        (["data", "preview", "mnis"], "unknown data set 'mnis' (did you mean 'mnist'?)"),
+        (["data", "preview", "ring", "--n", "0"], "--n 0 was given"),
+        (["data", "preview", "ring", "--out", "OUT.jpg"], "ends in .png"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, capsys, words, sentence):
+    (tmp_path / "FILE").write_text("")
+    words = [w.replace("OUT", str(tmp_path / "out")).replace("FILE", str(tmp_path / "FILE")) for w in words]
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ganlib: ") and said.count("\n") == 1
+    assert sentence in said
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())  # no half-made run
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_asked_for_and_absent(tmp_path, capsys):
+    assert run("train", "gan", "--data", "ring", "--out", tmp_path / "x", "--device", "cuda") == 2
+    assert "'cuda' was asked for, but this machine has 0 CUDA devices" in capsys.readouterr().err
