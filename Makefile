@@ -29,7 +29,7 @@ notebooks: $(INSTALLED) ## write notebooks/en and notebooks/zh from their source
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	@cd notebooks && "$(abspath $(PY))" -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
 
-constraints: $(INSTALLED) ## write constraints.txt anew from the newest versions
+constraints: $(INSTALLED) ## write constraints.txt anew, with the newest versions
 	@$(PY) -m tools.constraints
 
 set-repo: $(INSTALLED) ## give the repository another address: URL=https://github.com/OWNER/NAME

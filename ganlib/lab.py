@@ -21,9 +21,9 @@ Value = TypeVar("Value")
 class Lab:
     """A notebook's settings.
 
-    The profile says how much the notebook does: ``"smoke"`` only shows that it runs (seconds), ``"cpu"`` is made for two
-    cores (minutes), ``"gpu"`` uses the real data set. It is the argument, else the environment variable GANLIB_PROFILE,
-    else ``"gpu"`` on CUDA and ``"cpu"`` elsewhere.
+    The profile says how much the notebook does: ``"smoke"`` only shows that it runs (seconds), ``"cpu"`` is made for
+    two cores (minutes), ``"gpu"`` uses the real data set. It is the argument, else the environment variable
+    GANLIB_PROFILE, else ``"gpu"`` on CUDA and ``"cpu"`` elsewhere.
 
     Args:
         name: the lab's name, e.g. ``"02-gan"``.
@@ -34,8 +34,8 @@ class Lab:
         data: name of the data set, or a mapping from every profile to a name.
 
     Attributes:
-        live: True where somebody can move a slider. The environment variable GANLIB_STATIC=1, which is set when the pages
-            of the site are made, turns it off: figures that need no kernel take the sliders' places.
+        live: True where somebody can move a slider. The environment variable GANLIB_STATIC=1, which is set when the
+            pages of the site are made, turns it off: figures that need no kernel take the sliders' places.
         progress: show progress bars; off where nobody watches (`live` is False, or the profile is ``"smoke"``).
 
     Raises:

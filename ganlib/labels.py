@@ -6,7 +6,7 @@ from ganlib.errors import GanlibError, unknown
 
 LANGUAGES = ("en", "zh")
 
-# key: (English, Chinese). Values are filled in with str.format. Every Chinese character is in the shipped font (tested).
+# key: (English, Chinese). str.format fills in the values. The shipped font has every character used here (tested).
 WORDS: dict[str, tuple[str, str]] = {
     # axes and series
     "step": ("step", "步数"),

@@ -47,7 +47,7 @@ def describe(name: str) -> str:
 
 def _maker(name: str) -> Callable[..., Any]:
     makers = _makers()
-    if name not in makers:
+    if not isinstance(name, str) or name not in makers:
         raise unknown("data set", name, makers)
     return makers[name]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from ganlib.errors import GanlibError
 
 
 def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
         raise GanlibError(f"{name} must be a number above 0, not {value!r}")
     return float(value)
 
@@ -97,7 +98,7 @@ class Toy:
             n: how many.
 
         Returns:
-            A batch with images float32 (n, d); labels int64 (n,), the mode each point comes from, where there are modes.
+            A batch with images float32 (n, d) and, where the law has parts, labels int64 (n,): the part of each point.
 
         Raises:
             GanlibError: n is below 1.

@@ -1,6 +1,7 @@
 """`{glossary-table}`: the table of `book/terms.yml` in the page's language.
 
-Each entry of the file has `en` and `zh`, and may have `zh_aliases`, `never` (lists), `en_def` and `zh_def`. A row can
+Each entry of the file has `en` and `zh`, and may have `zh_aliases`, `never`, `never_as_term` (lists), `en_def` and
+`zh_def`; the file's head says what they mean. A row can
 be linked to: its anchor is `term-` and the English term in small letters, words joined by `-`.
 """
 
@@ -15,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.locale import get_translation
 from sphinx.util.docutils import SphinxDirective
 
-KEYS = {"en": str, "zh": str, "zh_aliases": list, "never": list, "en_def": str, "zh_def": str}
+TEXTS, LISTS = ("en", "zh", "en_def", "zh_def"), ("zh_aliases", "never", "never_as_term")
 translate = get_translation("glossary")
 
 
@@ -38,10 +39,11 @@ def read_terms(path: Path) -> list[dict[str, Any]]:
         if not isinstance(term, dict) or not term.get("en") or not term.get("zh"):
             raise ValueError(f"term {number} of {path.name} must have `en` and `zh`, got {term!r}")
         for key, value in term.items():
-            if key not in KEYS:
-                raise ValueError(f"term {term['en']!r} of {path.name} has the key {key!r}; known: {', '.join(KEYS)}")
-            if value is not None and not isinstance(value, KEYS[key]):
-                kind = "text" if KEYS[key] is str else "a list"
+            if key not in TEXTS + LISTS:
+                known = ", ".join(TEXTS + LISTS)
+                raise ValueError(f"the term {term['en']!r} of {path.name} has the key {key!r}; known: {known}")
+            if not isinstance(value, str if key in TEXTS else list):
+                kind = "text" if key in TEXTS else "a list"
                 raise ValueError(f"`{key}` of the term {term['en']!r} in {path.name} must be {kind}, got {value!r}")
     return terms
 
@@ -77,8 +79,9 @@ class GlossaryTable(SphinxDirective):
             chinese = [self.text(term["zh"], "zh-CN")]
             if term.get("zh_aliases"):
                 chinese.append(self.note("also", "、".join(term["zh_aliases"])))
-            if term.get("never") and language == "zh":  # for those who write the Chinese pages
-                chinese.append(self.note("never", "、".join(term["never"])))
+            wrong = term.get("never", []) + term.get("never_as_term", [])
+            if wrong and language == "zh":  # for those who write the Chinese pages
+                chinese.append(self.note("never", "、".join(wrong)))
             meaning = [self.text(term[f"{language}_def"])] if term.get(f"{language}_def") else []
             cells = [english, chinese] if language == "en" else [chinese, english]
             row = self.row([*cells, meaning])

@@ -33,6 +33,17 @@ function splitQuery(query) {
   }
   return words;
 }
+// Mark the query's Chinese words whole in the results and on the page, not their pairs, which overlap.
+if (typeof Search !== "undefined") {
+  const parse = Search._parseQuery;
+  Search._parseQuery = (query) => {
+    const parsed = parse(query);
+    const han = query.toLowerCase().match(/[HAN]+/g) || [];
+    parsed[3] = new Set([...han, ...[...parsed[3]].filter((word) => !/[HAN]/.test(word))]);
+    if (SPHINX_HIGHLIGHT_ENABLED) localStorage.setItem("sphinx_highlight_terms", [...parsed[3]].join(" "));
+    return parsed;
+  };
+}
 """.replace("HAN", HAN).replace("LATIN", LATIN)
 
     def split(self, text: str) -> list[str]:

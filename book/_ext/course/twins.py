@@ -90,7 +90,7 @@ def add_twin(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
 
 
 def merge(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Settings of one language: the shared ones, with what the language says itself; maps are merged, lists replaced."""
+    """The shared settings with what one language says itself: maps are merged, everything else is replaced."""
     merged = copy.deepcopy(shared)
     for key, value in own.items():
         both_maps = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -90,7 +90,9 @@ def fetch(package: Package, vendor: Path) -> Path:
         (archive,) = Path(scratch).glob("*.tgz")
         digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if digest != package.digest:
-            raise ValueError(f"the archive of {package.name} {package.version} has the SHA-512 {digest}, expected {package.digest}")
+            raise ValueError(
+                f"the archive of {package.name} {package.version} has the SHA-512 {digest}, expected {package.digest}"
+            )
         unpacked = Path(scratch, "unpacked")
         with tarfile.open(archive) as files:
             for member in files:

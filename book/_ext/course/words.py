@@ -12,6 +12,7 @@ from typing import Any
 from sphinx import locale
 from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.locale import get_translation
 
 CAPTIONS = "toc"  # the catalogue of the captions in `_toc.yml`
@@ -35,9 +36,9 @@ class Words(NullTranslations):
         return self.words.get(message) or super().gettext(message)
 
 
-def install(app: Sphinx) -> None:
+def install(app: Sphinx, config: Config) -> None:
     """Put the words of `course_words` in front of the catalogues that the packages registered."""
-    for catalog, words in app.config.course_words.items():
+    for catalog, words in config.course_words.items():
         key = ("general", catalog)
         locale.translators[key] = Words(words, locale.translators.get(key, NullTranslations()))
 
@@ -53,6 +54,6 @@ def translate_captions(app: Sphinx, doctree: Any) -> None:
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the setting and the two steps."""
     app.add_config_value("course_words", {}, "env", [dict])
-    app.connect("builder-inited", install, priority=100)
+    app.connect("config-inited", install, priority=100)  # before Sphinx hands its catalogue to the templates
     app.connect("doctree-read", translate_captions)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""How good it is: measures of samples, each with controls that must fail."""

@@ -1,0 +1,196 @@
+"""A small classifier that judges generated images: which classes are there, and how sure one can be.
+
+A classifier that has only seen digits calls anything a digit, with confidence. This one also learns what is none:
+noise, shuffled pixels, two images on top of each other. What it does not know gets low confidence in every class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganlib.data.images import Images
+from ganlib.errors import GanlibError
+from ganlib.gans.base import evaluating
+
+BATCH = 64  # images of each kind in a step
+
+
+class Classifier(nn.Module):
+    """Two strided convolutions and two linear layers; one more output than there are classes, for "none of them".
+
+    Args:
+        shape: (C, H, W) of an image; H and W at least 8.
+        classes: number of classes, ≥ 2.
+        width: channels of the first convolution.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, width: int = 16):
+        super().__init__()
+        channels, height, width_ = shape
+        if min(height, width_) < 8 or classes < 2:
+            raise GanlibError(
+                f"images {tuple(shape)} of {classes} classes were given; expected 8×8 or larger, 2 classes or more"
+            )
+        self.shape, self.classes = tuple(shape), classes
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, width, 4, 2, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, 2 * width, 4, 2, 1),
+            nn.BatchNorm2d(2 * width),
+            nn.LeakyReLU(0.1),
+            nn.Flatten(),
+            nn.Linear(2 * width * (height // 4) * (width_ // 4), 64),
+            nn.LeakyReLU(0.1),
+            nn.Linear(64, classes + 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, C, H, W) in [-1, 1] → logits (N, classes + 1); the last one is "none of them"."""
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
+            raise GanlibError(
+                f"images of shape {tuple(x.shape)} were given; this classifier expects (N, {str(self.shape)[1:]}"
+            )
+        return self.layers(x)
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor, batch_size: int = 1000) -> Tensor:
+        """Probability of each class.
+
+        Args:
+            images: (N, C, H, W), floats in [-1, 1].
+            batch_size: images at once.
+
+        Returns:
+            (N, classes) on the CPU; a row sums to one minus the probability of "none of them".
+        """
+        device = next(self.parameters()).device
+        with evaluating(self):
+            parts = [self(part.to(device)).softmax(1)[:, :-1].cpu() for part in images.split(batch_size)]
+        return torch.cat(parts)
+
+
+def train_classifier(
+    data: Images, steps: int = 300, *, seed: int = 0, device: str | torch.device = "cpu"
+) -> Classifier:
+    """Train a classifier on labelled images; a few seconds for 28×28.
+
+    The same seed, machine and number of threads give the same classifier, and the caller's random state is left alone.
+
+    Args:
+        data: images with labels.
+        steps: Adam steps of 64 images and 64 of what is none.
+        seed: for the weights, the batches and the nonsense.
+        device: where to train.
+
+    Returns:
+        The classifier, in eval mode.
+
+    Raises:
+        GanlibError: images without labels, or fewer than one step.
+    """
+    if data.labels is None:
+        raise GanlibError(f"the data set {data.name!r} has no labels; a classifier needs them")
+    if steps < 1:
+        raise GanlibError(f"steps={steps} was given; expected at least 1")
+    device = torch.device(device)
+    data, classes = data.to(device), max(len(data.classes), int(data.labels.max()) + 1)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        net = Classifier(data.shape, classes).to(device)
+        optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+        for _ in range(steps):
+            batch, other = data.batch(min(BATCH, len(data))), data.batch(min(BATCH, len(data)))
+            none = nonsense(other.images, batch.images)
+            logits = net(torch.cat([perturbed(batch.images), none]))
+            target = torch.cat([batch.labels, batch.labels.new_full((len(none),), classes)])
+            optimizer.zero_grad()
+            F.cross_entropy(logits, target, label_smoothing=0.01).backward()
+            optimizer.step()
+            schedule.step()
+    return net.eval()
+
+
+def perturbed(images: Tensor) -> Tensor:
+    """The images, some with grain: a generator's grain does not make a digit unreadable.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+    """
+    grain = 0.3 * torch.rand(len(images), 1, 1, 1, device=images.device)
+    return (images + grain * torch.randn_like(images)).clamp(-1, 1)
+
+
+def nonsense(images: Tensor, others: Tensor) -> Tensor:
+    """As many images that belong to no class, with much of the statistics of real ones.
+
+    Args:
+        images: real ones to spoil, (N, C, H, W) in [-1, 1].
+        others: real ones to mix in, of the same shape.
+
+    Returns:
+        (N, C, H, W): in turn noise, shuffled pixels, shuffled 4×4 blocks, two images overlaid, a flat grey.
+    """
+    n, channels, height, width = images.shape
+    kind = torch.arange(n, device=images.device) % 5
+    noise = (torch.randn_like(images) * torch.rand(n, 1, 1, 1, device=images.device) * 1.5).clamp(-1, 1)
+    pixels = shuffled(images)
+    blocks = images.clone()
+    tall, wide = height // 4, width // 4  # blocks that do not fit stay where they are
+    cells = blocks[..., : 4 * tall, : 4 * wide].reshape(n, channels, tall, 4, wide, 4).transpose(3, 4).flatten(2, 3)
+    order = torch.rand(n, tall * wide, device=images.device).argsort(1)[:, None, :, None, None]
+    cells = cells.gather(2, order.expand_as(cells))
+    blocks[..., : 4 * tall, : 4 * wide] = (
+        cells.view(n, channels, tall, wide, 4, 4).transpose(3, 4).reshape(n, channels, 4 * tall, 4 * wide)
+    )
+    overlaid = torch.maximum(images, others.roll(1, 0))
+    flat = (2 * torch.rand(n, 1, 1, 1, device=images.device) - 1).expand_as(images)
+    made = torch.stack([noise, pixels, blocks, overlaid, flat])  # (5, N, C, H, W)
+    return made[kind, torch.arange(n, device=images.device)]
+
+
+def shuffled(images: Tensor) -> Tensor:
+    """Each image with its pixels in an order of its own: the same brightness, no shape. (N, C, H, W) → the same."""
+    n, channels, height, width = images.shape
+    order = torch.rand(n, 1, height * width, device=images.device).argsort(2).expand(n, channels, -1)
+    return images.flatten(2).gather(2, order).view_as(images)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a classifier sees in a set of images.
+
+    Attributes:
+        present: classes that are there, in order.
+        shares: for each class, the share of all images that are confidently of it.
+        confidence: mean over all images of the largest class probability.
+    """
+
+    present: tuple[int, ...]
+    shares: tuple[float, ...]
+    confidence: float
+
+
+def class_coverage(images: Tensor, classifier: Classifier, *, least: float = 0.02, sure: float = 0.5) -> Coverage:
+    """Which classes are present among images.
+
+    Args:
+        images: (N, C, H, W), floats in [-1, 1]; with fewer than 1/`least` of them one image makes a class present.
+        classifier: from `train_classifier`.
+        least: a class is present if at least this share of all images is confidently of it.
+        sure: "confidently" means a probability of at least this.
+
+    Raises:
+        GanlibError: no images, or images that do not fit the classifier.
+    """
+    if len(images) == 0:
+        raise GanlibError("class_coverage() was given no images; expected at least one")
+    confidence, label = classifier.probabilities(images).max(1)
+    counts = torch.bincount(label[confidence >= sure], minlength=classifier.classes)
+    shares = tuple((counts / len(images)).tolist())
+    present = tuple(i for i, share in enumerate(shares) if share >= least and share > 0)
+    return Coverage(present, shares, confidence.mean().item())
