@@ -278,7 +278,7 @@ def draw(labels: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor,
     row = torch.tensor(FIRST_STYLE)[labels] + style
 
     # The pen's path: `segments` straight pieces an image, from a to b.
-    segments = 24 if size <= 48 else 48
+    segments = 24 if size <= 48 else 48 if size <= 128 else 96  # a facet stays below a pixel
     controls, numbers, weights, along = _tables(segments)
     points = controls[row] + 0.16 * bell[:, len(TRAITS) :].view(count, POINTS, 2)
     numbers, weights, along = numbers[row], weights[row], along[row].view(count, -1)

@@ -105,11 +105,11 @@ def train_classifier(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
         for _ in range(steps):
             batch, other = data.batch(min(BATCH, len(data))), data.batch(min(BATCH, len(data)))
-            none = nonsense(other.images, batch.images)
+            none = nonsense(other.images, other.labels)
             logits = net(torch.cat([perturbed(batch.images), none]))
             target = torch.cat([batch.labels, batch.labels.new_full((len(none),), classes)])
             optimizer.zero_grad()
-            F.cross_entropy(logits, target, label_smoothing=0.01).backward()
+            F.cross_entropy(logits, target).backward()
             optimizer.step()
             schedule.step()
     return net.eval()
@@ -125,32 +125,40 @@ def perturbed(images: Tensor) -> Tensor:
     return (images + grain * torch.randn_like(images)).clamp(-1, 1)
 
 
-def nonsense(images: Tensor, others: Tensor) -> Tensor:
+def nonsense(images: Tensor, labels: Tensor) -> Tensor:
     """As many images that belong to no class, with much of the statistics of real ones.
 
     Args:
         images: real ones to spoil, (N, C, H, W) in [-1, 1].
-        others: real ones to mix in, of the same shape.
+        labels: their classes, (N,).
 
     Returns:
-        (N, C, H, W): in turn noise, shuffled pixels, shuffled 4×4 blocks, two images overlaid, a flat grey.
+        (N, C, H, W): in turn noise, shuffled pixels, shuffled 4×4 blocks, two images of different classes overlaid,
+        a flat grey.
     """
-    n, channels, height, width = images.shape
-    kind = torch.arange(n, device=images.device) % 5
-    noise = (torch.randn_like(images) * torch.rand(n, 1, 1, 1, device=images.device) * 1.5).clamp(-1, 1)
-    pixels = shuffled(images)
-    blocks = images.clone()
-    tall, wide = height // 4, width // 4  # blocks that do not fit stay where they are
-    cells = blocks[..., : 4 * tall, : 4 * wide].reshape(n, channels, tall, 4, wide, 4).transpose(3, 4).flatten(2, 3)
-    order = torch.rand(n, tall * wide, device=images.device).argsort(1)[:, None, :, None, None]
-    cells = cells.gather(2, order.expand_as(cells))
-    blocks[..., : 4 * tall, : 4 * wide] = (
-        cells.view(n, channels, tall, wide, 4, 4).transpose(3, 4).reshape(n, channels, 4 * tall, 4 * wide)
-    )
-    overlaid = torch.maximum(images, others.roll(1, 0))
+    n = len(images)
+    strength = 1.5 * torch.rand(n, 1, 1, 1, device=images.device)
+    noise = (strength * torch.randn_like(images)).clamp(-1, 1)
     flat = (2 * torch.rand(n, 1, 1, 1, device=images.device) - 1).expand_as(images)
-    made = torch.stack([noise, pixels, blocks, overlaid, flat])  # (5, N, C, H, W)
-    return made[kind, torch.arange(n, device=images.device)]
+    neighbours = torch.maximum(images, images.roll(1, 0))
+    overlaid = torch.where((labels == labels.roll(1))[:, None, None, None], noise, neighbours)
+    kinds = (noise, shuffled(images), shuffled_blocks(images), overlaid, flat)
+    return torch.cat([kind[i :: len(kinds)] for i, kind in enumerate(kinds)])
+
+
+def shuffled_blocks(images: Tensor, side: int = 4) -> Tensor:
+    """Each image with its blocks of `side`² pixels in an order of its own; an edge that does not fit stays in place."""
+    n, channels, height, width = images.shape
+    tall, wide = height // side, width // side
+    made = images.clone()
+    inner = made[..., : side * tall, : side * wide]
+    blocks = (
+        inner.reshape(n, channels, tall, side, wide, side).transpose(3, 4).flatten(2, 3)
+    )  # (N, C, blocks, side, side)
+    order = torch.rand(n, tall * wide, device=images.device).argsort(1)[:, None, :, None, None]
+    blocks = blocks.gather(2, order.expand_as(blocks)).unflatten(2, (tall, wide))
+    inner.copy_(blocks.transpose(3, 4).reshape_as(inner))
+    return made
 
 
 def shuffled(images: Tensor) -> Tensor:
