@@ -1,6 +1,7 @@
 """Images, and load(): names, options, bad input."""
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 
@@ -157,7 +158,7 @@ def test_names_and_descriptions():
 def test_every_maker_of_images_documents_its_options():
     for name in data.names():
         maker = data._maker(name)
-        for option in __import__("inspect").signature(maker).parameters:
+        for option in inspect.signature(maker).parameters:
             assert f"    {option}: " in maker.__doc__, f"{name}: option {option} is not in its documentation"
 
 
@@ -184,7 +185,10 @@ def test_every_maker_of_images_documents_its_options():
         (lambda: data.load("optdigits", n=1438), "1438 images are more than the 1437 of this split of optdigits"),
         (lambda: data.load("mnist", split="valid"), "unknown split of mnist 'valid'; known: test, train"),
         (lambda: data.load("mnist", size=0), "size of mnist must be a whole number from 8 to 256, not 0"),
-        (lambda: data.load("mnist", mirror="ftp://x"), "mirror must be an address that starts with http:// or https://"),
+        (
+            lambda: data.load("mnist", mirror="ftp://x"),
+            "mirror must be an address that starts with http:// or https://",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_sentence(call, message):

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
@@ -89,6 +91,20 @@ def add_twin(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
         )
 
 
+def link_to_twin(app: Sphinx, doctree: Any) -> None:
+    """Resolve links into the other language's folder (`[中文](../zh/index.md)`), which is no part of this build."""
+    language = language_of(app)
+    here = posixpath.dirname(LANGUAGES[language][1] + short(app.env.docname)) or "."
+    for node in list(doctree.findall(pending_xref)):
+        match = FOLDER.match(node.get("reftarget", ""))
+        if node.get("refdomain") != "doc" or match is None or match[2] == language:
+            continue
+        page = LANGUAGES[match[2]][1] + short(node["reftarget"])
+        href = posixpath.relpath(page, here) + ".html"
+        children = node.children or [nodes.Text(LANGUAGES[match[2]][2])]
+        node.replace_self(nodes.reference("", "", *children, refuri=href, internal=True))
+
+
 def merge(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """The shared settings with what one language says itself: maps are merged, everything else is replaced."""
     merged = copy.deepcopy(shared)
@@ -152,7 +168,8 @@ sys.exit(2 if isinstance(result, Exception) else result)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    """Connect both steps."""
+    """Connect the steps."""
+    app.connect("doctree-read", link_to_twin)
     app.connect("html-page-context", add_twin, priority=100)  # the theme tries its templates at 500
     app.connect("build-finished", build_twin, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

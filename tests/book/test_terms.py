@@ -1,0 +1,148 @@
+"""The words of the course: `book/terms.yml` is well formed, and no wrong rendering stands in the Chinese text."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TERMS = yaml.safe_load((ROOT / "book" / "terms.yml").read_text("utf-8"))
+FIELDS = {"en": str, "zh": str, "zh_aliases": list, "never": list, "en_def": str, "zh_def": str}
+REQUIRED = ("en", "zh", "en_def", "zh_def")
+
+# Wrong as renderings of their term, right in other senses: 发散 is "to diverge", 支持 "to support", 接受域 a test's
+# acceptance region, and 单数值 hides in 简单数值. A machine cannot tell; a reader must.
+ORDINARY = {"不饱和", "发散", "支持", "单数值", "反卷积", "大步", "跨步", "褪色", "接受域"}
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def form_faults(terms: list[dict]) -> list[str]:
+    """What is wrong with the form of the list, one sentence each."""
+    found = []
+    for number, term in enumerate(terms, 1):
+        name = f"term {number} ({term.get('en', 'no name')})"
+        found += [f"{name} lacks {field}" for field in REQUIRED if not term.get(field)]
+        found += [f"{name} has an unknown field {field!r}" for field in term if field not in FIELDS]
+        found += [
+            f"{name}: {key} is no {FIELDS[key].__name__}"
+            for key in FIELDS
+            if not isinstance(term.get(key, FIELDS[key]()), FIELDS[key])
+        ]
+        for key, end in (("en_def", "."), ("zh_def", "。")):
+            text = str(term.get(key, ""))
+            if text and (not text.endswith(end) or text.rstrip(end).count(end + " ") or text.count("。") > 1):
+                found.append(f"{name}: {key} is not one sentence that ends in {end!r}")
+        if HAN.search(str(term.get("en_def", ""))) or not HAN.search(str(term.get("zh_def", "测"))):
+            found.append(f"{name}: a definition is in the wrong language")
+    return found
+
+
+def name_faults(terms: list[dict]) -> list[str]:
+    """Names that stand twice, or are recommended here and forbidden there."""
+    found = []
+    for names in ([t["en"].casefold() for t in terms], [n for t in terms for n in (t["zh"], *t.get("zh_aliases", []))]):
+        found += [f"{name!r} stands {count} times" for name, count in Counter(names).items() if count > 1]
+    good = {name for term in terms for name in (term["zh"], *term.get("zh_aliases", []))}
+    found += [f"{bad!r} is both right and wrong" for term in terms for bad in term.get("never", []) if bad in good]
+    return found
+
+
+def prose(markdown: str) -> str:
+    """Markdown without its code, formulas, addresses and spaces: 正向 KL and 正向KL are the same slip."""
+    for pattern in (r"^```(?!\{).*?^```", r"`[^`\n]*`", r"\$\$.*?\$\$", r"\$[^$\n]*\$", r"\]\([^)]*\)"):
+        markdown = re.sub(pattern, " ¶ ", markdown, flags=re.S | re.M)
+    return re.sub(r"[ \t]+|(?<=[\u3400-\u9fff])\n(?=[\u3400-\u9fff])", "", markdown)
+
+
+def wrong_words(text: str, terms: list[dict]) -> list[str]:
+    """The forbidden renderings that a text holds, with what to write instead."""
+    text = prose(text)
+    return [
+        f"{bad!r}: write {term['zh']!r} for {term['en']!r} (or, if it is ordinary Chinese here, see ORDINARY)"
+        for term in terms
+        for bad in term.get("never", [])
+        if bad not in ORDINARY and bad.replace(" ", "") in text
+    ]
+
+
+def chinese_texts() -> dict[str, str]:
+    """Every Chinese text of the project by its place: pages, lab cells, the README, and the words of figures."""
+    texts = {path: path.read_text("utf-8") for path in [*(ROOT / "book" / "zh").glob("*.md"), ROOT / "README.zh.md"]}
+    texts |= {path: path.read_text("utf-8") for path in (ROOT / "book" / "figures").glob("*.py")}
+    texts |= {path: path.read_text("utf-8") for path in (ROOT / "ganlib").glob("labels.py")}
+    for path in (ROOT / "notebooks" / "zh").glob("*.ipynb"):
+        for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            texts[path / f"cell {number}"] = cell.source
+    named = {path.relative_to(ROOT).as_posix(): text for path, text in texts.items()}
+    return {**named, "the terms themselves": "\n".join(t["zh"] + "\n" + t["zh_def"] for t in TERMS)}
+
+
+def test_the_list_is_well_formed():
+    assert len(TERMS) > 80
+    assert form_faults(TERMS) == []
+    assert name_faults(TERMS) == []
+
+
+def test_the_ordinary_words_are_all_on_the_list():
+    listed = {bad for term in TERMS for bad in term.get("never", [])}
+    assert ORDINARY - listed == set()
+
+
+def test_no_wrong_rendering_stands_in_the_chinese_text():
+    texts = chinese_texts()
+    assert {"book/zh/00-welcome.md", "README.zh.md"} <= set(texts)
+    found = {place: wrong for place, text in texts.items() if (wrong := wrong_words(text, TERMS))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "这里用的是关节分布。",
+        "最小化正向KL散度",
+        "最小化正向 KL 散度",
+        "**鉴别器**的损耗",
+        "推土机距离又称地球移动\n器距离",
+    ],
+)
+def test_a_planted_rendering_is_found(planted):
+    page = (ROOT / "book" / "zh" / "00-welcome.md").read_text("utf-8")
+    assert wrong_words(page, TERMS) == []
+    assert wrong_words(page + "\n" + planted, TERMS)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "`ganlib` 支持 GPU；训练发散了。",
+        "一个简单数值例子",
+        "见 `损耗.py` 与 [图](损耗.png)",
+        "梯度并不饱和",
+        "联合分布与边缘分布",
+    ],
+)
+def test_ordinary_chinese_raises_no_alarm(right):
+    assert wrong_words(right, TERMS) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"zh": ""}, "lacks zh"),
+        ({"en_def": "No full stop"}, "not one sentence"),
+        ({"zh_def": "两句。话。"}, "not one sentence"),
+        ({"zh_def": "English."}, "wrong language"),
+        ({"colour": "red"}, "unknown field"),
+        ({"never": "损耗"}, "is no list"),
+    ],
+)
+def test_a_malformed_term_is_found(change, fault):
+    assert any(fault in sentence for sentence in form_faults([TERMS[0] | change]))
+
+
+def test_a_doubled_or_contradictory_name_is_found():
+    assert name_faults([TERMS[0], TERMS[0]])
+    assert name_faults([TERMS[0], TERMS[1] | {"never": [TERMS[0]["zh"]]}])

@@ -1,0 +1,213 @@
+"""The built site, served on 127.0.0.1 and opened in headless Chromium.
+
+`SITE=folder` tests a site that is already built; otherwise `jupyter-book build .` makes it, unless nothing changed
+since these tests last built it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+
+
+def pages() -> list[str]:
+    """The address of every page of the table of contents, in both languages, and of the search page."""
+    names = re.findall(r"\b(book|notebooks)/en/([\w-]+)", (ROOT / "_toc.yml").read_text("utf-8"))
+    english = [("lab/" if folder == "notebooks" else "") + f"{name}.html" for folder, name in names] + ["search.html"]
+    return english + [f"zh/{page}" for page in english]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `page` once a page."""
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", pages())
+
+
+def inputs() -> str:
+    """A digest of everything the site is made from."""
+    digest = hashlib.sha256()
+    files = [
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+        *(ROOT / "book").rglob("*"),
+        *(ROOT / "notebooks").rglob("*.ipynb"),
+    ]
+    for file in sorted(files):
+        if file.is_file() and "__pycache__" not in file.parts and ".ipynb_checkpoints" not in file.parts:
+            digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site."""
+    if os.environ.get("SITE"):
+        folder = Path(os.environ["SITE"]).resolve()
+        if not (folder / "index.html").is_file():
+            pytest.fail(f"SITE={folder} holds no index.html, expected the folder of a built site", pytrace=False)
+        return folder
+    folder, stamp = ROOT / "_build" / "html", ROOT / "_build" / "tested-inputs"
+    before = inputs()
+    if not (folder / "zh" / "index.html").is_file() or not stamp.is_file() or stamp.read_text() != before:
+        command = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "--keep-going", "-n"]
+        if not shutil.which("jupyter-book"):
+            command[:3] = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.fail("jupyter-book build . -W failed:\n" + (done.stdout + done.stderr)[-4000:], pytrace=False)
+        stamp.write_text(before)
+    return folder
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server that does not write each request to the terminal."""
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """The site's address on this machine, with a slash at its end."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as http_server:
+        threading.Thread(target=http_server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http_server.server_port}/"
+        http_server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; without one the tests are skipped, under CI=true they fail."""
+    missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        missing("Chromium is not installed, so the site was not opened in a browser (apt install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a tab of a reader who was never here: `tab(locale="zh-CN", viewport=PHONE, color_scheme="dark")`."""
+    with contextlib.ExitStack() as stack:
+
+        def open_tab(**reader: Any) -> Any:
+            context = browser.new_context(**{"locale": "en-US", "viewport": DESKTOP, **reader})
+            stack.callback(context.close)
+            return context.new_page()
+
+        yield open_tab
+
+
+@dataclass
+class Visit:
+    """What one look at a page found.
+
+    Args:
+        url: the page's address.
+        status: the answer's HTTP status.
+        errors: console errors and exceptions.
+        failed: requests to the site that failed or were answered with 4xx or 5xx.
+        facts: what `LOOK` returns on a desktop.
+        phone: what `LOOK` returns at the size of a phone.
+    """
+
+    url: str
+    status: int
+    errors: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    phone: dict[str, Any] = field(default_factory=dict)
+
+
+LOOK = """async () => {
+  await window.MathJax?.startup?.promise;
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const all = (query) => [...document.querySelectorAll(query)];
+  const shown = (node) => node.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true });
+  const scrolls = (node) => {
+    for (let box = node.parentElement; box && box !== document.body; box = box.parentElement)
+      if (getComputedStyle(box).overflowX !== "visible") return true;
+    return false;
+  };
+  const box = (node) => node.getBoundingClientRect().toJSON();
+  return {
+    title: document.title,
+    lang: document.documentElement.lang,
+    heading: document.querySelector("h1")?.innerText,
+    twin: document.querySelector(".language-switch")?.href,
+    alternates: Object.fromEntries(all("link[hreflang]").map((link) => [link.hreflang, link.getAttribute("href")])),
+    canonical: document.querySelector("link[rel=canonical]")?.getAttribute("href"),
+    formulas: all("article .math").length,
+    rendered: all("article .math > mjx-container").length,
+    wrong: all("mjx-merror, [data-mjx-error]").map((node) => node.closest("mjx-container").innerText),
+    raw: (document.querySelector("article")?.innerText.match(/\\\\[([].{0,30}/) || [])[0],
+    broken: all("img").filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
+    width: document.documentElement.scrollWidth,
+    window: document.documentElement.clientWidth,
+    wide: all("article *").filter((node) => shown(node) && box(node).right > innerWidth + 1 && !scrolls(node))
+      .map((node) => `${node.tagName}.${node.className}: ${node.innerText?.slice(0, 40)}`),
+    buttons: all(".bd-header-article .btn").filter(shown).map((node) => ({ name: node.className, ...box(node) })),
+    searches: all("input[type=search], .search-button-field, .search-button").filter(shown).length,
+  };
+}"""
+
+
+@pytest.fixture(scope="session")
+def visit(browser: Any, server: str) -> Iterator[Callable[[str], Visit]]:
+    """Looks at a page once, on a desktop and on a phone, and remembers what it saw."""
+    context = browser.new_context(viewport=DESKTOP, locale="en-US")
+    seen: dict[str, Visit] = {}
+
+    def look(page: str) -> Visit:
+        if page not in seen:
+            tab = context.new_page()
+            errors: list[str] = []
+            failed: list[str] = []
+            tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            tab.on("pageerror", lambda error: errors.append(str(error)))
+            tab.on("requestfailed", lambda request: failed.append(request.url))
+            tab.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+            answer = tab.goto(server + page, wait_until="load")
+            seen[page] = Visit(server + page, answer.status, errors, failed)
+            seen[page].facts = tab.evaluate(LOOK)
+            tab.set_viewport_size(PHONE)
+            seen[page].phone = tab.evaluate(LOOK)
+            tab.close()
+            failed[:] = [url for url in failed if url.startswith(server)]
+        return seen[page]
+
+    yield look
+    context.close()

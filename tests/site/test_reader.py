@@ -1,0 +1,132 @@
+"""What a reader does: switch the language, be offered theirs, search in Chinese, read in the dark, open the file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+OFFER = ".language-offer"
+MATHS = "async () => { await MathJax.startup.promise; return document.querySelectorAll('mjx-container').length }"
+
+
+def test_switcher_goes_there_and_back(tab, server):
+    page = tab()
+    page.goto(server + "02-gan.html")
+    page.click(".language-switch")
+    page.wait_for_url(server + "zh/02-gan.html")
+    page.click(".language-switch")
+    page.wait_for_url(server + "02-gan.html")
+
+
+@pytest.mark.parametrize(("locale", "address", "words"), [
+    ("zh-CN", "02-gan.html", "本页有中文版"),
+    ("zh-TW", "lab/02-gan.html", "本页有中文版"),
+    ("en-GB", "zh/02-gan.html", "also in English"),
+])  # fmt: skip
+def test_first_visit_is_offered_the_readers_language(tab, server, locale, address, words):
+    page = tab(locale=locale)
+    page.goto(server + address)
+    assert words in page.inner_text(OFFER)
+    page.wait_for_timeout(300)
+    assert page.url == server + address  # offered, not redirected
+    page.click(f"{OFFER} button")
+    assert page.locator(OFFER).count() == 0
+    for again in (address, "zh/index.html" if "zh/" in address else "index.html"):
+        page.goto(server + again)
+        assert page.locator(OFFER).count() == 0  # the answer is remembered
+
+
+@pytest.mark.parametrize(("locale", "address"), [
+    ("en-US", "02-gan.html"),
+    ("zh-CN", "zh/02-gan.html"),
+    ("fr-FR", "02-gan.html"),
+    ("fr-FR", "zh/02-gan.html"),
+])  # fmt: skip
+def test_no_offer_where_none_is_needed(tab, server, locale, address):
+    page = tab(locale=locale)
+    page.goto(server + address)
+    assert page.locator(OFFER).count() == 0
+
+
+def test_the_choice_is_kept_and_can_be_changed(tab, server):
+    page = tab(locale="zh-CN")
+    page.goto(server + "index.html")
+    page.click(f"{OFFER} a")
+    page.wait_for_url(server + "zh/index.html")
+    assert page.locator(OFFER).count() == 0
+    page.goto(server + "02-gan.html")  # by a link from elsewhere: offered again, since Chinese was chosen
+    assert page.locator(OFFER).count() == 1
+    page.goto(server + "zh/02-gan.html")
+    page.click(".language-switch")  # English now
+    page.wait_for_url(server + "02-gan.html")
+    assert page.locator(OFFER).count() == 0
+
+
+def test_works_from_a_file(tab, site):
+    page = tab(locale="zh-CN")
+    errors = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((site / "02-gan.html").as_uri())
+    assert page.evaluate(MATHS) > 50
+    page.click(f"{OFFER} a")
+    page.wait_for_url((site / "zh/02-gan.html").as_uri())
+    assert page.evaluate(MATHS) > 50
+    assert page.locator(OFFER).count() == 0
+    assert errors == []
+
+
+def search(page, address, query):
+    """Search as a reader does and return the addresses found."""
+    page.goto(address)
+    page.fill("form.bd-search input >> visible=true", query)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => /[0-9]|没有|not match/.test(document.querySelector('.search-summary')?.innerText)")
+    return page.eval_on_selector_all("#search-results li > a", "links => links.map((link) => link.href)")
+
+
+@pytest.mark.parametrize("query", ["判别器", "最优判别器", "散度", "熵"])
+def test_chinese_search_finds_the_chapter(tab, server, query):
+    page = tab(locale="zh-CN")
+    found = search(page, server + "zh/search.html", query)
+    assert any(re.match(f"{server}zh/02-gan.html", link) for link in found), found
+    assert all(link.startswith(f"{server}zh/") for link in found)
+    link = page.locator("#search-results li > a[href*='02-gan.html']").first
+    link.click()
+    page.wait_for_selector("article .highlighted")  # the page opens, with the word marked whole
+    marked = page.eval_on_selector_all("article .highlighted", "nodes => nodes.map((node) => node.textContent)")
+    assert set(marked) == {query}
+
+
+@pytest.mark.parametrize("query", ["甲乙丙丁", "器别判"])
+def test_chinese_search_finds_nothing_for_nonsense(tab, server, query):
+    assert search(tab(locale="zh-CN"), server + "zh/search.html", query) == []
+
+
+def test_english_search(tab, server):
+    found = search(tab(), server + "search.html", "discriminator")
+    assert any(re.match(f"{server}02-gan.html", link) for link in found), found
+    assert not any("/zh/" in link for link in found)
+
+
+def luminance(colour):
+    """Between 0 and 1, from a CSS colour."""
+    red, green, blue = map(float, re.findall(r"[\d.]+", colour)[:3])
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
+
+
+@pytest.mark.parametrize("address", ["02-gan.html", "zh/02-gan.html"])
+def test_light_and_dark(tab, server, address):
+    style = "([query, what]) => getComputedStyle(document.querySelector(query))[what]"
+    for scheme in ("light", "dark"):
+        page = tab(color_scheme=scheme)
+        page.goto(server + address)
+        paper = luminance(page.evaluate(style, ["body", "backgroundColor"]))
+        ink = luminance(page.evaluate(style, ["article p", "color"]))
+        assert (paper < 0.2 and ink > 0.6) if scheme == "dark" else (paper > 0.9 and ink < 0.4)
+        if scheme == "dark":  # figures keep their light paper
+            figure = "article figure img:not(.dark-ok)"
+            assert luminance(page.evaluate(style, [figure, "backgroundColor"])) > 0.9
