@@ -12,6 +12,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "step": ("step", "步数"),
     "loss": ("loss", "损失"),
     "accuracy": ("accuracy of D", "判别器准确率"),
+    "steps of D alone": ("steps of D alone", "D 单独走的步数"),
     "density": ("density", "密度"),
     "gradient": ("gradient norm", "梯度范数"),
     "discriminator": ("loss of D", "判别器损失"),
@@ -39,6 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "play": ("play", "播放"),
     "pause": ("pause", "暂停"),
     "position": ("position", "位置"),
+    "least sure": ("the least sure", "最没把握的"),
     "walk": ("walk", "路径"),
     "player": ("Player: {n} frames, chosen with the slider", "播放器：共 {n} 帧，用滑块选择"),
     # printed lines

@@ -74,10 +74,8 @@ def tensors(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
     path = folder() / f"{name}.safetensors"
     try:
         return _unpack(path.read_bytes())
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        say(f"cannot read {path} ({error.strerror or error}); making it again")
+    except OSError:
+        pass  # not there, or not readable: if the folder is to blame, writing will tell
     except ValueError as error:
         say(f"{path} is damaged ({error}); making it again")
     made = make()

@@ -77,7 +77,7 @@ def chinese_texts() -> dict[str, str]:
         for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
             texts[path / f"cell {number}"] = cell.source
     named = {path.relative_to(ROOT).as_posix(): text for path, text in texts.items()}
-    return {**named, "the terms themselves": "\n".join(t["zh"] + "\n" + t["zh_def"] for t in TERMS)}
+    return {**named, "the terms themselves": "\n\n".join(f"{t['zh']}：{t['zh_def']}" for t in TERMS)}
 
 
 def test_the_list_is_well_formed():

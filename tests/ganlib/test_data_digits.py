@@ -4,17 +4,18 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from PIL import Image
 from torch.nn import functional as F
-from torchvision.io import ImageReadMode, read_image
 
 from ganlib import data
 from ganlib.data import cache
-from ganlib.data.digits import STYLES, VERSION, render
+from ganlib.data.digits import STYLES, VERSION, draw, render
 
 X86 = os.uname().machine in ("x86_64", "AMD64") if hasattr(os, "uname") else True
 REFERENCE = Path(__file__).parent / "data" / "digits-first-100.png"  # train, seed 0: ten rows of 0 to 9
@@ -25,6 +26,15 @@ CHECKSUM = "396f94dc3eedd3a9bbcef637f9e4842545341a4cd048b2fedacc06c6c4bc14c9"
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Many small operations: other threads would only get into each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def digest(drawn):
@@ -41,7 +51,7 @@ def same(first, second):
 def test_first_digits_are_the_committed_ones():
     """To the byte on x86-64; elsewhere at most one grey level off, on at most one pixel of 10,000."""
     pixels = render(100, 28, 0)["pixels"]
-    sheet = read_image(str(REFERENCE), ImageReadMode.GRAY)[0]
+    sheet = torch.from_numpy(np.asarray(Image.open(REFERENCE)).copy())
     expected = sheet.view(10, 28, 10, 28).transpose(1, 2).reshape(100, 1, 28, 28)
     off = (pixels.int() - expected.int()).abs()
     assert off.max() <= (0 if X86 else 1) and (off > 0).float().mean() <= 1e-4
@@ -52,14 +62,16 @@ def test_first_digits_are_the_committed_ones():
 
 
 def test_threads_and_chunks_change_nothing():
+    labels = torch.arange(150) % 10
     expected = render(150, 28, 5)
-    before = torch.get_num_threads()
-    try:
-        for threads, chunk in ((1, None), (2, 150), (1, 7), (3, 64)):
-            torch.set_num_threads(threads)
-            assert same(render(150, 28, 5, chunk), expected), f"{threads} threads, chunks of {chunk}"
-    finally:
-        torch.set_num_threads(before)
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)  # `render` works on one, so `draw` is asked
+        pixels, attributes = draw(labels, 28, torch.Generator().manual_seed(5))
+        assert same({"pixels": pixels, "labels": labels, **attributes}, expected), f"{threads} threads"
+        assert torch.get_num_threads() == threads
+    for chunk in (1, 7, 64, 1000):
+        assert same(render(150, 28, 5, chunk), expected), f"chunks of {chunk}"
+        assert torch.get_num_threads() == 3, "left as it was"
 
 
 @pytest.mark.skipif(not X86, reason="names instruction sets of x86-64")
@@ -95,7 +107,7 @@ def test_seed_split_and_count():
     assert torch.equal(torch.get_rng_state(), state), "drawing digits leaves torch's own generator alone"
 
 
-# ---------------------------------------------------------------------------------------------- what the images are like
+# -------------------------------------------------------------------------------------------- what the images are like
 
 
 def test_load_gives_images_with_attributes():
@@ -129,10 +141,10 @@ def test_sizes(size):
 
 def test_attributes_are_what_the_pixels_show():
     """Each attribute, measured again from the image alone."""
-    images = data.load("digits", size=64, n=1200)
-    ink = images.pixels[:, 0].double() / 255
-    known = {name: rows.double() for name, rows in images.attributes.items()}
-    grid = (torch.arange(64, dtype=torch.float64) + 0.5) / 64 - 0.5
+    images = data.load("digits", size=64, n=600)
+    ink = images.pixels[:, 0].float() / 255
+    known = {name: rows.float() for name, rows in images.attributes.items()}
+    grid = (torch.arange(64, dtype=torch.float32) + 0.5) / 64 - 0.5
 
     def span(profile):  # where the ink begins and ends
         inside = profile > 0.5
@@ -164,28 +176,31 @@ def correlation(a, b):
 
 
 def test_every_digit_can_be_told():
-    """A small network, a few seconds of training: at least 98 % of unseen digits, and no digit below 95 %."""
-    train, test = data.load("digits", n=4000), data.load("digits", n=1000, split="test")
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(1, 12, 5, 2), nn.ReLU(), nn.Conv2d(12, 24, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(600, 10)
-    )
-    steps = 220
-    optimiser = torch.optim.Adam(net.parameters(), 5e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
-    for _ in range(steps):
-        batch = train.batch(128)
-        optimiser.zero_grad()
-        F.cross_entropy(net(batch.images), batch.labels).backward()
-        optimiser.step()
-        schedule.step()
-    with torch.no_grad():
-        right = net(test.normalised()).argmax(1) == test.labels
-    by_digit = [right[test.labels == digit].float().mean().item() for digit in range(10)]
-    assert right.float().mean() >= 0.98 and min(by_digit) >= 0.95, by_digit
+    """The three most similar of 4,000 other digits vote: right for 99 % of unseen digits, and for 96 % of each kind."""
+    train, test = render(4000, 28, 0), render(1000, 28, 1)
+
+    def look(drawn):
+        blurred = F.avg_pool2d(drawn["pixels"].float(), 3, 2, 1).flatten(1)
+        return F.normalize(blurred - blurred.mean(1, keepdim=True))
+
+    nearest = (look(test) @ look(train).T).topk(3, 1).indices
+    right = train["labels"][nearest].mode(1).values == test["labels"]
+    by_digit = [right[test["labels"] == digit].float().mean().item() for digit in range(10)]
+    assert right.float().mean() >= 0.99 and min(by_digit) >= 0.96, by_digit
 
 
-# ------------------------------------------------------------------------------------------------------------- the cache
+def test_five_thousand_a_second():
+    """In processor time, so that what else is running hardly counts; one core draws about 14,000."""
+    render(64, 28, 0)
+    spent = []
+    for _ in range(5):
+        before = time.process_time()
+        render(256, 28, 0)
+        spent.append(time.process_time() - before)
+    assert 256 / min(spent) >= 5000
+
+
+# ----------------------------------------------------------------------------------------------------------- the cache
 
 
 def only_file(folder):

@@ -6,6 +6,8 @@ a grid.
 """
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -482,3 +484,20 @@ def test_convexity_does_not_survive_in_the_parameter():
 
     assert twice(4.0) > (twice(0.0) + twice(8.0)) / 2 + 0.1  # a chord below the curve
     assert twice(0.5) < (twice(0.0) + twice(1.0)) / 2  # and yet convex near the data
+
+
+# ------------------------------------------------------------------------------------------------ the printed numbers
+
+
+def test_the_programs_in_the_solutions_print_what_the_page_says(capsys):
+    page = (Path(__file__).parents[2] / "book/en/02-gan.md").read_text("utf-8")
+    programs = re.findall(r"^```python\n(.*?)^```\n\n([^\n]*)", page, re.DOTALL | re.MULTILINE)
+    assert len(programs) == 2
+    torch.set_default_dtype(torch.float32)  # as a reader runs them
+    for program, sentence in programs:
+        exec(compile(program, "02-gan.md", "exec"), {})
+        printed = [float(number) for number in re.findall(r"-?\d+\.\d+", capsys.readouterr().out)]
+        stated = [float(number) for number in re.findall(r"-?\d+\.\d+", sentence)[: len(printed)]]
+        assert len(stated) == len(printed) >= 3
+        assert printed == pytest.approx(stated, abs=6e-3)
+        assert printed != pytest.approx([1.1 * number for number in stated], abs=6e-3)
