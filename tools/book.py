@@ -29,7 +29,7 @@ def build(fresh: bool = False) -> int:
     """
     BUILD.mkdir(exist_ok=True)
     print("Building the book in both languages …", flush=True)
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "--keep-going"]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "--keep-going", "-n"]
     if fresh:
         command.append("--all")
     with LOG.open("w", encoding="utf-8") as log:

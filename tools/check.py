@@ -97,10 +97,12 @@ def book() -> Count:
 
 
 def site() -> Count:
+    built = ROOT / "_build" / "html"
+    env = {"SITE": str(built)} if (built / "index.html").is_file() else {}  # what `book` built, not another build
     path, missing = browser.prepare()
     if path:
-        return pytest("site", "tests/site", CHROMIUM=path) + Count(note=missing)
-    count = pytest("site", "tests/site", "-m", "not browser")
+        return pytest("site", "tests/site", CHROMIUM=path, **env) + Count(note=missing)
+    count = pytest("site", "tests/site", "-m", "not browser", **env)
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
     return count + Count(failed=int(in_ci), skipped=int(not in_ci), note=missing)
 

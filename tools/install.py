@@ -56,8 +56,8 @@ def pip_index(listing):
 
 
 def usable(python):
-    """Whether an environment's Python runs and is of a supported version."""
-    test = f"import sys; sys.exit(not {OLDEST} <= sys.version_info[:2] <= {NEWEST})"
+    """Whether an environment's Python runs, has pip (it lacks it if its making was cut short) and is supported."""
+    test = f"import pip, sys; sys.exit(not {OLDEST} <= sys.version_info[:2] <= {NEWEST})"
     try:
         return subprocess.call([python, "-c", test], stderr=subprocess.DEVNULL) == 0
     except OSError:
@@ -89,27 +89,16 @@ def install(venv):
         if sys.platform == "linux" and not shutil.which("nvidia-smi"):
             print("No NVIDIA GPU here? Ctrl-C, then `make UV_TORCH_BACKEND=cpu book`, fetches a PyTorch without CUDA.")
 
-    pip = [python, "-m", "pip"]
-    quiet = ["--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]  # on a terminal, minutes of downloading show their progress
     print("Installing the pinned versions …", flush=True)
     if subprocess.call(pip + ["install"] + quiet + ["-c", "constraints.txt", "uv"], cwd=ROOT) == 0:
         env = dict(os.environ)
         index = pip_index(subprocess.check_output(pip + ["config", "list"], universal_newlines=True))
         if index and not any(env.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):
             env["UV_DEFAULT_INDEX"] = index
-        uv = [
-            python,
-            "-m",
-            "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            python,
-            "--build-constraints",
-            "constraints.txt",
-        ]
-        if subprocess.call(uv + WANTED, cwd=ROOT, env=env) == 0:
+        uv = [python, "-m", "uv", "pip", "install", "--python", python, "--build-constraints", "constraints.txt"]
+        if subprocess.call(uv + quiet + WANTED, cwd=ROOT, env=env) == 0:
             return 0
         print("uv could not install everything; trying again with pip …", flush=True)
     else:

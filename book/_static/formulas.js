@@ -1,11 +1,12 @@
-// An inline formula wider than its line (a phone, a long one) gets a box that scrolls, so that the page does not.
+// An inline formula wider than its line (a long one on a phone) gets a box that scrolls, so that the page does not.
 (() => {
   const fit = () => {
-    for (const formula of document.querySelectorAll(".bd-article mjx-container:not([display])")) {
-      formula.classList.remove("too-wide");
-      const line = formula.closest("p, li, td, dd, figcaption, h1, h2, h3, h4, div");
-      formula.classList.toggle("too-wide", formula.getBoundingClientRect().width > line.clientWidth);
-    }
+    const formulas = [...document.querySelectorAll(".bd-article mjx-container:not([display])")];
+    formulas.forEach((formula) => formula.classList.remove("too-wide"));
+    const line = (formula) => formula.closest("p, li, td, dd, figcaption, h1, h2, h3, h4, div");
+    // First measure all, then change: a change between two measurements makes the browser lay the page out again.
+    const wide = formulas.filter((formula) => formula.getBoundingClientRect().width > line(formula).clientWidth);
+    wide.forEach((formula) => formula.classList.add("too-wide"));
   };
   window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(() => {
     fit();

@@ -70,7 +70,7 @@ WORDS = {
         "04": ("Dense layers do not see pictures.", "DCGAN", "convolutions, up and down"),
         "05": ("The gradient dies when D wins.", "f-GAN, LSGAN, hinge", "choose another divergence"),
         "06": ("Far apart, they are all flat.", "WGAN", "move mass: a distance with a slope"),
-        "07": ("Clipped weights waste the critic.", "WGAN-GP", "hold the gradient’s norm near 1"),
+        "07": ("Clipped weights waste the critic.", "WGAN-GP", "hold the gradient's norm near 1"),
         "08": ("The penalty is slow, and local.", "SNGAN", "bound every layer by its spectral norm"),
         "09": ("It makes what it likes.", "Conditional GAN", "tell both players the label"),
         "10": ("The label is easily ignored.", "ACGAN", "let D name the class as well"),

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from ganlib import cli
+from ganlib.data import digits
 from ganlib.training import checkpoint
+
+from . import served_mnist
 
 TINY = ["--steps", "3", "--batch-size", "8", "--model", "mlp-small", "--latent-dim", "4", "--device", "cpu", "--quiet"]
 
@@ -104,3 +107,22 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, words, sentence):
 def test_cuda_asked_for_and_absent(tmp_path, capsys):
     assert run("train", "gan", "--data", "ring", "--out", tmp_path / "x", "--device", "cuda") == 2
     assert "'cuda' was asked for, but this machine has 0 CUDA devices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("data", ["digits", "mnist"])
+def test_trains_on_drawn_digits_and_on_files_from_a_server(data, tmp_path, monkeypatch, capsys):
+    """The slice's end: real files in MNIST's format, over HTTP, through the same command."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(digits.COUNTS, "train", 200)
+    with served_mnist.mnist(tmp_path / "server", monkeypatch, tmp_path / "cache"):
+        assert run("train", "gan", "--data", data, "--out", tmp_path / "run", *TINY) == 0
+    assert f"gan on {data} (1, 28, 28)" in capsys.readouterr().out
+    assert checkpoint.read(tmp_path / "run")["step"] == 3
+
+
+def test_mnist_without_network_is_one_sentence(tmp_path, monkeypatch, capsys):
+    with served_mnist.mnist(tmp_path / "server", monkeypatch, tmp_path / "cache"):
+        pass  # the server is gone again
+    assert run("train", "gan", "--data", "mnist", "--out", tmp_path / "run", *TINY) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "digits" in said and "optdigits" in said

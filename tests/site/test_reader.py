@@ -14,17 +14,17 @@ MATHS = "async () => { await MathJax.startup.promise; return document.querySelec
 
 def test_switcher_goes_there_and_back(tab, server):
     page = tab()
-    page.goto(server + "02-gan.html")
+    page.goto(server + "lab/02-gan.html")
     page.click(".language-switch")
-    page.wait_for_url(server + "zh/02-gan.html")
+    page.wait_for_url(server + "zh/lab/02-gan.html")
     page.click(".language-switch")
-    page.wait_for_url(server + "02-gan.html")
+    page.wait_for_url(server + "lab/02-gan.html")
 
 
 @pytest.mark.parametrize(("locale", "address", "words"), [
-    ("zh-CN", "02-gan.html", "本页有中文版"),
+    ("zh-CN", "index.html", "本页有中文版"),
     ("zh-TW", "lab/02-gan.html", "本页有中文版"),
-    ("en-GB", "zh/02-gan.html", "also in English"),
+    ("en-GB", "zh/references.html", "also in English"),
 ])  # fmt: skip
 def test_first_visit_is_offered_the_readers_language(tab, server, locale, address, words):
     page = tab(locale=locale)
@@ -34,16 +34,16 @@ def test_first_visit_is_offered_the_readers_language(tab, server, locale, addres
     assert page.url == server + address  # offered, not redirected
     page.click(f"{OFFER} button")
     assert page.locator(OFFER).count() == 0
-    for again in (address, "zh/index.html" if "zh/" in address else "index.html"):
+    for again in (address, "zh/search.html" if "zh/" in address else "search.html"):
         page.goto(server + again)
         assert page.locator(OFFER).count() == 0  # the answer is remembered
 
 
 @pytest.mark.parametrize(("locale", "address"), [
-    ("en-US", "02-gan.html"),
-    ("zh-CN", "zh/02-gan.html"),
-    ("fr-FR", "02-gan.html"),
-    ("fr-FR", "zh/02-gan.html"),
+    ("en-US", "index.html"),
+    ("zh-CN", "zh/index.html"),
+    ("fr-FR", "index.html"),
+    ("fr-FR", "zh/index.html"),
 ])  # fmt: skip
 def test_no_offer_where_none_is_needed(tab, server, locale, address):
     page = tab(locale=locale)
@@ -57,11 +57,11 @@ def test_the_choice_is_kept_and_can_be_changed(tab, server):
     page.click(f"{OFFER} a")
     page.wait_for_url(server + "zh/index.html")
     assert page.locator(OFFER).count() == 0
-    page.goto(server + "02-gan.html")  # by a link from elsewhere: offered again, since Chinese was chosen
+    page.goto(server + "references.html")  # by a link from elsewhere: offered again, since Chinese was chosen
     assert page.locator(OFFER).count() == 1
-    page.goto(server + "zh/02-gan.html")
+    page.goto(server + "zh/references.html")
     page.click(".language-switch")  # English now
-    page.wait_for_url(server + "02-gan.html")
+    page.wait_for_url(server + "references.html")
     assert page.locator(OFFER).count() == 0
 
 
@@ -70,11 +70,11 @@ def test_works_from_a_file(tab, site):
     errors = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((site / "02-gan.html").as_uri())
-    assert page.evaluate(MATHS) > 50
+    page.goto((site / "sign-conventions.html").as_uri())
+    assert page.evaluate(MATHS) > 5
     page.click(f"{OFFER} a")
-    page.wait_for_url((site / "zh/02-gan.html").as_uri())
-    assert page.evaluate(MATHS) > 50
+    page.wait_for_url((site / "zh/sign-conventions.html").as_uri())
+    assert page.evaluate(MATHS) > 5
     assert page.locator(OFFER).count() == 0
     assert errors == []
 
@@ -94,11 +94,8 @@ def test_chinese_search_finds_the_chapter(tab, server, query):
     found = search(page, server + "zh/search.html", query)
     assert any(re.match(f"{server}zh/02-gan.html", link) for link in found), found
     assert all(link.startswith(f"{server}zh/") for link in found)
-    link = page.locator("#search-results li > a[href*='02-gan.html']").first
-    link.click()
-    page.wait_for_selector("article .highlighted")  # the page opens, with the word marked whole
-    marked = page.eval_on_selector_all("article .highlighted", "nodes => nodes.map((node) => node.textContent)")
-    assert set(marked) == {query}
+    marked = page.eval_on_selector_all("#search-results .highlighted", "nodes => nodes.map((node) => node.textContent)")
+    assert set(marked) == {query}  # whole, not pair by pair
 
 
 @pytest.mark.parametrize("query", ["甲乙丙丁", "器别判"])
@@ -118,7 +115,7 @@ def luminance(colour):
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
-@pytest.mark.parametrize("address", ["02-gan.html", "zh/02-gan.html"])
+@pytest.mark.parametrize("address", ["00-welcome.html", "zh/00-welcome.html"])
 def test_light_and_dark(tab, server, address):
     style = "([query, what]) => getComputedStyle(document.querySelector(query))[what]"
     for scheme in ("light", "dark"):

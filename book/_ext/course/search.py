@@ -33,7 +33,7 @@ function splitQuery(query) {
   }
   return words;
 }
-// Mark the query's Chinese words whole in the results and on the page, not their pairs, which overlap.
+// Mark the query's Chinese words whole in the results, not their pairs, which overlap.
 if (typeof Search !== "undefined") {
   const parse = Search._parseQuery;
   Search._parseQuery = (query) => {

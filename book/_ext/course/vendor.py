@@ -1,4 +1,4 @@
-"""MathJax and the widget scripts from this site rather than from a CDN, so that pages work offline.
+"""The scripts of a page: MathJax and the widgets from this site rather than from a CDN, so that it works offline.
 
 `npm pack` fetches each package once into `_build/static/vendor`; its digest is checked and only the files that a page
 needs are kept. Without npm or a network the pages use the CDN, and one line says so.
@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -122,7 +123,20 @@ def use_vendored(app: Sphinx, config: Config) -> None:
     config.nb_ipywidgets_js = {f"vendor/{WIDGETS.folder}/embed.js": {}}
 
 
+def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave out the scripts of sphinx-thebe, which Jupyter Book always loads.
+
+    The course does not use it, and its settings come twice, which is a JavaScript error on every page.
+    """
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "sphinx-thebe" not in str(script.filename) and "THEBE_JS_URL" not in script.attributes.get("body", "")
+    ]
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Choose the scripts as soon as the settings are read."""
+    """Choose the scripts as soon as the settings are read, and drop one when all have been added to the page."""
     app.connect("config-inited", use_vendored, priority=100)
+    app.connect("html-page-context", drop_thebe, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

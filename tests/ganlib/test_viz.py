@@ -1,0 +1,305 @@
+"""Figures: fixed brightness, players that do not clash, interpolation that stays where latents are."""
+
+import base64
+import io
+import math
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlib import labels, viz
+from ganlib.errors import GanlibError
+from ganlib.training.history import History
+
+
+@pytest.fixture(autouse=True)
+def english():
+    viz.use("en")
+    yield
+    viz.use("en")
+
+
+class Painter:
+    """Stands for a GAN: the image of z shows its first number."""
+
+    def sample(self, n=None, z=None):
+        return torch.tanh(z[:, 0]).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+
+
+def history(**series):
+    made = History()
+    for step in range(len(next(iter(series.values())))):
+        made.add({name: torch.tensor(values[step]) for name, values in series.items()})
+        made.flush(10 * (step + 1))
+    return made
+
+
+def sprite(player):
+    png = base64.b64decode(re.search(r"base64,([^\"]+)", player.markup)[1])
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+# -- grids -------------------------------------------------------------------------------------------------------------
+def test_import_leaves_matplotlib_alone():
+    code = "import sys, ganlib.viz; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_tile_puts_images_row_by_row_with_grey_gaps():
+    images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 2, 3) * 10
+    sheet = viz.tile(images, columns=3)
+    assert sheet.shape == (2 * 3 + 1, 3 * 4 + 1, 1) and sheet.dtype == np.uint8
+    assert [sheet[1, 1 + 4 * i, 0] for i in range(3)] == [0, 10, 20]
+    assert [sheet[4, 1 + 4 * i, 0] for i in range(3)] == [30, 40, 128]  # no sixth image
+    assert (sheet[0] == 128).all() and (sheet[:, 4] == 128).all()
+
+
+def test_floats_and_bytes_mean_the_same():
+    values = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1)
+    assert viz.tile(values, 3, gap=0)[0, :, 0].tolist() == [0, 128, 255]
+    assert viz.tile(torch.tensor([0, 128, 255], dtype=torch.uint8).view(3, 1, 1, 1), 3, gap=0)[0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
+
+
+def test_a_dim_image_stays_dim():
+    dim = torch.full((1, 1, 4, 4), -0.9)
+    dim[..., 0] = -1
+    assert viz.tile(dim).max() == 128 and viz.tile(dim, gap=0).max() == 13  # rescaled, it would be white
+    (image,) = viz.grid(dim).axes[0].get_images()
+    assert image.get_clim() == (0, 255)
+
+
+def test_grid_of_several_sets_and_colours():
+    figure = viz.grid({"a": torch.zeros(4, 3, 8, 8), "b": torch.zeros(6, 1, 8, 8)}, columns=2)
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b"]
+    assert figure.get_facecolor()[:3] == pytest.approx([int(viz.PAPER[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(2, 1, 4, 4) + 1.5, r"values from 1.5 to 1.5 were given; expected uint8, or floats in \[-1, 1\]"),
+        (torch.full((2, 1, 4, 4), math.nan), "values from nan to nan"),
+        (torch.zeros(2, 4), r"shape \(2, 4\) were given; expected \(N, 1 or 3, H, W\)"),
+        (torch.zeros(2, 2, 4, 4), r"shape \(2, 2, 4, 4\)"),
+        (torch.zeros(0, 1, 4, 4), r"shape \(0, 1, 4, 4\)"),
+    ],
+)
+def test_grid_names_bad_images(images, words):
+    with pytest.raises(GanlibError, match=words):
+        viz.grid(images)
+
+
+def test_grid_names_bad_columns():
+    with pytest.raises(GanlibError, match="columns=0 was given; expected at least 1"):
+        viz.grid(torch.zeros(2, 1, 4, 4), columns=0)
+
+
+# -- curves ------------------------------------------------------------------------------------------------------------
+def test_curves_draw_what_was_logged_in_the_language_in_use():
+    runs = {
+        "one": history(discriminator=[1.0, 0.5], other=[2.0, 3.0]),
+        "two": history(discriminator=[1.0], other=[2.0]),
+    }
+    viz.use("zh")
+    figure = viz.curves(runs, ["discriminator", "other"], level=0.5)
+    assert [ax.get_title() for ax in figure.axes] == ["one", "two"]
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_xdata().tolist() == [10, 20] and line.get_ydata().tolist() == [1.0, 0.5]
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["判别器损失", "other"]
+    by_name = viz.curves(runs, ["discriminator", "other"], by="name")
+    assert [ax.get_title() for ax in by_name.axes] == ["判别器损失", "other"]
+
+
+def test_chinese_is_drawn_with_the_shipped_font(recwarn):
+    viz.use("zh")
+    figure = viz.curves(history(accuracy=[0.5, 0.6]), "accuracy")
+    figure.savefig(io.BytesIO())
+    assert figure.axes[0].xaxis.label.get_fontname() == "GANs Sans SC"
+    assert not [w for w in recwarn if "missing from" in str(w.message)]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: viz.curves(history(loss=[1.0]), "los"), "'los' was not logged; logged: loss"),
+        (lambda: viz.curves(history(loss=[1.0]), "loss", by="run"), "by='run' was given; expected 'history' or 'name'"),
+    ],
+)
+def test_curves_name_bad_input(call, words):
+    with pytest.raises(GanlibError, match=words):
+        call()
+
+
+# -- players -----------------------------------------------------------------------------------------------------------
+def test_the_player_holds_every_frame_in_order():
+    frames = [(10 * i, torch.full((6, 1, 8, 8), value, dtype=torch.uint8)) for i, value in enumerate((0, 85, 255))]
+    made = viz.player(frames, columns=3)
+    sheet = sprite(made)
+    assert sheet.shape == (3 * 19, 28, 3)
+    assert [int(sheet[19 * i + 4, 4, 0]) for i in range(3)] == [0, 85, 255]
+    assert made.captions == ["step 0", "step 10", "step 20"]
+    assert made.markup.count("<img") == 1 and "http" not in made.markup  # self-contained
+
+
+def test_colour_frames_stay_coloured():
+    frame = torch.tensor([255, 0, 0], dtype=torch.uint8).view(1, 3, 1, 1).expand(2, 3, 8, 8)
+    assert sprite(viz.player([(0, frame)]))[4, 4].tolist() == [255, 0, 0]
+
+
+def test_two_players_on_a_page_have_names_of_their_own():
+    frames = [(0, torch.zeros(1, 1, 8, 8))]
+    names = [re.search(r'id="([^"]+)"', viz.player(frames).markup)[1] for _ in range(2)]
+    assert names[0] != names[1]
+
+
+def test_captions_cannot_break_out_of_the_page():
+    made = viz.player([("</script><b>", torch.zeros(1, 1, 8, 8))], caption=str)
+    assert made.markup.count("</script>") == 1 and "<b>" not in made.markup.split("<script>")[0]
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ([], "was given no frames"),
+        ([(0, torch.zeros(1, 1, 8, 8)), (1, torch.zeros(2, 1, 8, 8))], "frames of different shapes"),
+    ],
+)
+def test_player_names_bad_frames(frames, words):
+    with pytest.raises(GanlibError, match=words):
+        viz.player(frames)
+
+
+@pytest.mark.browser
+def test_players_play_in_a_browser(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    viz.use("zh")
+    frames = [(i, torch.full((4, 1, 8, 8), 40 * i, dtype=torch.uint8)) for i in range(4)]
+    page_file = tmp_path / "page.html"
+    page_file.write_text(
+        "<meta charset=utf-8>" + "".join(viz.player(frames, seconds=0.4).markup for _ in range(2)), "utf-8"
+    )
+    with playwright.sync_playwright() as p:
+        try:
+            browser = p.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        except playwright.Error as error:
+            import os
+
+            assert not os.environ.get("CI"), f"CI needs a browser: {error}"
+            pytest.skip("no Chromium")
+        page = browser.new_page()
+        errors = []
+        page.on("pageerror", errors.append)
+        page.goto(page_file.as_uri())
+        shown = page.locator("output")
+        assert shown.all_inner_texts() == ["步数 3", "步数 3"]
+        page.locator("input").nth(1).fill("1")
+        assert shown.all_inner_texts() == ["步数 3", "步数 1"]  # the other one stays
+        moved = page.locator("img").nth(1).evaluate("e => e.style.transform")
+        assert moved == "translateY(-25%)"
+        page.locator("button").nth(0).click()
+        assert page.locator("button").nth(0).get_attribute("aria-label") == "暂停"
+        page.wait_for_function("document.querySelector('button').getAttribute('aria-label') === '播放'")
+        assert shown.all_inner_texts() == ["步数 3", "步数 1"] and not errors
+        browser.close()
+
+
+def chromium():
+    import shutil
+
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+# -- the latent space --------------------------------------------------------------------------------------------------
+def test_slerp_keeps_its_ends_and_changes_the_norm_linearly():
+    torch.manual_seed(0)
+    z0, z1 = torch.randn(100, dtype=torch.float64), 2 * torch.randn(100, dtype=torch.float64)
+    t = torch.linspace(0, 1, 11, dtype=torch.float64)
+    way = viz.slerp(z0, z1, t)
+    assert way.shape == (11, 100)
+    torch.testing.assert_close(way[0], z0)
+    torch.testing.assert_close(way[-1], z1)
+    torch.testing.assert_close(way.norm(dim=1), z0.norm() + t * (z1.norm() - z0.norm()))
+    unit = way / way.norm(dim=1, keepdim=True)
+    turns = (unit[1:] * unit[:-1]).sum(1).acos()
+    torch.testing.assert_close(turns, turns[:1].expand(10))  # equal angles
+    straight = torch.lerp(z0, z1, t[:, None])
+    assert straight[5].norm() < 0.85 * way[5].norm()  # the straight line fails the test of the norm
+
+
+def test_slerp_between_nearly_equal_latents():
+    z0 = torch.ones(4, dtype=torch.float64)
+    z1 = z0 + torch.tensor([1e-9, 0, 0, 0], dtype=torch.float64)
+    torch.testing.assert_close(viz.slerp(z0, z1, [0.0, 0.5, 1.0])[1], (z0 + z1) / 2)
+    torch.testing.assert_close(viz.slerp(z0, z0, [0.3])[0], z0)
+
+
+@pytest.mark.parametrize(
+    ("z0", "z1", "words"),
+    [
+        (torch.ones(3), torch.ones(4), r"shapes \(3,\) and \(4,\)"),
+        (torch.ones(3), torch.zeros(3), "norm 0"),
+        (torch.ones(3), -torch.ones(3), "opposite directions"),
+    ],
+)
+def test_slerp_names_bad_latents(z0, z1, words):
+    with pytest.raises(GanlibError, match=words):
+        viz.slerp(z0, z1, [0.5])
+
+
+def test_interpolate_goes_row_by_row():
+    torch.manual_seed(0)
+    z0, z1 = torch.randn(3, 5), torch.randn(3, 5)
+    images = viz.interpolate(Painter(), z0, z1, steps=4)
+    assert images.shape == (12, 1, 8, 8)
+    torch.testing.assert_close(images[0::4, 0, 0, 0], z0[:, 0].tanh())
+    torch.testing.assert_close(images[3::4, 0, 0, 0], z1[:, 0].tanh())
+    with pytest.raises(GanlibError, match="steps=1 was given; expected at least 2"):
+        viz.interpolate(Painter(), z0, z1, steps=1)
+
+
+def test_circle_is_closed_and_lies_on_the_sphere():
+    walk = viz.circle(50, steps=8, seed=3)
+    torch.testing.assert_close(walk.norm(dim=1), torch.full((8,), math.sqrt(50)))
+    sides = (walk - walk.roll(1, 0)).norm(dim=1)
+    torch.testing.assert_close(sides, sides[:1].expand(8))
+    assert torch.equal(walk, viz.circle(50, 8, 3)) and not torch.equal(walk, viz.circle(50, 8, 4))
+    with pytest.raises(GanlibError, match="latent_dim=1"):
+        viz.circle(1, 8)
+
+
+# -- sliders -----------------------------------------------------------------------------------------------------------
+def test_the_scrubber_shows_the_chosen_step():
+    frames = [(5 * i, torch.full((2, 1, 8, 8), 85 * i, dtype=torch.uint8)) for i in range(4)]
+    slider, picture, _ = viz.scrubber(frames).children
+    levels = []
+    for i in range(4):
+        slider.value = i
+        levels.append(int(np.asarray(Image.open(io.BytesIO(picture.value)).convert("L"))[4, 4]))
+    assert levels == [0, 85, 170, 255]
+    assert slider.description == labels.t("step") and [label for label, _ in slider.options] == ["0", "5", "10", "15"]
+
+
+def test_the_walk_moves_with_both_sliders():
+    place, walk, picture, _ = viz.latent_walk(Painter(), 10, steps=4, walks=2, copies=3).children
+    seen = {picture.value}
+    place.value = 1
+    seen.add(picture.value)
+    walk.value = 2
+    seen.add(picture.value)
+    assert len(seen) == 3
+
+
+def test_without_a_kernel_there_are_players():
+    frames = [(i, torch.zeros(2, 1, 8, 8)) for i in range(3)]
+    assert isinstance(viz.scrubber(frames, live=False), viz.Player)
+    walk = viz.latent_walk(Painter(), 10, live=False, steps=4, copies=3)
+    assert walk.captions == ["0°", "90°", "180°", "270°"]
