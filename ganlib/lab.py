@@ -95,7 +95,8 @@ class Lab:
         from IPython.display import Markdown, display
 
         for thing in things:
-            display(Markdown(f"*{where(thing)}*\n\n```python\n{source(thing)}```"))
+            code = source(thing)
+            display(Markdown(f"*{where(thing)}*\n\n```python\n{code}```"))
 
 
 def source(thing: Any) -> str:

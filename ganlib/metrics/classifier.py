@@ -198,7 +198,7 @@ def class_coverage(images: Tensor, classifier: Classifier, *, least: float = 0.0
     if len(images) == 0:
         raise GanlibError("class_coverage() was given no images; expected at least one")
     confidence, label = classifier.probabilities(images).max(1)
-    counts = torch.bincount(label[confidence >= sure], minlength=classifier.classes)
-    shares = tuple((counts / len(images)).tolist())
+    counts = torch.bincount(label[confidence >= sure], minlength=classifier.classes).tolist()
+    shares = tuple(count / len(images) for count in counts)
     present = tuple(i for i, share in enumerate(shares) if share >= least and share > 0)
     return Coverage(present, shares, confidence.mean().item())

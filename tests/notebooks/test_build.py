@@ -1,0 +1,205 @@
+"""The tool that makes the notebooks, with planted faults."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks import build
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = """# %% [markdown] lang="en"
+# # Title
+#
+# Text with $x$.
+# %% [markdown] lang="zh"
+# # 标题
+#
+# 有 $x$ 的正文。
+# %%
+# en: Where from.
+# zh: 从哪里来。
+lang, address = "@LANG@", "@REPOSITORY@"
+# %% tags=["strict"]
+x = 6 * 7
+if x:
+    # en: Twice,
+    # en: on two lines.
+    # zh: 分两行。
+    print(x)
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A folder with one small lab, built."""
+    (tmp_path / "01-try.py").write_text(SOURCE, "utf-8")
+    assert build.main([], folder=tmp_path) == 0
+    return tmp_path
+
+
+def change(folder, old, new):
+    path = folder / "01-try.py"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def notebook(folder, lang):
+    return nbformat.read(folder / lang / "01-try.ipynb", as_version=4)
+
+
+# -- reading a source --------------------------------------------------------------------------------------------------
+def test_each_language_gets_its_prose_and_its_comments():
+    cells = build.parse(SOURCE)
+    en, zh = (build.assemble(cells, lang, "https://github.com/a/b") for lang in ("en", "zh"))
+    assert en.cells[0].source == "# Title\n\nText with $x$." and zh.cells[0].source == "# 标题\n\n有 $x$ 的正文。"
+    assert en.cells[1].source == '# Where from.\nlang, address = "en", "https://github.com/a/b"'
+    assert zh.cells[1].source == '# 从哪里来。\nlang, address = "zh", "https://github.com/a/b"'
+    assert en.cells[2].source.splitlines()[2:4] == ["    # Twice,", "    # on two lines."]
+    assert zh.cells[2].source.splitlines()[2:] == ["    # 分两行。", "    print(x)"]
+    assert [c.id for c in en.cells] == [c.id for c in zh.cells] == ["cell-01", "cell-02", "cell-03"]
+    assert en.cells[1].metadata.tags == ["nbval-ignore-output"] and "tags" not in en.cells[2].metadata
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            '# %% [markdown] lang="zh"\n# # 标题\n#\n# 有 $x$ 的正文。\n',
+            "",
+            r'lab.py:1: this lang="en" cell has no lang="zh" twin',
+        ),
+        (
+            '# %% [markdown] lang="en"\n# # Title\n#\n# Text with $x$.\n',
+            "",
+            r'lab.py:1: this lang="zh" cell has no lang="en" twin',
+        ),
+        ('lang="zh"', 'lang="en"', r'lab.py:1: this lang="en" cell has no lang="zh" twin'),
+        ('lang="zh"', 'lang="fr"', r'lab.py:5: a markdown cell needs lang="en" or lang="zh"'),
+        ('tags=["strict"]', 'lang="en"', "lab.py:13: code is shared by both languages"),
+        ('tags=["strict"]', "strict", r"lab.py:13: '# %% strict' is not understood"),
+        ("# zh: 从哪里来。\n", "", "lab.py:10: this '# en:' comment has no '# zh:' twin"),
+        ("# en: Where from.\n", "", "lab.py:10: this '# zh:' comment has no '# en:' twin"),
+        ("    # zh: 分两行。\n", "", "lab.py:17: this '# en:' comment has no '# zh:' twin|lab.py:16: "),
+        ("# en: Where from.\n# zh: 从哪里来。", "# Where from.", "lab.py:10: a comment line needs a language"),
+        ("print(x)", "print(", "lab.py:.*the en version is not Python"),
+        ("x = 6 * 7", 'x = """\n# en: a\n# zh: b\n"""', "lab.py:13: the code differs between the languages"),
+        ("# Text with", "Text with", "lab.py:4: a line of a markdown cell must begin with '#'"),
+        ("# # 标题\n#\n# 有 $x$ 的正文。\n", "", "lab.py:5: the cell is empty"),
+    ],
+)
+def test_a_bad_source_is_named_with_its_line(old, new, words):
+    assert old in SOURCE
+    with pytest.raises(build.SourceError, match=words):
+        build.parse(SOURCE.replace(old, new, 1), "lab.py")
+
+
+def test_text_before_the_first_cell_and_no_cell_at_all():
+    with pytest.raises(build.SourceError, match="lab.py:1: text before the first"):
+        build.parse("import os\n" + SOURCE, "lab.py")
+    with pytest.raises(build.SourceError, match="lab.py: no cell found"):
+        build.parse("", "lab.py")
+
+
+# -- building ----------------------------------------------------------------------------------------------------------
+def test_built_notebooks_are_valid_run_and_in_sync(lab, capsys):
+    for lang in build.LANGUAGES:
+        made = notebook(lab, lang)
+        nbformat.validate(made)
+        assert made.cells[2].outputs[0].text == "42\n"
+        assert made.metadata.kernelspec.name == "python3" and dict(made.metadata.language_info) == {"name": "python"}
+        assert not any("execution" in cell.metadata for cell in made.cells)
+    capsys.readouterr()
+    assert build.main(["--check"], folder=lab) == 0 and capsys.readouterr().err == ""
+
+
+def test_building_again_runs_and_changes_nothing(lab, monkeypatch):
+    before = {lang: (lab / lang / "01-try.ipynb").read_bytes() for lang in build.LANGUAGES}
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    assert build.main([], folder=lab) == 0
+    assert before == {lang: (lab / lang / "01-try.ipynb").read_bytes() for lang in build.LANGUAGES}
+
+
+def test_prose_and_comments_flow_through_without_a_run(lab, monkeypatch, capsys):
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    change(lab, "# 有 $x$ 的正文。", "# 新的正文。")
+    change(lab, "# en: Twice,", "# en: Two times,")
+    assert build.main(["--check"], folder=lab) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "en/01-try.ipynb: cell-03: source differs from the source's",
+        "zh/01-try.ipynb: cell-01: source differs from the source's",
+        "Run `make notebooks`.",
+    ]
+    assert build.main([], folder=lab) == 0
+    assert notebook(lab, "zh").cells[0].source.endswith("新的正文。")
+    assert notebook(lab, "en").cells[2].outputs[0].text == "42\n"
+    assert build.main(["--check"], folder=lab) == 0
+
+
+def test_changed_code_makes_outputs_stale_and_is_run(lab, capsys):
+    change(lab, "6 * 7", "6 * 8")
+    assert build.main(["--check"], folder=lab) == 1
+    said = capsys.readouterr().err
+    assert "en/01-try.ipynb: stale outputs" in said and "zh/01-try.ipynb: cell-03: source differs" in said
+    assert build.main([], folder=lab) == 0
+    assert notebook(lab, "zh").cells[2].outputs[0].text == "48\n"
+
+
+@pytest.mark.parametrize("part", ["source", "id", "metadata", "cell"])
+def test_an_edited_notebook_is_found(lab, part, capsys):
+    path = lab / "zh" / "01-try.ipynb"
+    made = json.loads(path.read_text("utf-8"))
+    if part == "cell":
+        del made["cells"][1]
+    else:
+        made["cells"][2][part] = {"source": "x = 1", "id": "other", "metadata": {"tags": ["skip"]}}[part]
+    path.write_text(json.dumps(made), "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    assert "zh/01-try.ipynb: " in capsys.readouterr().err
+
+
+def test_a_missing_or_broken_notebook_is_found(lab, capsys):
+    (lab / "en" / "01-try.ipynb").unlink()
+    (lab / "zh" / "01-try.ipynb").write_text("{", "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    said = capsys.readouterr().err
+    assert "en/01-try.ipynb: missing" in said and "zh/01-try.ipynb: missing" in said
+
+
+def test_a_failing_cell_loses_nothing(lab, capsys):
+    before = (lab / "en" / "01-try.ipynb").read_bytes()
+    change(lab, "6 * 7", "6 / 0")
+    assert build.main([], folder=lab) == 1
+    said = capsys.readouterr().err
+    assert "en/01-try.ipynb: cell-03:" in said and "x = 6 / 0" in said and "ZeroDivisionError" in said
+    assert (lab / "en" / "01-try.ipynb").read_bytes() == before and not list(lab.rglob("*.tmp"))
+
+
+def test_a_notebook_over_the_limit_is_refused(lab, capsys):
+    before = (lab / "en" / "01-try.ipynb").read_bytes()
+    change(lab, "print(x)", f'print("x" * {build.LIMIT})')
+    assert build.main([], folder=lab) == 1
+    assert "at most 1,000,000" in capsys.readouterr().err
+    assert (lab / "en" / "01-try.ipynb").read_bytes() == before
+
+
+def test_an_unknown_lab_is_named(lab, capsys):
+    assert build.main(["02-tyr"], folder=lab) == 1
+    assert "no lab '02-tyr'; there are: 01-try" in capsys.readouterr().err
+
+
+def test_the_course_notebooks_are_in_sync():
+    done = subprocess.run([sys.executable, "notebooks/build.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_hash_ignores_comments_and_sees_code():
+    one, two, three = (
+        build.code_hash(build.parse(text))
+        for text in (SOURCE, SOURCE.replace("Where from", "From where"), SOURCE.replace("6 * 7", "7 * 6"))
+    )
+    assert one == two != three
