@@ -25,7 +25,7 @@
 #
 # 每次运行之前都有一个问题。请先回答再运行：在这里，猜错是学得最快的办法。
 #
-# 下面的单元在缺少课程库时（Colab、Kaggle）先安装它，再选定一种配置：`cpu` 在两个核上约三分钟；`gpu` 用 MNIST 训练 30,000 步。想自己指定，就加上 `profile="gpu"`。
+# 下面的单元格在缺少课程库时（Colab、Kaggle）先安装它，再选定一种配置：`cpu` 在两个核上约三分钟；`gpu` 用 MNIST 训练 30,000 步。想自己指定，就加上 `profile="gpu"`。
 # %%
 import importlib.util
 import subprocess
@@ -96,7 +96,7 @@ assert abs(value(a) - (2 * js - 2 * math.log(2))) < 1e-9
 #
 # On the `cpu` profile the data are drawn on your machine: digits from jittered strokes, no download. On `gpu` they are MNIST.
 # %% [markdown] lang="zh"
-# ## 2 · 数据与两位玩家
+# ## 2 · 数据与对局双方
 #
 # 在 `cpu` 配置下，数据就在你的机器上画出来：由抖动的笔画组成的数字，无须下载。在 `gpu` 配置下用 MNIST。
 # %%
@@ -140,7 +140,7 @@ print(f"D: {trainable(gan.discriminator):,}")
 assert trainable(gan.generator) == 1_489_936 and statistics(gan.generator) == 3_584
 assert trainable(gan.discriminator) == 533_505
 # %% [markdown] lang="en"
-# 1,489,936 trained numbers and 3,584 running statistics make the 1,493,520 that are often quoted for G. Now the shapes, and what an untrained G "writes":
+# 1,489,936 trained numbers and 3,584 running statistics make the 1,493,520 that are often quoted for G. Now the shapes:
 # %% [markdown] lang="zh"
 # 1,489,936 个训练得到的数加上 3,584 个滑动统计量，就是人们常说的 G 的 1,493,520 个参数。再看张量的形状：
 # %% tags=["strict"]
@@ -176,7 +176,7 @@ for name in ("minimax", "non_saturating"):
     (slope,) = torch.autograd.grad(loss, logits)
     print(f"{name:14s}", [f"{s:8.5f}" for s in slope])
 # %% [markdown] lang="en"
-# The saturating loss pulls with $-D$: nothing at all on the images that need it most. The non-saturating one pulls with $-(1-D)$, which tends to $-1$.
+# The saturating loss pulls with $-D$: next to nothing on the images that need it most. The non-saturating one pulls with $-(1-D)$, which tends to $-1$.
 #
 # ### A head start for D
 #
@@ -184,11 +184,11 @@ for name in ("minimax", "non_saturating"):
 #
 # **Predict.** Draw the two curves before you look.
 # %% [markdown] lang="zh"
-# 饱和损失的拉力是 $-D$：最需要它的那些图像，它一点力也不用。非饱和损失的拉力是 $-(1-D)$，趋于 $-1$。
+# 饱和损失的拉力是 $-D$：在最需要它的图像上，它几乎不用力。非饱和损失的拉力是 $-(1-D)$，趋于 $-1$。
 #
 # ### 让 D 先跑一段
 #
-# 现在换成图像。G 站着不动，只有 D 在走；每走一步，我们都问：两个损失此刻*会*送给 G 多长的梯度？小网络就够用了：G 是 $64\to256\to256\to784$，D 是 $784\to256\to256\to1$。
+# 现在换成图像。G 站着不动，只有 D 在走；每走一步，我们都问：两个损失此刻*会*送给 G 多大的梯度？小网络就够用了：G 是 $64\to256\to256\to784$，D 是 $784\to256\to256\to1$。
 #
 # **先猜。** 先在纸上画出两条曲线，再看结果。
 # %%
@@ -252,7 +252,7 @@ viz.grid({name: run.sample(32) for name, run in runs.items()}, columns=8)
 #
 # Neither run is good yet: this small G, without batch normalisation, needs many more steps. Its size, for the record:
 # %% [markdown] lang="zh"
-# **你看到了什么？** 用饱和损失时，梯度一直短好几倍，$D(G(z))$ 也往下沉。可是图像并不见得更差。为什么？想想优化器。
+# **你看到了什么？** 用饱和损失时，梯度一直小好几倍，$D(G(z))$ 也往下沉。可是图像并不见得更差。为什么？想想优化器。
 #
 # <details><summary>一种回答</summary>
 #
@@ -273,7 +273,7 @@ assert trainable(small.generator) == 283_920 and trainable(small.discriminator) 
 # %% [markdown] lang="zh"
 # ## 4 · 训练经典的 GAN
 #
-# Adam，学习率 $2\cdot10^{-4}$，$\beta_1=0.5$，批量 128，D 一步，G 一步。`Snapshots` 记下训练途中 G 用同样 60 个隐变量生成的图像。`ema_half_life` 对 G 的权重作指数移动平均，大约覆盖最近 20,000 张图像；样本取自平均后的权重，它比不停移动的原网络安稳。
+# Adam，学习率 $2\cdot10^{-4}$，$\beta_1=0.5$，批量大小 128，D 一步，G 一步。`Snapshots` 记下训练途中 G 用同样 60 个隐变量生成的图像。`ema_half_life` 对 G 的权重作指数移动平均，大约覆盖最近 20,000 张图像；样本取自平均后的权重，它比不停移动的原网络安稳。
 #
 # **先猜。** 最先出现的是笔画、墨团，还是边缘渐渐变黑的噪声？哪个数字最难学？
 # %%
@@ -314,7 +314,7 @@ assert last < lab.pick(smoke=1.01, cpu=0.72, gpu=0.75) and last <= max(accuracy)
 # %% [markdown] lang="zh"
 # D 的准确率逐渐向 ½ 靠近，却并没有到达：只要 D 猜对的次数仍多于瞎猜，它就还有东西可教。由[理论页](../../book/zh/02-gan.md)可知，准确率为 $A$ 还说明两个分布的全变差距离至少是 $2A-1$（须在新数据上测；这些数据 D 已经见过）。
 #
-# 这个网络有一次常被引用的训练，说 30,000 步之后准确率为 57.8 %，是在一个 256 张的批量上测的。这个数有多可信？
+# 这个网络有一个常被引用的结果：训练 30,000 步之后，准确率为 57.8 %，是在一个 256 张的批量上测得的。这个数有多可信？
 # %% tags=["strict"]
 p, n = 0.578, 256
 error = math.sqrt(p * (1 - p) / n)
@@ -328,7 +328,7 @@ print(f"{100 * p:.1f} % ± {100 * error:.1f} %, {(p - 0.5) / error:.1f} standard
 #
 # A measure is worth something only if it can say no, so it reads three controls too. **Predict** what each should give.
 # %% [markdown] lang="zh"
-# 不是 57.8，而是“52 到 64 之间的某处”。一个批量，只是个小证人。（我们曲线上的每一点，是 50 个批量、每批 256 张的平均。）
+# 不是 57.8，而是“52 到 64 之间的某处”。单凭一个批量，证据很单薄。（我们曲线上的每一点，是 50 个批量、每批 256 张的平均。）
 #
 # ## 5 · 度量
 #
@@ -363,9 +363,9 @@ assert good(results["generated"]) and good(results["real"])
 if lab.profile != "smoke":
     assert not any(good(results[control]) for control in ("noise", "shuffled pixels", "one class"))
 # %% [markdown] lang="en"
-# At least nine of ten classes and a mean confidence of 0.8: asserted, not admired. Noise and shuffled pixels get no class, one class is one class. Now look with your own eyes, and at the classifier's least sure images too:
+# At least nine of ten classes and a mean confidence of 0.8 (0.7 on `gpu`): asserted, not admired. Noise and shuffled pixels get no class, one class is one class. Now look with your own eyes, and at the classifier's least sure images too:
 # %% [markdown] lang="zh"
-# 至少出现九类，平均置信度不低于 0.8：这是断言，不是赞叹。噪声与打乱的像素一类也得不到，只有一类的就是一类。现在用你自己的眼睛看，也看看分类器最没把握的那些：
+# 至少出现九类，平均置信度不低于 0.8（`gpu` 配置下为 0.7）：这是程序里的断言，不是看图的感想。噪声与打乱的像素一类也得不到，只含一类的那组也只得到一类。现在用你自己的眼睛看，也看看分类器最没把握的那些：
 # %%
 confidence = classifier.probabilities(made).max(1).values.to(made.device)
 worst = made[confidence.argsort()[:60]]
@@ -375,7 +375,7 @@ viz.grid({lab.t("generated images"): made[:60], lab.t("least sure"): worst}, col
 #
 # ## 6 · A walk through the latent space
 #
-# The ends of each row are two random latents; between them, spherical interpolation (a straight line would leave the sphere where nearly all Gaussian latents lie). **Predict:** will the images fade into each other, like a cross-fade of two photographs?
+# The ends of each row are two random latents; between them, spherical interpolation (a straight line would leave the sphere near which nearly all Gaussian latents lie). **Predict:** will the images fade into each other, like a cross-fade of two photographs?
 # %% [markdown] lang="zh"
 # **你看到了什么？** 最没把握的图像，许多都处在两个数字*之间*。G 是连续的，隐空间又是连成一片的，所以从一个数字走到另一个，途中必定经过非此非彼的东西。
 #
@@ -392,7 +392,7 @@ viz.grid(viz.interpolate(trainer, gan.latent(6), gan.latent(6), steps=14), colum
 # %% [markdown] lang="zh"
 # 笔画弯曲，圆圈合拢，倾斜改变：整条路始终在“像是写出来的”东西之间。从没有人告诉 G 什么叫笔画。
 #
-# 在运行着的笔记本里，下面两个单元给你滑块：一个沿隐空间里的圆周行走，一个拖动训练步数。网页上没有内核，它们就变成播放器。
+# 在运行着的笔记本里，下面两个单元格会给出滑块：一个沿隐空间里的圆周行走，一个拖动训练步数。网页上没有内核，它们就变成播放器。
 # %%
 viz.latent_walk(trainer, gan.latent_dim, live=lab.live)
 # %%
@@ -400,11 +400,11 @@ viz.scrubber(snapshots.frames[::2], columns=15, live=lab.live)
 # %% [markdown] lang="en"
 # ## 7 · Healthy and sick
 #
-# The same small networks with a learning rate fifty times too large and $\beta_1=0.9$. **Predict:** which of the two losses goes to zero? Is that a good sign?
+# The small networks of section 3, with a learning rate fifty times too large and $\beta_1=0.9$, beside the classic run of section 4. **Predict:** which of the two losses goes to zero? Is that a good sign?
 # %% [markdown] lang="zh"
 # ## 7 · 健康与病态
 #
-# 同样的小网络，学习率却大了五十倍，$\beta_1=0.9$。**先猜：** 两个损失中哪一个会趋于零？那是好兆头吗？
+# 第 3 节的小网络，学习率大了五十倍，$\beta_1=0.9$；与第 4 节的经典训练对照。**先猜：** 两个损失中哪一个会趋于零？那是好兆头吗？
 # %%
 ganlib.seed(lab.seed)
 careless = ganlib.build("gan", data.shape, model="mlp-small", latent_dim=64, lr=1e-2, beta1=0.9)
@@ -420,11 +420,11 @@ spread = {name: run.sample(200).std(0).mean().item() for name, run in {"healthy"
 print(*(f"{lab.t(name)}: {value:.3f}" for name, value in spread.items()), sep="\n")
 assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 # %% [markdown] lang="en"
-# The printed number is the standard deviation of a pixel over 200 samples: the sick G makes the **same** image whatever $z$ it gets. D's loss near zero is not success, it is the end of the lesson: D tells all fakes from all real images and its opinion no longer depends on small changes.
+# The printed number is the standard deviation of a pixel over 200 samples, averaged over the pixels: the sick G makes the **same** image whatever $z$ it gets. D's loss near zero is not success, it is the end of the lesson: D tells all fakes from all real images and its opinion no longer depends on small changes.
 #
 # | | healthy | sick |
 # |---|---|---|
-# | loss of D | below $2\log 2\approx1.386$, and stays there | falls to 0 |
+# | loss of D | a little below $2\log 2\approx1.386$, and stays there | falls to 0 |
 # | loss of G | moves, stays within a small range | climbs, jumps |
 # | $D(x)$, $D(G(z))$ | approach each other | 1 and 0 |
 # | samples | change with $z$ | all alike |
@@ -439,7 +439,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # | | 健康 | 病态 |
 # |---|---|---|
-# | D 的损失 | 低于 $2\log 2\approx1.386$，并停在那附近 | 降到 0 |
+# | D 的损失 | 略低于 $2\log 2\approx1.386$，并保持在那里 | 降到 0 |
 # | G 的损失 | 有起伏，范围不大 | 攀升、乱跳 |
 # | $D(x)$ 与 $D(G(z))$ | 互相靠近 | 1 与 0 |
 # | 样本 | 随 $z$ 而变 | 千篇一律 |
@@ -460,7 +460,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>Answer 2</summary>
 #
-# Compare with `results["real"].shares`, which are about 0.1 each: a share of 0.05 means that G makes the digit half as often as it should, or so badly that the classifier is not sure of it. To tell the two apart, lower the bar: `class_coverage(made, classifier, sure=0.2)`. The theory has a word for a G that leaves out what is hard: it goes with the reverse KL divergence in the non-saturating gradient.
+# Compare with `results["real"].shares`, which are about 0.1 each: a share of 0.05 means that G makes the digit half as often as it should, or so badly that the classifier is not sure of it. To tell the two apart, lower the bar: `class_coverage(made, classifier, sure=0.2)`. The theory has one reason, not the only one: the reverse-KL-like divergence that the non-saturating step follows forgives missing modes.
 #
 # </details>
 #
@@ -468,7 +468,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>Answer 3</summary>
 #
-# Two independent Gaussian vectors in $\mathbb R^{100}$ are nearly orthogonal, each of norm about $\sqrt{100}=10$. The middle of the line has norm about $\sqrt{50}\approx7.1$; a random latent is almost never that short. This G copes well, since batch normalisation and the leaky units make it nearly insensitive to the norm in the first layer; the images in the middle are more "typical" and a little blander.
+# Two independent Gaussian vectors in $\mathbb R^{100}$ are nearly orthogonal, each of norm about $\sqrt{100}=10$. The middle of the line has norm about $\sqrt{50}\approx7.1$; a random latent is almost never that short. The middle images are blander: batch normalisation in `eval()` mode is affine and does not undo the shorter latent, and LeakyReLU passes the factor on.
 #
 # </details>
 #
@@ -476,7 +476,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>Answer 4</summary>
 #
-# Ours can be cheated: ten memorised images, one per class, repeated 100 times, give ten classes and full confidence. `made[:10].repeat(100, 1, 1, 1)` is the control; what unmasks it is the spread *within* a class, or the number of distinct images. Later chapters measure whole distributions (FID, precision and recall) for exactly this reason.
+# Ours can be cheated: ten memorised images, one per class, repeated 100 times, give ten classes and full confidence. `torch.stack([real.images[real.labels == c][0] for c in range(10)]).repeat(100, 1, 1, 1)` is such a cheat; what unmasks it is the spread *within* a class, or the number of distinct images. Later chapters measure whole distributions (FID, precision and recall) for exactly this reason.
 #
 # </details>
 #
@@ -496,7 +496,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>答案 2</summary>
 #
-# 与 `results["real"].shares` 比一比，那里每类约为 0.1：份额 0.05 说明这个数字只有应有的一半，或者写得太差，分类器没有把握。要区分这两种情形，可以放低标准：`class_coverage(made, classifier, sure=0.2)`。G 会略去难写的东西，理论上自有说法：非饱和损失的梯度里含有逆向 KL 散度。
+# 与 `results["real"].shares` 比一比，那里每类约为 0.1：份额 0.05 说明这个数字只有应有的一半，或者写得太差，分类器没有把握。要区分这两种情形，可以放低标准：`class_coverage(made, classifier, sure=0.2)`。理论给出了原因之一（并非全部）：非饱和更新所跟随的散度近似逆向 KL 散度，对丢失的模式很宽容。
 #
 # </details>
 #
@@ -504,7 +504,7 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>答案 3</summary>
 #
-# $\mathbb R^{100}$ 中两个独立的高斯向量几乎正交，范数都约为 $\sqrt{100}=10$。直线中点的范数约为 $\sqrt{50}\approx7.1$；随机抽到的隐变量几乎不会这么短。这个 G 应付得不错，因为批量归一化与带泄漏的激活使它对范数不太敏感；只是中间的图像更“典型”，也平淡一些。
+# $\mathbb R^{100}$ 中两个独立的高斯向量几乎正交，范数都约为 $\sqrt{100}=10$。直线中点的范数约为 $\sqrt{50}\approx7.1$；随机抽到的隐变量几乎不会这么短。中间的图像更平淡：推断模式下的批量归一化只是仿射变换，不会抵消隐变量变短的影响，LeakyReLU 又把这个比例原样传下去。
 #
 # </details>
 #
@@ -512,12 +512,12 @@ assert spread["healthy"] > lab.pick(smoke=0, cpu=3, gpu=3) * spread["sick"]
 #
 # <details><summary>答案 4</summary>
 #
-# 我们这个就能骗过：背下十幅图，每类一幅，各重复 100 次，便得到十类与十足的置信度。对照就是 `made[:10].repeat(100, 1, 1, 1)`；能揭穿它的，是每一类*内部*的差异，或者互不相同的图像有多少。正因如此，后面的章节要度量整个分布（FID、精确率与召回率）。
+# 我们这个就能骗过：背下十幅图，每类一幅，各重复 100 次，便得到十类与十足的置信度。这样的作弊样本就是 `torch.stack([real.images[real.labels == c][0] for c in range(10)]).repeat(100, 1, 1, 1)`；能揭穿它的，是每一类*内部*的差异，或者互不相同的图像有多少。正因如此，后面的章节要度量整个分布（FID、精确率与召回率）。
 #
 # </details>
 #
 # ## 有 GPU 时
 #
-# 在第一个单元里加上 `profile="gpu"`（在 Colab 上选 *Runtime → Change runtime type → GPU* 就会自动生效）。数据换成 MNIST，经典网络训练 30,000 步，其余照旧。
+# 在第一个单元格里加上 `profile="gpu"`（在 Colab 上选“代码执行程序 → 更改运行时类型 → GPU”就会自动生效）。数据换成 MNIST，经典网络训练 30,000 步，其余照旧。
 #
 # 回到[理论页](../../book/zh/02-gan.md)，做做那里的习题。

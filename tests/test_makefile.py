@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sphinx.util.matching import Matcher
 
 from tools import book, browser, check, install
 
@@ -177,31 +178,41 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "_build"
 
 
-def fake_builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    """Put a program in the place of jupyter-book that makes doctrees, says a lot and ends with a status."""
-    says = f'echo "noise $@"; mkdir -p _build/.doctrees _build/zh/_build/.doctrees; exit {status}'
-    script(tmp_path / "jupyter-book", f"#!/bin/sh\n{says}\n")
+def fake_builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, says: str) -> None:
+    """Put a program in the place of jupyter-book that makes doctrees, says something and ends with a status."""
+    does = f'echo "$@"; printf "{says}"; mkdir -p _build/.doctrees _build/zh/_build/.doctrees; exit {status}'
+    script(tmp_path / "jupyter-book", f"#!/bin/sh\n{does}\n")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
 
 
 def test_a_good_build_hides_the_noise_and_names_the_file_to_open(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    fake_builder(tmp_path, monkeypatch, 0)
+    fake_builder(tmp_path, monkeypatch, 0, "reading sources")
     assert book.build() == 0
     shown = capsys.readouterr().out
-    assert "noise" not in shown and f"Open {built / 'html/index.html'}" in shown
-    assert book.LOG.read_text() == "noise build . -W --keep-going -n\n"
+    assert "reading sources" not in shown and f"Open {built / 'html/index.html'}" in shown
+    assert book.LOG.read_text() == "build . -W --keep-going -n\nreading sources"
     assert (built / ".doctrees").exists()
 
 
-def test_a_faulty_build_shows_the_log_and_will_not_pass_the_next_time(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize("fault", ["a.md:3: WARNING: no such label", "Killed"])
+def test_a_faulty_build_says_what_is_wrong_and_will_not_pass_the_next_time(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, fault: str
 ) -> None:
-    fake_builder(tmp_path, monkeypatch, 1)
+    fake_builder(tmp_path, monkeypatch, 1, "reading\\n" * 100 + rf"\033[91m{fault}\033[0m")
     assert book.build(fresh=True) == 1
-    assert "noise build . -W --keep-going -n --all" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert fault in shown and len(shown) < 50
+    assert "--all" in book.LOG.read_text()
     assert list(built.rglob(".doctrees")) == []
+
+
+def test_the_book_is_made_from_no_hidden_folder() -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    excluded = Matcher(config.get("exclude_patterns", []))  # only_build_toc_files overlooks hidden folders
+    assert [name for name in (".venv", ".git", "book/.ipynb_checkpoints", "x/.venv") if not excluded(name)] == []
+    assert not excluded("book/en/02-gan.md")
 
 
 def test_serve_takes_the_first_free_port_and_shows_the_book(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import argparse
 import functools
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ FIRST_PORT = 8000
 def build(fresh: bool = False) -> int:
     """Build both languages with one `jupyter-book build .`, a warning being an error.
 
-    Sphinx's many lines go to a log, and are shown only if something is wrong.
+    Sphinx's many lines go to a log, and what is wrong is shown.
 
     Args:
         fresh: read every page again, so that a warning about an unchanged page is seen too.
@@ -35,10 +36,12 @@ def build(fresh: bool = False) -> int:
     with LOG.open("w", encoding="utf-8") as log:
         status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
     if status:
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text("utf-8")).splitlines()  # without the colours
+        telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
         for doctrees in list(BUILD.rglob(".doctrees")):  # else the next build skips the faulty pages and finds no fault
             shutil.rmtree(doctrees)
-        print(LOG.read_text("utf-8"))
-        print(f"The book was not built without fault: the lines above (also in {LOG.relative_to(ROOT)}) say why.")
+        print("\n".join(telling or lines[-40:]))
+        print(f"The book was not built without fault: see the lines above; {LOG.relative_to(ROOT)} has all of them.")
     else:
         print(f"Built. Open {SITE / 'index.html'} in a browser, or run `make serve`.")
     return status

@@ -1,6 +1,7 @@
 """The tool that makes the notebooks, with planted faults."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,12 +34,19 @@ if x:
 """
 
 
-@pytest.fixture
-def lab(tmp_path):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
     """A folder with one small lab, built."""
-    (tmp_path / "01-try.py").write_text(SOURCE, "utf-8")
-    assert build.main([], folder=tmp_path) == 0
-    return tmp_path
+    folder = tmp_path_factory.mktemp("labs")
+    (folder / "01-try.py").write_text(SOURCE, "utf-8")
+    assert build.main([], folder=folder) == 0
+    return folder
+
+
+@pytest.fixture
+def lab(built, tmp_path):
+    """A copy of it, to spoil."""
+    return Path(shutil.copytree(built, tmp_path / "labs"))
 
 
 def change(folder, old, new):
@@ -179,11 +187,12 @@ def test_a_failing_cell_loses_nothing(lab, capsys):
     assert (lab / "en" / "01-try.ipynb").read_bytes() == before and not list(lab.rglob("*.tmp"))
 
 
-def test_a_notebook_over_the_limit_is_refused(lab, capsys):
+def test_a_notebook_over_the_limit_is_refused(lab, capsys, monkeypatch):
     before = (lab / "en" / "01-try.ipynb").read_bytes()
-    change(lab, "print(x)", f'print("x" * {build.LIMIT})')
+    monkeypatch.setattr(build, "LIMIT", 3000)
+    change(lab, "print(x)", 'print("x" * 3000)')
     assert build.main([], folder=lab) == 1
-    assert "at most 1,000,000" in capsys.readouterr().err
+    assert "at most 3,000" in capsys.readouterr().err
     assert (lab / "en" / "01-try.ipynb").read_bytes() == before
 
 
