@@ -258,6 +258,7 @@ def run(notebook: NotebookNode, code: str, where: str) -> None:
             kernel_name="python3",
             record_timing=False,
             coalesce_streams=True,
+            extra_arguments=["--log-level=ERROR"],  # of the kernel: a warning about its sockets is no news here
             resources={"metadata": {"path": folder}},
         )
         try:

@@ -15,9 +15,10 @@ import ganlib
 from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Phase, Player, adam, evaluating
+from ganlib.gans.gan import VanillaGAN
 from ganlib.training import EMA, Every, Snapshots, Trainer, TrainingDiverged, checkpoint, rng
 
-from .games import GAMES, Cloud, Cycle, Growing, Lazy, PenalisedCritic
+from .games import GAMES, Cloud, Cycle, Growing, Lazy, PenalisedCritic, mlp
 
 
 def trainer(game=PenalisedCritic, seed=0, **options):
@@ -196,7 +197,7 @@ def test_vanilla_gan_learns_a_gaussian():
 
     for seed in range(3):
         ganlib.seed(seed)
-        gan = ganlib.build("gan", (2,), model="mlp-small", latent_dim=4, lr=1e-3)
+        gan = VanillaGAN(mlp(4, 2), mlp(2, 1), latent_dim=4, lr=5e-3)
         before = gan.sample(500).mean(0)
         t = Trainer(gan, Blob(), 64, device="cpu", ema_half_life=2000, progress=False).fit(400)
         assert (before - 2).norm() > 2

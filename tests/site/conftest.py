@@ -1,7 +1,7 @@
 """The built site, served on 127.0.0.1 and opened in headless Chromium.
 
 `SITE=folder` tests a site that is already built; otherwise `jupyter-book build .` makes it, unless nothing changed
-since these tests last built it.
+since these tests last built it. `CHROMIUM=path` names the browser, else the first of `BROWSERS` on the PATH is taken.
 """
 
 from __future__ import annotations
@@ -77,9 +77,8 @@ def site() -> Path:
     folder, stamp = ROOT / "_build" / "html", ROOT / "_build" / "tested-inputs"
     before = inputs()
     if not (folder / "zh" / "index.html").is_file() or not stamp.is_file() or stamp.read_text() != before:
-        command = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "--keep-going", "-n"]
-        if not shutil.which("jupyter-book"):
-            command[:3] = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+        run = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]  # this Python's, not the PATH's
+        command = [*run, "build", ".", "-W", "--keep-going", "-n"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.fail("jupyter-book build . -W failed:\n" + (done.stdout + done.stderr)[-4000:], pytrace=False)
@@ -108,7 +107,7 @@ def server(site: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     """Headless Chromium; without one the tests are skipped, under CI=true they fail."""
     missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         missing("Chromium is not installed, so the site was not opened in a browser (apt install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -177,7 +176,8 @@ LOOK = """async () => {
     broken: all("img").filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
     width: document.documentElement.scrollWidth,
     window: document.documentElement.clientWidth,
-    wide: all("article *").filter((node) => shown(node) && box(node).right > innerWidth + 1 && !scrolls(node))
+    wide: all("article *:not(mjx-container *)")
+      .filter((node) => shown(node) && box(node).right > innerWidth + 1 && !scrolls(node))
       .map((node) => `${node.tagName}.${node.className}: ${node.innerText?.slice(0, 40)}`),
     buttons: all(".bd-header-article .btn").filter(shown).map((node) => ({ name: node.className, ...box(node) })),
     searches: all("input[type=search], .search-button-field, .search-button").filter(shown).length,
