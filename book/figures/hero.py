@@ -27,7 +27,7 @@ DARK, MIDDLE, LIGHT = (16, 22, 38), (68, 112, 168), (255, 240, 214)
 
 def milestones(steps: int, columns: int) -> list[int]:
     """Steps at which a column is taken: 0, then evenly spaced in the logarithm."""
-    later = np.unique(np.geomspace(20, steps, 4 * columns).round().astype(int))
+    later = np.unique(np.geomspace(steps / 25, steps, 4 * columns).round().astype(int))
     return [0, *later[np.linspace(0, len(later) - 1, columns - 1).round().astype(int)].tolist()]
 
 
