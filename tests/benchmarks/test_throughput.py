@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 import torch
 
 import ganlib
@@ -34,4 +33,4 @@ def test_committed_result():
     record = json.loads((Path(throughput.__file__).parent / "results" / "throughput.json").read_text())
     assert record["batch"] == 64 and record["rounds"] >= 5
     assert record["speedup"]["tutorial, 0 workers"] >= 1.7
-    assert record["import_s"]["added"] == pytest.approx(0, abs=0.3)
+    assert 0 < record["import_s"]["added by ganlib"] <= 0.3
