@@ -103,7 +103,7 @@ def seconds(loop: Callable[[int], None], steps: int, device: torch.device) -> fl
     return time.perf_counter() - start
 
 
-def import_seconds(statement: str, after: str, runs: int = 5) -> float:
+def import_seconds(statement: str, after: str, runs: int) -> float:
     """Median time that one statement takes in a fresh interpreter which has run another one before."""
     code = f"import time; {after}; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     times = [float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(runs)]
@@ -111,7 +111,13 @@ def import_seconds(statement: str, after: str, runs: int = 5) -> float:
 
 
 def measure(
-    steps: int, rounds: int, batch: int, workers: tuple[int, ...], device: torch.device, images: int = 8192
+    steps: int,
+    rounds: int,
+    batch: int,
+    workers: tuple[int, ...],
+    device: torch.device,
+    images: int = 8192,
+    runs: int = 5,
 ) -> dict:
     """Time the loops in turn.
 
@@ -138,8 +144,8 @@ def measure(
         if name != "ganlib"
     }
     # The short names are imported on first use, so use them: `import ganlib` alone would flatter us.
-    base = import_seconds("import torch", after="pass")
-    added = import_seconds("import ganlib; ganlib.load, ganlib.build, ganlib.Trainer", after="import torch")
+    base = import_seconds("import torch", "pass", runs)
+    added = import_seconds("import ganlib; ganlib.load, ganlib.build, ganlib.Trainer", "import torch", runs)
     return {
         "benchmark": "throughput",
         "network": "mlp (1,489,936 + 533,505 parameters)",

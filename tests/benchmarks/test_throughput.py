@@ -10,7 +10,7 @@ from benchmarks import throughput
 
 
 def test_runs_and_reports():
-    record = throughput.measure(steps=2, rounds=1, batch=8, workers=(0,), device=torch.device("cpu"), images=64)
+    record = throughput.measure(steps=2, rounds=1, batch=8, workers=(0,), device=torch.device("cpu"), images=64, runs=1)
     assert set(record["loops"]) == {"tutorial, 0 workers", "ganlib"}
     assert all(row["ms_per_step"] > 0 for row in record["loops"].values())
     assert "| ganlib |" in throughput.table(record)
