@@ -14,12 +14,7 @@ turn it is) → **training** (one loop that plays any game) → **metrics** (how
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Any
-
-# Threads that wait for each other should sleep, not spin: on two cores with anything else running (a browser is enough)
-# spinning made a training step six times slower. OpenMP reads this when torch is loaded, so it works if ganlib comes first.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
