@@ -223,7 +223,7 @@ def test_an_unfit_file_is_found(tmp_path: Path, name: str, content: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["book/home/index.md", "https://example.org/home/ann", "~/work/x", "/usr/bin/env", "/tmp/out"]
+    "text", ["book/home/index.md", "https://example.org/home/ann", "~/code/x", "/usr/bin/env", "/tmp/out"]
 )
 def test_an_ordinary_path_is_no_fault(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.md").write_text(text)
