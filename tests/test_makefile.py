@@ -196,6 +196,19 @@ def test_a_good_build_hides_the_noise_and_names_the_file_to_open(
     assert (built / ".doctrees").exists()
 
 
+def test_a_change_of_the_style_sheet_reaches_pages_that_did_not_change(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_builder(tmp_path, monkeypatch, 0, "")
+    style = tmp_path / "book/_static/course.css"
+    style.parent.mkdir(parents=True)
+    style.write_text("p {}")
+    for changed, expected in ((1, False), (1, False), (4e9, True)):  # the first build needs no word
+        os.utime(style, (changed, changed))
+        assert book.build() == 0
+        assert ("--all" in book.LOG.read_text()) == expected
+
+
 @pytest.mark.parametrize("fault", ["a.md:3: WARNING: no such label", "Killed"])
 def test_a_faulty_build_says_what_is_wrong_and_will_not_pass_the_next_time(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, fault: str

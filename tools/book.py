@@ -17,6 +17,13 @@ LOG = BUILD / "build.log"
 FIRST_PORT = 8000
 
 
+def frame_changed() -> bool:
+    """Whether what surrounds the pages changed since the last build: Sphinx looks only at the pages themselves."""
+    folders = [ROOT / "book" / name for name in ("_ext", "_static", "_templates")]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return LOG.is_file() and any(file.stat().st_mtime > LOG.stat().st_mtime for file in files if file.suffix != ".pyc")
+
+
 def build(fresh: bool = False) -> int:
     """Build both languages with one `jupyter-book build .`, a warning being an error.
 
@@ -31,7 +38,7 @@ def build(fresh: bool = False) -> int:
     BUILD.mkdir(exist_ok=True)
     print("Building the book in both languages …", flush=True)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "--keep-going", "-n"]
-    if fresh:
+    if fresh or frame_changed():
         command.append("--all")
     with LOG.open("w", encoding="utf-8") as log:
         status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode

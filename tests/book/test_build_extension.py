@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book/_ext"))
 
-from course import addresses, glossary, numbering, search, twins, vendor, words  # noqa: E402
+from course import addresses, glossary, numbering, search, twins, typography, vendor, words  # noqa: E402
 
 
 @pytest.mark.parametrize(("docname", "address"), [
@@ -29,6 +31,39 @@ from course import addresses, glossary, numbering, search, twins, vendor, words 
 ])  # fmt: skip
 def test_short_addresses(docname, address):
     assert addresses.short(docname) == address
+
+
+@pytest.mark.parametrize(("line", "phrases"), [
+    ("设（ $x$ ），则 $y$ 。", ["（x），", "y。"]),
+    ("“ $f$ ”与 $f$ -散度", ["“f”", "f-"]),
+    ("设 $a$ ， $b$ 、 $c$", ["a，", "b、"]),
+    ("($k$) and $k$-th, but $m$ alone", ["(k)", "k-"]),
+    ("$x$", []),
+    ("$x$ （见附录）， $y$ 与 $z$", []),
+])  # fmt: skip
+def test_punctuation_stays_with_its_formula(line, phrases):
+    page = new_document("page")
+    page += nodes.paragraph()
+    for i, part in enumerate(line.replace(" $", "$").replace("$ ", "$").split("$")):
+        page[0] += nodes.math("", part) if i % 2 else nodes.Text(part)
+    before = page.astext()
+    typography.FormulaPhrases(page).run()
+    assert [node.astext() for node in page.findall(nodes.inline)] == phrases
+    assert page.astext() == before
+
+
+@pytest.mark.parametrize(("language", "expected"), [
+    ("zh_CN", ["解答：", "", "练习 2.1（证明 (a)）"]),
+    ("en", ["解答：", " ", "练习 2.1 (证明 (a))"]),
+])  # fmt: skip
+def test_titles_of_solutions(language, expected):
+    page = new_document("page")
+    page.settings.env = SimpleNamespace(app=None, config=SimpleNamespace(language=language))
+    title = nodes.title("", "解答：", nodes.reference("", "", *map(nodes.Text, (" 练习 2.1", " (", "证明 (a)", ")"))))
+    page += [nodes.admonition("", title, classes=["solution"]), nodes.section("", nodes.title("", ")"))]
+    typography.ExerciseTitles(page).run()
+    assert [part.astext() for part in title] == expected
+    assert page[1].astext() == ")"
 
 
 def test_search_index_keeps_the_pages_names_for_the_next_build():

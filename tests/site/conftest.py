@@ -162,6 +162,14 @@ LOOK = """async () => {
     return false;
   };
   const box = (node) => node.getBoundingClientRect().toJSON();
+  const next = (formula) => {                                  // the box of the sign that follows a formula in its line
+    const text = formula.nextSibling, range = document.createRange();
+    if (!/^[,.;:)?!，。；：、）？！”]/.test(text?.data ?? "")) return null;
+    range.setStart(text, 0);
+    range.setEnd(text, 1);
+    return box(range);
+  };
+  const torn = all("article span.math").filter((formula) => next(formula)?.top >= box(formula).bottom - 1);
   return {
     title: document.title,
     lang: document.documentElement.lang,
@@ -169,10 +177,13 @@ LOOK = """async () => {
     twin: document.querySelector(".language-switch")?.href,
     alternates: Object.fromEntries(all("link[hreflang]").map((link) => [link.hreflang, link.getAttribute("href")])),
     canonical: document.querySelector("link[rel=canonical]")?.getAttribute("href"),
+    footer: document.querySelector(".bd-footer-content")?.innerText,
     formulas: all("article .math").length,
     rendered: all("article .math > mjx-container").length,
     wrong: all("mjx-merror, [data-mjx-error]").map((node) => node.closest("mjx-container").innerText),
     raw: (document.querySelector("article")?.innerText.match(/\\\\[([].{0,30}/) || [])[0],
+    followed: all("article span.math").filter(next).length,
+    torn: torn.map((formula) => formula.closest("p, li, td, dd").innerText.slice(0, 60)),
     broken: all("img").filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
     width: document.documentElement.scrollWidth,
     window: document.documentElement.clientWidth,

@@ -36,6 +36,7 @@ def test_says_its_language(page, visit):
     assert (CHINESE if chinese else CONFIG)["title"] in facts["title"]
     assert facts["heading"]
     assert bool(re.search("[\u4e00-\u9fff]", facts["title"])) == chinese
+    assert ("Copyright" in facts["footer"]) != chinese
 
 
 def test_twin_is_the_same_page_in_the_other_language(page, visit, server):
@@ -67,6 +68,12 @@ def test_formulas_are_rendered(page, visit):
 def test_the_chapter_has_formulas(visit):
     for page in ("02-gan.html", "zh/02-gan.html"):
         assert visit(page).facts["formulas"] > 50
+
+
+def test_no_line_begins_with_the_punctuation_after_a_formula(page, visit):
+    for facts in (visit(page).facts, visit(page).phone):
+        assert facts["torn"] == []
+        assert facts["followed"] > 100 or "02-gan" not in page or "lab" in page
 
 
 def test_fits_a_phone(page, visit):

@@ -41,6 +41,7 @@ def install(app: Sphinx, config: Config) -> None:
     for catalog, words in config.course_words.items():
         key = ("general", catalog)
         locale.translators[key] = Words(words, locale.translators.get(key, NullTranslations()))
+    app.translator = locale.translators["general", "sphinx"]  # the templates have their own way to this one
 
 
 def translate_captions(app: Sphinx, doctree: Any) -> None:
