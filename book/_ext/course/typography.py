@@ -14,9 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 OPENING = re.compile(r"[(\[“‘（《〈「『【]+$")
-CLOSING = re.compile(
-    r"^[^\s\w(\[“‘（《〈「『【]+"
-)  # all signs that do not open something, the hyphen of "f-散度" included
+CLOSING = re.compile(r"^[^\s\w(\[“‘（《〈「『【]+")  # every sign that opens nothing, the hyphen of "f-散度" included
 PHRASE = "formula-phrase"
 
 
