@@ -38,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+# What a run is made with, beside the options of its game. run.json keeps it: --resume goes on with the same.
+SETTINGS = {"data": None, "size": None, "batch_size": 128, "ema": 10_000.0, "seed": 0}
+RECORD = "run.json"
+
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 def train(args: argparse.Namespace) -> None:
     """`ganlib train`: a new run, or more steps of an old one."""
@@ -56,16 +61,15 @@ def train(args: argparse.Namespace) -> None:
     if args.steps < 1:
         raise GanlibError(f"--steps {args.steps} was given; expected at least 1")
     device = resolve(args.device)
-    checkpoint.writable(out)
-    images = data.load(args.data, **({"size": args.size} if args.size else {}))
-    training.seed(args.seed)
-    chosen = {name: getattr(args, name) for name in gans.options(args.gan)}
+    settings, commands = _settings(args, out)
+    images = data.load(settings["data"], **({"size": settings["size"]} if settings["size"] else {}))
+    training.seed(settings["seed"])
     trainer = training.Trainer(
-        gans.build(args.gan, images.shape, **chosen),
+        gans.build(args.gan, images.shape, **{name: settings[name] for name in gans.options(args.gan)}),
         images,
-        args.batch_size,
+        settings["batch_size"],
         device=device,
-        ema_half_life=args.ema or None,
+        ema_half_life=settings["ema"] or None,
         out=out,
         checkpoint_every=args.checkpoint_every,
         progress=not args.quiet,
@@ -78,22 +82,50 @@ def train(args: argparse.Namespace) -> None:
                 f"--steps {args.steps} was given, but the run in {str(out)!r} is already at {trainer.step}"
             )
     print(
-        f"{args.gan} on {args.data} {images.shape} · {device} · seed {args.seed} · step {trainer.step} → {args.steps}"
+        f"{args.gan} on {settings['data']} {images.shape} · {device} · seed {settings['seed']} · "
+        f"step {trainer.step} → {args.steps}"
     )
     facts = {
-        "command": ["ganlib", *args.arguments],
-        "data": args.data,
-        "seed": args.seed,
+        "commands": [*commands, ["ganlib", *args.arguments]],
+        "gan": args.gan,
+        "settings": settings,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "recipe": trainer.gan.recipe,
     }
-    (out / "run.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / RECORD).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     trainer.fit(args.steps - trainer.step)
     print(" · ".join(f"{name} {trainer.history[name][-1]:.3f}" for name in trainer.history.names()))
-    print(f"samples: {_picture(_draw(trainer.sample, 64, args.seed), out / 'samples.png')}")
+    print(f"samples: {_picture(_draw(trainer.sample, 64, settings['seed']), out / 'samples.png')}")
     print(f"more:    ganlib sample {out}")
+
+
+def _settings(args: argparse.Namespace, out: Path) -> tuple[dict[str, Any], list[list[str]]]:
+    """What the run is made with, and the commands that made it so far: from the command line, or from its record."""
+    from ganlib import gans
+
+    defaults = SETTINGS | {name: parameter.default for name, parameter in gans.options(args.gan).items()}
+    given = {name: getattr(args, name) for name in defaults if hasattr(args, name)}
+    if not args.resume:
+        if "data" not in given:
+            raise GanlibError("--data was not given; expected the name of a data set, see `ganlib data list`")
+        return defaults | given, []
+    try:
+        record = json.loads((out / RECORD).read_text("utf-8"))
+        settings, commands, gan = record["settings"], record["commands"], record["gan"]
+    except (OSError, ValueError, KeyError):
+        raise GanlibError(
+            f"{str(out / RECORD)!r} is missing or damaged; it says what the run was made with, and --resume needs it"
+        ) from None
+    if gan != args.gan:
+        raise GanlibError(f"train {args.gan} was given, but the run in {str(out)!r} is of {gan!r}")
+    for name, value in given.items():
+        if value != settings[name]:
+            raise GanlibError(
+                f"--{name.replace('_', '-')} {value} was given, but the run in {str(out)!r} was started with "
+                f"{settings[name]}; leave it out, or choose another --out"
+            )
+    return settings, commands
 
 
 def sample(args: argparse.Namespace) -> None:
@@ -149,16 +181,9 @@ def _picture(samples: Any, path: Path) -> Path:
 
         save_image(samples.cpu(), path, nrow=max(1, round(len(samples) ** 0.5)), normalize=True, value_range=(-1, 1))
     else:
-        from matplotlib.figure import Figure
+        from ganlib import viz
 
-        axes = Figure(figsize=(4, 4), dpi=120, layout="constrained").subplots()
-        points = samples.cpu().numpy()
-        if points.shape[1] == 1:
-            axes.hist(points[:, 0], bins=60)
-        else:
-            axes.scatter(points[:, 0], points[:, 1], s=4)
-            axes.set_aspect("equal")
-        axes.figure.savefig(path)
+        viz.points(samples).savefig(path, dpi=120)
     return path
 
 
@@ -207,44 +232,43 @@ def _train_parser(commands: Any, arguments: Sequence[str]) -> None:
     for name in gans.names():
         summary = inspect.getdoc(gans.get(name)).splitlines()[0]
         command = games.add_parser(name, help=summary, description=summary)
-        add = command.add_argument
-        add("--data", required=True, metavar="NAME", help="a data set, see `ganlib data list`")
-        add("--size", type=int, metavar="PIXELS", help="height and width of the images (default: the set's own)")
-        add("--steps", type=int, default=3000, metavar="N", help="train until this step (default %(default)s)")
-        add("--out", required=True, metavar="FOLDER", help="folder for checkpoint.pt, samples.png and run.json")
-        add("--resume", action="store_true", help="go on with the run in --out")
-        add("--batch-size", type=int, default=128, metavar="N", help="samples per phase (default %(default)s)")
-        add(
-            "--ema",
-            type=float,
-            default=10_000,
-            metavar="IMAGES",
-            help="half-life of the weight average, 0 for none (default %(default)s)",
+        command.add_argument(
+            "--steps", type=int, default=3000, metavar="N", help="train until this step (default 3000)"
         )
-        add(
-            "--checkpoint-every",
-            type=int,
-            default=1000,
-            metavar="N",
-            help="steps between checkpoints (default %(default)s)",
+        command.add_argument(
+            "--out", required=True, metavar="FOLDER", help=f"folder for checkpoint.pt, samples.png and {RECORD}"
         )
-        add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default %(default)s)")
-        add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default %(default)s)")
-        add("--tensorboard", action="store_true", help="write FOLDER/tensorboard")
-        add("--quiet", action="store_true", help="no progress bar")
+        command.add_argument("--resume", action="store_true", help="go on with the run in --out, as it was started")
+        command.add_argument(
+            "--checkpoint-every", type=int, default=1000, metavar="N", help="steps between checkpoints (default 1000)"
+        )
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
+        command.add_argument("--tensorboard", action="store_true", help="write FOLDER/tensorboard")
+        command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+        run = command.add_argument_group("what the run is made with")
+        _setting(run, "data", str, "NAME", "a data set, see `ganlib data list`; needed for a new run")
+        _setting(run, "size", int, "PIXELS", "height and width of the images (default: the set's own)")
+        _setting(run, "batch_size", int, "N", "samples per phase", SETTINGS["batch_size"])
+        _setting(run, "ema", float, "IMAGES", "half-life of the weight average, 0 for none", SETTINGS["ema"])
+        _setting(run, "seed", int, "N", "seed of everything random", SETTINGS["seed"])
+
         own = command.add_argument_group(f"options of {name}")
         described = _described(gans.get(name).build)
         choices = {"model": f": {', '.join(models.names())}", "loss": f": {', '.join(losses.names())}"}
         for option, parameter in gans.options(name).items():
-            own.add_argument(
-                f"--{option.replace('_', '-')}",
-                dest=option,
-                type=type(parameter.default),
-                default=parameter.default,
-                metavar="NAME" if option in choices else "X",
-                help=f"{described[option]}{choices.get(option, '')} (default %(default)s)",
-            )
+            metavar = "NAME" if option in choices else "X"
+            text = f"{described[option]}{choices.get(option, '')}"
+            _setting(own, option, type(parameter.default), metavar, text, parameter.default)
         command.set_defaults(run=train, gan=name, arguments=list(arguments))
+
+
+def _setting(group: Any, name: str, kind: type, metavar: str, text: str, default: Any = None) -> None:
+    """An option that leaves no trace unless it was given: `_settings` must tell what was said from what is usual."""
+    text += "" if default is None else f" (default {default})"
+    group.add_argument(
+        f"--{name.replace('_', '-')}", dest=name, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=text
+    )
 
 
 def _described(function: Any) -> dict[str, str]:

@@ -22,6 +22,7 @@ def unknown(kind: str, given: object, known: Iterable[str]) -> GanlibError:
         An error that lists the known names and suggests the nearest.
     """
     names = sorted(known)
-    near = get_close_matches(str(given), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    lower = {name.lower(): name for name in names}
+    near = get_close_matches(str(given).lower(), lower, n=1)
+    hint = f" (did you mean {lower[near[0]]!r}?)" if near else ""
     return GanlibError(f"unknown {kind} {given!r}{hint}; known: {', '.join(names)}")

@@ -177,6 +177,37 @@ def grid(
     return _done(fig)
 
 
+def points(samples: Tensor | Mapping[str, Tensor], title: str | None = None) -> Figure:
+    """Samples of a toy distribution: dots on the plane, or a histogram on the line; several side by side.
+
+    All panels have the same axes: they are there to be compared.
+
+    Args:
+        samples: (N, 2) or (N, 1); or a mapping from titles to such samples.
+        title: above the picture.
+
+    Raises:
+        GanlibError: samples of another shape.
+    """
+    clouds = samples if isinstance(samples, Mapping) else {title or "": samples}
+    clouds = {name: torch.as_tensor(cloud).detach().cpu() for name, cloud in clouds.items()}
+    for cloud in clouds.values():
+        if cloud.ndim != 2 or cloud.shape[1] not in (1, 2):
+            raise GanlibError(f"samples of shape {tuple(cloud.shape)} were given; expected (N, 2) or (N, 1)")
+    plt = _pyplot()
+    fig, axes = plt.subplots(
+        1, len(clouds), figsize=(4 * len(clouds), 4), layout="constrained", squeeze=False, sharex=True, sharey=True
+    )
+    for ax, (name, cloud) in zip(axes[0], clouds.items(), strict=True):
+        if cloud.shape[1] == 1:
+            ax.hist(cloud[:, 0].numpy(), bins=60, density=True)
+        else:
+            ax.scatter(*cloud.T.numpy(), s=4, linewidths=0)
+            ax.set_aspect("equal")
+        ax.set_title(name)
+    return _done(fig)
+
+
 def curves(
     histories: Any,
     names: str | Sequence[str],

@@ -235,7 +235,7 @@ for name in ("minimax", "non_saturating"):
     small = ganlib.build("gan", data.shape, model="mlp-small", latent_dim=64, loss=name, lr=2e-4, beta1=0.5)
     runs[lab.t(name)] = ganlib.Trainer(
         small, data, batch_size=128, device=lab.device, log_gradients=True, log_every=10, progress=lab.progress
-    ).fit(lab.pick(smoke=20, cpu=800, gpu=5000))
+    ).fit(lab.pick(smoke=20, cpu=600, gpu=5000))
 
 histories = {name: run.history for name, run in runs.items()}
 viz.curves(histories, ["|grad| generator", "D(G(z))"], by="name")
@@ -310,11 +310,11 @@ assert last < lab.pick(smoke=1.01, cpu=0.72, gpu=0.75) and last <= max(accuracy)
 # %% [markdown] lang="en"
 # D's accuracy drifts towards ½, but it does not arrive: a D that is right more often than chance still has something to teach. By [the theory page](../../book/en/02-gan.md), an accuracy $A$ also proves that the total variation between the two distributions is at least $2A-1$ (on fresh data; D has seen these).
 #
-# A run of this network that is often quoted reports 57.8 % after 30,000 steps, measured on one batch of 256. How much is that worth?
+# A run of this network that is often quoted reports 57.8% after 30,000 steps, measured on one batch of 256. How much is that worth?
 # %% [markdown] lang="zh"
 # D 的准确率逐渐向 ½ 靠近，却并没有到达：只要 D 猜对的次数仍多于瞎猜，它就还有东西可教。由[理论页](../../book/zh/02-gan.md)可知，准确率为 $A$ 还说明两个分布的全变差距离至少是 $2A-1$（须在新数据上测；这些数据 D 已经见过）。
 #
-# 这个网络有一个常被引用的结果：训练 30,000 步之后，准确率为 57.8 %，是在一个 256 张的批量上测得的。这个数有多可信？
+# 这个网络有一个常被引用的结果：训练 30,000 步之后，准确率为 57.8%，是在一个 256 张的批量上测得的。这个数有多可信？
 # %% tags=["strict"]
 p, n = 0.578, 256
 error = math.sqrt(p * (1 - p) / n)
@@ -407,7 +407,7 @@ viz.latent_walk(trainer, gan.latent_dim, live=lab.live)
 ganlib.seed(lab.seed)
 careless = ganlib.build("gan", data.shape, model="mlp-small", latent_dim=64, lr=1e-2, beta1=0.9)
 sick = ganlib.Trainer(careless, data, batch_size=128, device=lab.device, log_every=10, progress=lab.progress)
-sick.fit(lab.pick(smoke=20, cpu=400, gpu=2000))
+sick.fit(lab.pick(smoke=20, cpu=300, gpu=2000))
 viz.curves({lab.t("healthy"): trainer.history, lab.t("sick"): sick.history}, ["discriminator", "generator"], log=True)
 # %%
 viz.grid({lab.t("healthy"): trainer.sample(24), lab.t("sick"): sick.sample(24)}, columns=8)

@@ -56,10 +56,11 @@ def load(name: str, *, size: int | None = None, split: str = "train", n: int | N
     """A data set by its name.
 
     Args:
-        name: one of `names()`, e.g. ``"digits"`` or ``"ring"``.
+        name: one of ``ganlib.data.names()``, e.g. ``"digits"`` or ``"ring"``. Your own images need no name:
+            ``ganlib.data.Images(pixels)`` takes a uint8 tensor (N, C, H, W).
         size: height and width of the images in pixels; None for the size the set comes in.
         split: ``"train"`` or ``"test"`` (and ``"all"`` where the set says so).
-        n: how many images; None for all of the split.
+        n: how many images; None for all of the split (``digits`` draws 20,000 for training).
         **options: what only this set takes, e.g. ``seed=`` for digits, ``modes=`` for the ring, ``mirror=`` for mnist.
 
     Returns:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganlib import registry
-from ganlib.errors import unknown
+from ganlib.errors import GanlibError, unknown
 from ganlib.gans.base import GAN
 
 
@@ -51,11 +51,15 @@ def build(name: str, shape: Sequence[int], **chosen: Any) -> GAN:
     Raises:
         GanlibError: no such game, no such option, or a value that does not fit.
     """
+    try:
+        shape = tuple(int(n) for n in shape)
+    except (TypeError, ValueError):
+        raise GanlibError(f"shape {shape!r} was given; expected the shape of one sample, e.g. data.shape") from None
     for option in chosen:
         if option not in options(name):
             raise unknown(f"option of GAN {name!r}", option, options(name))
     defaults = {option: parameter.default for option, parameter in options(name).items()}
     chosen = defaults | chosen  # the recipe says all, so that a later change of a default changes no old checkpoint
-    gan = get(name).build(tuple(shape), **chosen)
-    gan.recipe = {"gan": name, "shape": [int(n) for n in shape], "options": chosen}
+    gan = get(name).build(shape, **chosen)
+    gan.recipe = {"gan": name, "shape": list(shape), "options": chosen}
     return gan

@@ -56,7 +56,7 @@ class Trainer:
         self,
         gan: GAN,
         data: Source,
-        batch_size: int = 64,
+        batch_size: int = 128,
         *,
         device: str | torch.device = "auto",
         ema_half_life: float | None = None,
@@ -68,6 +68,9 @@ class Trainer:
         tensorboard: bool = False,
         log_gradients: bool = False,
     ):
+        if not isinstance(gan, GAN) or not hasattr(data, "batch"):
+            given = f"{type(gan).__name__} and {type(data).__name__}"
+            raise GanlibError(f"Trainer was given {given}; expected a GAN and then the data")
         counts = {"batch_size": batch_size, "log_every": log_every, "checkpoint_every": checkpoint_every}
         for name, value in counts.items():
             if value < 1:

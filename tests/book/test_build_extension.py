@@ -52,14 +52,34 @@ def test_punctuation_stays_with_its_formula(line, phrases):
     assert page.astext() == before
 
 
+@pytest.mark.parametrize(("parts", "expected"), [
+    (["由 ", "@引理 2.2", " 与 ", "@符号约定", " 知"], "由引理 2.2 与符号约定知"),
+    (["", "*与最大似然比较。", " 对密度"], "与最大似然比较。对密度"),
+    (["", "@定义 2.1", " （生成器）见 ", "*图", "。"], "定义 2.1（生成器）见图。"),
+    (["用 ", "`代码`", " 与 ", "@GAN", "，对 ", "@D 而言", " ."], "用 `代码` 与 GAN，对 D 而言 ."),
+])  # fmt: skip
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+def test_chinese_needs_no_space_beside_chinese(language, parts, expected):
+    page = new_document("page")
+    page.settings.env = SimpleNamespace(app=None, config=SimpleNamespace(language=language))
+    page += nodes.paragraph()
+    made = {"@": nodes.reference, "*": nodes.strong, "`": nodes.literal}
+    for part in parts:
+        node = made.get(part[:1])
+        page[0] += node("", "", nodes.Text(part if part[0] == "`" else part[1:])) if node else nodes.Text(part)
+    typography.ChineseSpaces(page).run()
+    shown = "".join(part if part[:1] == "`" else part.lstrip("@*") for part in parts)
+    assert page.astext() == (expected if language == "zh_CN" else shown)
+
+
 @pytest.mark.parametrize(("language", "expected"), [
-    ("zh_CN", ["解答：", "", "练习 2.1（证明 (a)）"]),
-    ("en", ["解答：", " ", "练习 2.1 (证明 (a))"]),
+    ("zh_CN", ["解答：", "", "习题 2.1（证明 (a)）"]),
+    ("en", ["解答：", " ", "习题 2.1 (证明 (a))"]),
 ])  # fmt: skip
 def test_titles_of_solutions(language, expected):
     page = new_document("page")
     page.settings.env = SimpleNamespace(app=None, config=SimpleNamespace(language=language))
-    title = nodes.title("", "解答：", nodes.reference("", "", *map(nodes.Text, (" 练习 2.1", " (", "证明 (a)", ")"))))
+    title = nodes.title("", "解答：", nodes.reference("", "", *map(nodes.Text, (" 习题 2.1", " (", "证明 (a)", ")"))))
     page += [nodes.admonition("", title, classes=["solution"]), nodes.section("", nodes.title("", ")"))]
     typography.ExerciseTitles(page).run()
     assert [part.astext() for part in title] == expected

@@ -23,16 +23,18 @@ def test_train_sample_resume(tmp_path, capsys):
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 0
     assert {p.name for p in out.iterdir()} == {"checkpoint.pt", "samples.png", "run.json"}
     facts = json.loads((out / "run.json").read_text())
-    assert facts["data"] == "optdigits" and facts["seed"] == 0
-    assert facts["recipe"]["options"]["latent_dim"] == 4
+    assert facts["settings"]["data"] == "optdigits" and facts["settings"]["seed"] == 0
+    assert facts["settings"]["latent_dim"] == 4 and facts["settings"]["lr"] == 2e-4
     assert "generator" in capsys.readouterr().out
 
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 2
     assert "already holds a run; add --resume" in capsys.readouterr().err
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume") == 2
     assert "--steps 3 was given, but the run in" in capsys.readouterr().err
+    assert run("train", "gan", "--out", out, "--resume", "--steps", 4, "--quiet") == 0  # the rest is in run.json
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume", "--steps", 5) == 0
     assert checkpoint.read(out)["step"] == 5
+    assert len(json.loads((out / "run.json").read_text())["commands"]) == 3
 
     assert run("sample", out, "--n", 9, "--seed", 3) == 0
     first = (out / "samples.png").read_bytes()
@@ -40,6 +42,27 @@ def test_train_sample_resume(tmp_path, capsys):
     assert (tmp_path / "again.png").read_bytes() == first
     assert run("sample", out, "--n", 9, "--seed", 4, "--out", tmp_path / "other.png") == 0
     assert (tmp_path / "other.png").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--lr", "0.1"], "--lr 0.1 was given, but the run in 'OUT' was started with 0.0002; leave it out"),
+        (["--data", "ring"], "--data ring was given, but the run in 'OUT' was started with optdigits"),
+        (["--batch-size", "9"], "--batch-size 9 was given, but the run in 'OUT' was started with 8"),
+        (["--seed", "1"], "--seed 1 was given, but the run in 'OUT' was started with 0"),
+    ],
+)
+def test_a_resumed_run_stays_what_it_was(tmp_path, capsys, words, sentence):
+    assert run("train", "gan", "--data", "optdigits", "--out", tmp_path / "x", *TINY) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
+    assert run("train", "gan", "--out", tmp_path / "x", "--resume", "--steps", 5, *words) == 2
+    assert sentence.replace("OUT", str(tmp_path / "x")) in capsys.readouterr().err
+    (tmp_path / "x" / "run.json").write_text("{")
+    assert run("train", "gan", "--out", tmp_path / "x", "--resume", "--steps", 5) == 2
+    assert "is missing or damaged" in capsys.readouterr().err
+    (tmp_path / "x" / "run.json").write_bytes(before["run.json"])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
 
 
 def test_same_seed_same_run(tmp_path):
@@ -78,6 +101,7 @@ def test_help_is_for_newcomers(capsys):
     ("words", "sentence"),
     [
         (["train", "gam", "--data", "digits", "--out", "x"], "unknown GAN 'gam' (did you mean 'gan'?); known: "),
+        (["train", "gan", "--out", "OUT"], "--data was not given; expected the name of a data set"),
         (["train", "gan", "--data", "digit", "--out", "OUT"], "unknown data set 'digit'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--model", "resnet"], "unknown model 'resnet'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--loss", "wgan"], "unknown loss 'wgan'"),
@@ -100,7 +124,7 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, words, sentence):
     said = capsys.readouterr().err
     assert said.startswith("ganlib: ") and said.count("\n") == 1
     assert sentence in said
-    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())  # no half-made run
+    assert not (tmp_path / "out").exists()  # no half-made run, not even a folder
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

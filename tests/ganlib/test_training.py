@@ -478,7 +478,21 @@ def test_data_of_another_shape():
         Trainer(ganlib.build("gan", (1, 28, 28)), Cloud(), 16, device="cpu")
 
 
+@pytest.mark.parametrize("given", [("gan", "digits"), (Cloud(), "a gan")])
+def test_what_is_no_game_and_no_data(given):
+    with pytest.raises(GanlibError, match="Trainer was given .*; expected a GAN and then the data"):
+        Trainer(*given)
+
+
+@pytest.mark.parametrize("shape", [28, "digits", None, Cloud()])
+def test_a_shape_that_is_none(shape):
+    with pytest.raises(GanlibError, match="was given; expected the shape of one sample, e.g. data.shape"):
+        ganlib.build("gan", shape)
+
+
 def test_unknown_names_and_options():
+    with pytest.raises(GanlibError, match="unknown GAN 'GAN'.*did you mean 'gan'"):
+        ganlib.build("GAN", (2,))
     with pytest.raises(GanlibError, match="unknown GAN 'gann'.*did you mean 'gan'"):
         ganlib.build("gann", (2,))
     with pytest.raises(

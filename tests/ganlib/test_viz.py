@@ -46,6 +46,19 @@ def sprite(player):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
+def test_points_share_their_axes():
+    near, far = torch.randn(50, 2), torch.randn(60, 2) + 20
+    fig = viz.points({"near": near, "far": far})
+    left, right = fig.axes
+    assert [ax.get_title() for ax in fig.axes] == ["near", "far"]
+    assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
+    assert len(left.collections[0].get_offsets()) == 50
+    line = viz.points(torch.randn(200, 1), title="line").axes[0]
+    assert line.get_title() == "line" and sum(p.get_width() * p.get_height() for p in line.patches) == pytest.approx(1)
+    with pytest.raises(GanlibError, match=r"samples of shape \(4, 3\) were given; expected \(N, 2\) or \(N, 1\)"):
+        viz.points(torch.zeros(4, 3))
+
+
 # -- grids -------------------------------------------------------------------------------------------------------------
 def test_import_leaves_matplotlib_alone():
     code = "import sys, ganlib.viz; sys.exit('matplotlib' in sys.modules)"

@@ -184,6 +184,8 @@ LOOK = """async () => {
     raw: (document.querySelector("article")?.innerText.match(/\\\\[([].{0,30}/) || [])[0],
     followed: all("article span.math").filter(next).length,
     torn: torn.map((formula) => formula.closest("p, li, td, dd").innerText.slice(0, 60)),
+    long: all("article div.math > mjx-container").filter((node) => node.scrollWidth > node.clientWidth + 1)
+      .map((node) => node.innerText.replaceAll(/\\s/g, "").slice(0, 60)),
     broken: all("img").filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
     width: document.documentElement.scrollWidth,
     window: document.documentElement.clientWidth,

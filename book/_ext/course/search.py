@@ -1,4 +1,4 @@
-"""Chinese search by pairs of characters.
+"""Search: Chinese by pairs of characters, and English words of two letters as they are.
 
 Sphinx cuts Chinese text into words for the index but does not cut the query in the browser, so 最优判别器 finds nothing
 unless a dictionary holds it as one word. Here text and query are cut alike, by the same rule: each run of Chinese
@@ -17,7 +17,15 @@ HAN = r"\u3400-\u9fff"
 LATIN = r"A-Za-z0-9_\u00c0-\u024f"
 
 
-class SearchChinese(SearchEnglish):
+class SearchEnglishWords(SearchEnglish):
+    """Sphinx's English with the rule for short words that the browser follows too."""
+
+    def stem(self, word: str) -> str:
+        """The word's stem; a word of two letters is its own."""
+        return super().stem(word) if len(word) > 2 else word.lower()
+
+
+class SearchChinese(SearchEnglishWords):
     """Characters and pairs for Chinese, stems for the English words between them."""
 
     lang = "zh"
@@ -67,6 +75,7 @@ if (typeof Search !== "undefined") {
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the search language `zh`."""
+    """Register both languages."""
+    app.add_search_language(SearchEnglishWords)
     app.add_search_language(SearchChinese)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

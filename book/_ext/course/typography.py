@@ -1,4 +1,4 @@
-"""Punctuation: it stays with its formula, and the titles of exercises have that of their language.
+"""Typography: punctuation stays with its formula, and Chinese pages have Chinese brackets and no needless spaces.
 
 A browser may break the line on either side of a formula, as on either side of a picture (CSS Text 3, section 5.1), and
 so puts a full stop or a closing bracket at the beginning of the next line. Here the formula and the signs that touch it
@@ -71,8 +71,47 @@ class ExerciseTitles(SphinxPostTransform):
                     link.parent.insert(link.parent.index(link), nodes.Text("" if chinese else " "))
 
 
+class ChineseSpaces(SphinxPostTransform):
+    """No space between Chinese and Chinese, nor beside a full-width sign.
+
+    Markdown asks for one around a role or behind bold text that ends in a full stop, and sphinx-proof puts one before
+    its brackets; between Chinese and Latin letters, digits, code or formulas the space stays.
+    """
+
+    default_priority = 890  # when references are text, before formulas are wrapped
+    formats = ("html",)
+    han = r"[\u3400-\u9fff]"
+    sign = r"[\u3001-\u301f\uff01-\uff60“”‘’…]"
+
+    def run(self, **kwargs: object) -> None:
+        """Go through the blocks of a Chinese page."""
+        if not self.config.language.startswith("zh"):
+            return
+        for block in self.document.findall(nodes.TextElement):
+            if isinstance(block.parent, nodes.TextElement) or isinstance(block, nodes.FixedTextElement):
+                continue
+            texts = list(block.findall(lambda node: isinstance(node, nodes.Text | nodes.math)))
+            whole = "".join(self._as_seen(text) for text in texts)
+            needless = re.compile(f"(?<={self.han}) +(?={self.han})|(?<={self.sign}) +| +(?={self.sign})")
+            spaces = {place for match in needless.finditer(whole) for place in range(*match.span())}
+            start = 0
+            for text in texts:
+                end = start + len(self._as_seen(text))
+                if spaces & set(range(start, end)):
+                    kept = "".join(whole[place] for place in range(start, end) if place not in spaces)
+                    text.parent.replace(text, nodes.Text(kept))
+                start = end
+
+    @staticmethod
+    def _as_seen(text: nodes.Node) -> str:
+        """A text; of code and formulas something as long that is neither Chinese nor a space."""
+        opaque = isinstance(text, nodes.math) or isinstance(text.parent, nodes.literal | nodes.math | nodes.raw)
+        return "x" if opaque else text.astext()
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the two steps."""
+    """Register the steps."""
+    app.add_post_transform(ChineseSpaces)
     app.add_post_transform(ExerciseTitles)
     app.add_post_transform(FormulaPhrases)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

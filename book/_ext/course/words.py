@@ -52,9 +52,16 @@ def translate_captions(app: Sphinx, doctree: Any) -> None:
             node["caption"] = str(translate(node["caption"]))
 
 
+def title_once(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """The home page is called like the site: its tab need not say so twice."""
+    if context.get("title") == context.get("docstitle"):
+        context["docstitle"] = ""
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the setting and the two steps."""
+    """Register the setting and the steps."""
     app.add_config_value("course_words", {}, "env", [dict])
     app.connect("config-inited", install, priority=100)  # before Sphinx hands its catalogue to the templates
     app.connect("doctree-read", translate_captions)
+    app.connect("html-page-context", title_once)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
