@@ -49,14 +49,21 @@ WORDS: dict[str, tuple[str, str]] = {
         "{name} · 设备 {device} · 配置 {profile} · 数据 {data} · 随机种子 {seed}",
     ),
     "images": ("{name}: {n} images of shape {shape}", "{name}：{n} 张图像，形状 {shape}"),
-    "parameters": ("{name}: {n} trainable numbers", "{name}：{n} 个可训练参数"),
+    "parameters": ("{name}: {n:,} trainable numbers", "{name}：{n:,} 个可训练参数"),
     "statistics": (
-        "{name}: {n} batch-norm statistics (and {counters} counters of PyTorch)",
-        "{name}：{n} 个批量归一化统计量（另有 PyTorch 的 {counters} 个计数器）",
+        "{name}: {n:,} batch-norm statistics (and {counters} counters of PyTorch)",
+        "{name}：{n:,} 个批量归一化统计量（另有 PyTorch 的 {counters} 个计数器）",
     ),
+    "climbed": ("climbed:", "爬到的："),
+    "formula": ("formula:", "公式的："),
+    "accuracy ± error": (
+        "{p:.1%} ± {error:.1%}, {z:.1f} standard errors above ½",
+        "{p:.1%} ± {error:.1%}，比 ½ 高出 {z:.1f} 个标准误差",
+    ),
+    "loss of D at the end": ("loss of D, {name}: {loss:.3f}", "判别器损失（{name}）：{loss:.3f}"),
     "coverage": (
-        "{name}: classes present {present} of {classes}, mean confidence {confidence:.2f}",
-        "{name}：出现 {present} / {classes} 类，平均置信度 {confidence:.2f}",
+        "{name}: {seen.count} of {seen.classes} classes present, mean confidence {seen.confidence:.2f}",
+        "{name}：{seen.classes} 类中出现 {seen.count} 类，平均置信度 {seen.confidence:.2f}",
     ),
 }
 

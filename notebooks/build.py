@@ -248,7 +248,11 @@ def run(notebook: NotebookNode, code: str, where: str) -> None:
         SourceError: a cell failed, with its source and the last line of the traceback.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
 
     settings = {"GANLIB_PROFILE": "cpu", "GANLIB_STATIC": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,8 @@
 // Offers a page in the reader's language: never redirects, asks once, remembers the answer.
 // The language wanted is the one chosen before, else the first of the browser's languages that the course has.
+// Whoever changes the language stays in the same section: both versions of a page have the same headings.
 (() => {
-  const KEY = "gans-dtm-language";
+  const KEY = "gans-dtm-language", SHOWN = "gans-dtm-offered";
   const OFFERS = {
     zh: { text: "本页有中文版。", read: "阅读中文版", close: "关闭" },
     en: { text: "This page is also in English.", read: "Read in English", close: "Dismiss" },
@@ -17,10 +18,24 @@
   const page = known(document.documentElement.lang);
   const twin = document.querySelector(".language-switch");
   if (!page || !twin) return;
-  twin.addEventListener("click", () => remember(known(twin.lang)));
+  const headings = () => [...document.querySelectorAll("article :is(h1, h2, h3)")];
+  const leave = (link) => {
+    const read = headings().filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3).length;
+    link.href = twin.href.split("#")[0] + (read > 1 ? `#heading-${read}` : "");
+    remember(known(twin.lang));
+    try { sessionStorage.removeItem(SHOWN); } catch { /* see remember */ }
+  };
+  const arrive = () => headings()[/^#heading-(\d+)$/.exec(location.hash)?.[1] - 1]?.scrollIntoView();
+  arrive();
+  window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(arrive)); // the formulas moved it
+  twin.addEventListener("click", () => leave(twin));
 
   const wanted = chosen() || (navigator.languages || [navigator.language]).map(known).find(Boolean) || page;
   if (wanted === page) return;
+  try {
+    if (sessionStorage.getItem(SHOWN) === wanted) return; // who reads on in this tab has answered
+    sessionStorage.setItem(SHOWN, wanted);
+  } catch { /* see remember */ }
 
   const words = OFFERS[wanted];
   const offer = document.createElement("aside");
@@ -32,7 +47,7 @@
   const link = document.createElement("a");
   link.href = twin.href;
   link.textContent = words.read;
-  link.addEventListener("click", () => remember(wanted));
+  link.addEventListener("click", () => leave(link));
   const close = document.createElement("button");
   close.type = "button";
   close.setAttribute("aria-label", words.close);

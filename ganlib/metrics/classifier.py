@@ -182,6 +182,16 @@ class Coverage:
     shares: tuple[float, ...]
     confidence: float
 
+    @property
+    def count(self) -> int:
+        """How many classes are there."""
+        return len(self.present)
+
+    @property
+    def classes(self) -> int:
+        """How many there could be."""
+        return len(self.shares)
+
 
 def class_coverage(images: Tensor, classifier: Classifier, *, least: float = 0.02, sure: float = 0.5) -> Coverage:
     """Which classes are present among images.

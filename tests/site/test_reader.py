@@ -21,6 +21,30 @@ def test_switcher_goes_there_and_back(tab, server):
     page.wait_for_url(server + "lab/02-gan.html")
 
 
+def test_the_switch_keeps_the_section(tab, server):
+    page = tab()
+    page.goto(server + "02-gan.html")
+    page.evaluate(MATHS)
+    count = "() => [...document.querySelectorAll('article :is(h1, h2, h3)')].findIndex((h) => h.innerText.includes('%s'))"
+    page.evaluate("() => document.querySelector('#equilibrium').scrollIntoView()")
+    number = page.evaluate(count % "Equilibrium")
+    assert number > 3
+    page.click(".language-switch")
+    page.wait_for_url(f"{server}zh/02-gan.html#heading-{number + 1}")
+    page.evaluate(MATHS)
+    page.wait_for_timeout(300)
+    assert page.evaluate(count % "均衡") == number
+    top = "(n) => document.querySelectorAll('article :is(h1, h2, h3)')[n].getBoundingClientRect().top"
+    assert -5 < page.evaluate(top, number) < 250
+
+
+def test_an_offer_that_was_passed_over_is_not_made_on_every_page(tab, server):
+    page = tab(locale="zh-CN")
+    for address, offers in (("index.html", 1), ("02-gan.html", 0), ("references.html", 0)):
+        page.goto(server + address)
+        assert page.locator(OFFER).count() == offers
+
+
 @pytest.mark.parametrize(("locale", "address", "words"), [
     ("zh-CN", "index.html", "本页有中文版"),
     ("zh-TW", "lab/02-gan.html", "本页有中文版"),
