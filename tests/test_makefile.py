@@ -168,6 +168,11 @@ def test_make_book_runs_stale_labs_before_it_builds() -> None:
     assert re.search(r"install\.py.*notebooks/build\.py\n.*tools\.book build\n$", steps, re.DOTALL)
 
 
+def test_make_new_chapter_keeps_titles_of_several_words_whole() -> None:
+    steps = make("--dry-run", "new-chapter", "NAME=03-x", "EN=What is new?", "ZH=有何 新意").stdout
+    assert steps.endswith('-m tools.new_chapter "03-x" "What is new?" "有何 新意"\n')
+
+
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to build in."""

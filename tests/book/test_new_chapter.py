@@ -34,6 +34,19 @@ parts:
     chapters:
       - file: book/en/references
 """
+# Every kind of block that a page may have, by its name in English and Chinese.
+NAMES = {
+    "theorem": ("Theorem", "定理"),
+    "lemma": ("Lemma", "引理"),
+    "proposition": ("Proposition", "命题"),
+    "corollary": ("Corollary", "推论"),
+    "definition": ("Definition", "定义"),
+    "remark": ("Remark", "注"),
+    "example": ("Example", "例"),
+    "algorithm": ("Algorithm", "算法"),
+    "assumption": ("Assumption", "假设"),
+    "notation": ("Notation", "记号"),
+}
 TITLES = ("The dynamics of training", "训练动力学")
 
 
@@ -46,7 +59,8 @@ def repository(root: Path) -> Path:
         shutil.copy(ROOT / name, root / name)
     for language, title in (("en", "A game"), ("zh", "博弈")):
         (root / "book" / language / "index.md").write_text(f"# {title}\n\n[{title}](02-gan.md)\n", "utf-8")
-        (root / "book" / language / "02-gan.md").write_text(f"# 02 · {title}\n\n{title}\n", "utf-8")
+        blocks = "".join(f":::{{prf:{kind}}}\n:label: {kind}\n{title}\n:::\n\n" for kind in NAMES)
+        (root / "book" / language / "02-gan.md").write_text(f"# 02 · {title}\n\n{blocks}", "utf-8")
     return root
 
 
@@ -85,6 +99,12 @@ def test_the_built_pages(made, page, words):
     assert [word for word in words if word not in html] == []
     assert re.findall(r'<img[^>]* alt="(TODO[^"]*)"', html)  # the words of a figure reach the page, unfinished or not
     assert "@@" not in html
+
+
+@pytest.mark.parametrize(("page", "column"), [("02-gan.html", 0), ("zh/02-gan.html", 1)])
+def test_every_block_is_named_in_the_pages_language(made, page, column):
+    html = (made / "_build/html" / page).read_text("utf-8")
+    assert [names for names in NAMES.values() if f'"caption-number">{names[column]} 2.1 ' not in html] == []
 
 
 def test_its_statement_has_a_test_that_passes(made):
