@@ -45,7 +45,7 @@ HEADING, LABEL, DIRECTIVE, EQUATION, CODE, FIGURE = "heading", "label", "directi
 CITATION, REFERENCE, LINK = "citation", "reference", "link"
 ORDERED, COUNTED = (HEADING, LABEL, DIRECTIVE, EQUATION, CODE, FIGURE), (CITATION, REFERENCE, LINK)
 
-REFERENCES = {"any", "doc", "download", "eq", "math:numref", "numref", "prf:ref", "ref"}
+REFERENCES = {"eq", "math:numref", "numref", "prf:ref", "ref"}
 CODES = {"code", "code-block", "code-cell", "sourcecode"}
 VERBATIM = {"bibliography", "csv-table", "eval-rst", "mermaid", "raw", "toctree"}  # their text is no Markdown
 PICTURES = {"figure", "image"}
@@ -257,8 +257,12 @@ class Page:
 
     def neutral(self, path: str) -> str:
         """A path from the root of the repository, with * for the page's own language folder."""
-        whole = posixpath.normpath(posixpath.join(self.folder, path)) if path else ""
+        whole = posixpath.normpath(posixpath.join(self.folder, path)).lstrip("/") if path else ""
         return re.sub(rf"^(book|notebooks)/{self.lang}/", r"\1/*/", whole)
+
+    def own(self, path: str) -> str:
+        """The path that `neutral` and `file_name` made neutral."""
+        return path.replace("/*/", f"/{self.lang}/").replace("-*.", f"-{self.lang}.")
 
     def html(self, text: str, line: int) -> None:
         """HTML: what unfolds, what is shown, and links."""
@@ -388,6 +392,8 @@ def difference(kind: str, en: Page, left: Part, zh: Page, right: Part) -> Fault:
         same = len(os.path.commonprefix(codes))
         expected, found = (f"the line of code `{code[same]}`" if same < len(code) else "its end" for code in codes)
         line, line_en = line + same + 1, line_en + same + 1
+    elif kind == FIGURE:
+        expected = re.sub(r"-en(\.\w+)$", r"-zh\1", expected)
     sentence = f"found {found}, expected {expected} as in {en.file}:{line_en}; correct the one that is wrong"
     return Fault(zh.file, line, sentence)
 
@@ -407,7 +413,7 @@ def compare_counts(kind: str, en: Page, zh: Page) -> Iterator[Fault]:
             part = [part for part in parts if part.key == key][-1]
             sentence = (
                 f"{part.shown} stands {times(mine[key])} here and {times(other[key])} in {there.file}; "
-                "give it to both, or to neither"
+                "give it to both, or to neither" + (", each in its own language" if kind == LINK else "")
             )
             yield Fault(here.file, part.line, sentence)
 
@@ -484,6 +490,29 @@ def doubled_labels(pages: Iterable[Page]) -> Iterator[Fault]:
                 yield Fault(page.file, part.line, sentence)
 
 
+def dead_ends(root: Path, pages: list[Page]) -> Iterator[Fault]:
+    """Images, pages and labels that a page names and that do not exist.
+
+    Sphinx finds them too, minutes later, and for images and theorems without the line.
+    """
+    labels = {(page.lang, part.key) for page in pages for part in page.parts if part.kind == LABEL}
+    for page in pages:
+        for part in page.parts:
+            if part.kind == FIGURE:
+                file, remedy = page.own(part.key), "make the image, or correct its name"
+            elif part.kind == LINK and part.key[0].endswith((".md", ".ipynb")):
+                file, remedy = page.own(part.key[0]), "write that page, or correct the link"
+                file = re.sub(r"^notebooks/(?:en|zh)/(.+)\.ipynb$", r"notebooks/\1.py", file)  # what it is made from
+            elif part.kind == REFERENCE and not part.key.startswith("^") and (page.lang, part.key) not in labels:
+                sentence = f"{part.shown} leads nowhere, expected a label of some page in book/{page.lang}; correct it"
+                yield Fault(page.file, part.line, sentence)
+                continue
+            else:
+                continue
+            if not file.endswith(".*") and not (root / file).is_file():
+                yield Fault(page.file, part.line, f"{part.shown} leads nowhere, expected a file {file}; {remedy}")
+
+
 def unrecorded(root: Path, page: str) -> Iterator[Fault]:
     """A Chinese text that does not say which English text it matches."""
     if stale.recorded(root, page) is None:
@@ -505,7 +534,7 @@ def faults(root: Path = ROOT) -> list[Fault]:
             en, zh = read_twins(root, state.page)
             pages += [en, zh]
             found += [*compare(en, zh), *unrecorded(root, state.page)]
-    return found + list(doubled_labels(pages))
+    return [*found, *doubled_labels(pages), *dead_ends(root, pages)]
 
 
 def states(root: Path = ROOT) -> list[State]:
@@ -584,7 +613,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 0
     found = faults(root)
     if found:
-        print(*found, f"The twins differ: {len(found)} faults.", sep="\n", file=sys.stderr)
+        print(*found, f"The twins differ: {len(found)} fault{'s' * (len(found) > 1)}.", sep="\n", file=sys.stderr)
         return 1
     print(note(root) or "The twins agree.")
     return 0
