@@ -24,7 +24,7 @@ serve: $(INSTALLED) ## serve the built book on 127.0.0.1 and print the address
 test: $(INSTALLED) ## everything CI checks (PARTS="lint tests" chooses some)
 	@$(PY) -m tools.check $(PARTS)
 
-accept: $(INSTALLED) ## record that a Chinese page matches today's English text: PAGE=02-gan or lab/02-gan
+accept: $(INSTALLED) ## record that the Chinese page matches today's English one: PAGE=02-gan
 	@$(PY) -m tools.parity --accept "$(PAGE)"
 
 notebooks: $(INSTALLED) ## write notebooks/en and notebooks/zh from their sources, running what changed

@@ -256,13 +256,15 @@ class Page:
             self.add(FIGURE, key, f"the file {source}", line)
 
     def neutral(self, path: str) -> str:
-        """A path from the root of the repository, with * for the page's own language folder."""
+        """A path from the root of the repository, with * for the page's own language folder and ~ for the other."""
         whole = posixpath.normpath(posixpath.join(self.folder, path)).lstrip("/") if path else ""
-        return re.sub(rf"^(book|notebooks)/{self.lang}/", r"\1/*/", whole)
+        sign = lambda match: f"{match[1]}/{'*' if match[2] == self.lang else '~'}/"
+        return re.sub(r"^(book|notebooks)/(en|zh)/", sign, whole)
 
     def own(self, path: str) -> str:
         """The path that `neutral` and `file_name` made neutral."""
-        return path.replace("/*/", f"/{self.lang}/").replace("-*.", f"-{self.lang}.")
+        other = "zh" if self.lang == "en" else "en"
+        return path.replace("/*/", f"/{self.lang}/").replace("/~/", f"/{other}/").replace("-*.", f"-{self.lang}.")
 
     def html(self, text: str, line: int) -> None:
         """HTML: what unfolds, what is shown, and links."""

@@ -214,7 +214,8 @@ ALT = "has no alternative text; expected one sentence that says what it shows: w
      "zh:29: found the label “fig-b”, expected the label “fig-a” as in en:25" + CORRECT),
     ("  :label: eq-a\n", "", "en:19: the label “eq-a” has no twin in zh, expected there after line 13" + WRITE),
     # directives
-    ("{exercise} 数一数", "{prf:remark} 数一数", "zh:35: found {prf:remark}, expected {exercise} as in en:31" + CORRECT),
+    ("{exercise} 数一数", "{prf:remark} 数一数",
+     "zh:35: found {prf:remark}, expected {exercise} as in en:31" + CORRECT),
     (":class: dropdown\n", "",
      "zh:40: found {solution} ex-a, expected {solution} ex-a of class “dropdown” as in en:36" + CORRECT),
     ("{solution} ex-a", "{solution} ex-b",
@@ -227,7 +228,8 @@ ALT = "has no alternative text; expected one sentence that says what it shows: w
      "zh:16: found the equation `a=\\tfrac12\\,\\text{$y$}\\le b`, expected the equation `a=\\tfrac12\\,"),
     ("c=d", "c=e", "zh:24: found the equation `c=e`, expected the equation `c=d` as in en:20" + CORRECT),
     ("e &= f", "e &= g", "zh:52: found the equation `\\begin{align}e&=g\\end{align}`, expected the equation `\\begin{"),
-    ("列表里也有", "列表里也有 $$q$$", "zh:20: the equation `q` has no twin in en, expected there after line 12" + WRITE),
+    ("列表里也有", "列表里也有 $$q$$",
+     "zh:20: the equation `q` has no twin in en, expected there after line 12" + WRITE),
     # code
     ("b = 2", "b = 3",
      "zh:46: found the line of code `b = 3`, expected the line of code `b = 2` as in en:42" + CORRECT),
@@ -252,7 +254,7 @@ ALT = "has no alternative text; expected one sentence that says what it shows: w
      "zh:56: the link to “../../notebooks/en/03-page.ipynb” stands once here and nowhere in en" + BOTH),
     # what leads nowhere
     ("03-a-zh.svg", "03-c-zh.svg",
-     "zh:28: the file ../_static/figures/03-c-zh.svg leads nowhere, expected a file book/_static/figures/03-c-zh.svg; "),
+     "zh:28: the file ../_static/figures/03-c-zh.svg leads nowhere, expected a file book/_static/figures/03-c-zh.svg"),
     ("[另一页](03-other.md)", "[另一页](04-none.md)",
      "zh:7: the link to “04-none.md” leads nowhere, expected a file book/zh/04-none.md; write that page, or correct"),
     ("zh/03-page.ipynb", "zh/04-none.ipynb",
@@ -280,6 +282,8 @@ def test_what_may_differ_raises_no_alarm(course):
     change(
         course, ZH, "见 {prf:ref}`thm-a`、[另一页](03-other.md)", "[另一页](03-other.md)与 {prf:ref}`定理 <thm-a>`、"
     )
+    change(course, EN, "Words.", "[中文](../zh/03-page.md)")  # each page may point to the other one
+    change(course, ZH, "文字。", "[English](../en/03-page.md)")
     assert found(course) == []
 
 

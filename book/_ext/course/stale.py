@@ -21,8 +21,8 @@ PAGE = re.compile(r"(book|notebooks)/zh/(.+)")
 RECORD = re.compile(r"""^matches:[ ]*["']?([0-9a-f]{12})["']?[ ]*$""", re.MULTILINE)
 LAB_RECORD = re.compile(r'^# %% \[markdown\].* matches="([0-9a-f]{12})"', re.MULTILINE)
 BANNER = (
-    '<aside class="stale-note"><p>英文版在本页写成之后有改动，中文尚未跟上，以英文版为准：'
-    '<a href="{href}" hreflang="en">看英文版</a>。</p></aside>\n'
+    '<aside class="stale-note"><p>英文版后来有改动，本页尚未跟上，请以'
+    '<a href="{href}" hreflang="en">英文版</a>为准。</p></aside>\n'
 )
 
 
