@@ -8,7 +8,7 @@ A source, `notebooks/NN-name.py`, is in jupytext's percent format:
 
     # %% [markdown] lang="en"               prose comes in pairs, the same cell in each language
     # # Lab 02
-    # %% [markdown] lang="zh"
+    # %% [markdown] lang="zh"               the first Chinese cell may also have matches="…", see tools/parity.py
     # # 实验 02
     # %% tags=["strict"]                    code is shared; nbval compares the output of a strict cell, others are tagged
     # en: Count the parameters.             nbval-ignore-output. Comment lines go to their language,
@@ -104,7 +104,7 @@ def parse(text: str, name: str = "source") -> list[Cell]:
 def _cell(header: str, body: list[str], line: int, name: str) -> Cell:
     match = HEADER.fullmatch(header)
     options = dict(re.findall(r'(\w+)=("[^"]*"|\[[^\]]*\])', match["options"]))
-    if re.sub(r'\w+=("[^"]*"|\[[^\]]*\])', "", match["options"]).strip() or set(options) - {"lang", "tags"}:
+    if re.sub(r'\w+=("[^"]*"|\[[^\]]*\])', "", match["options"]).strip() or set(options) - {"lang", "tags", "matches"}:
         raise SourceError(f'{name}:{line}: {header!r} is not understood; expected lang="en", lang="zh" or tags=[…]')
     tags = json.loads(options.get("tags", "[]"))
     lang = json.loads(options.get("lang", "null"))
@@ -117,6 +117,8 @@ def _cell(header: str, body: list[str], line: int, name: str) -> Cell:
         body = [re.sub(r"^# ?", "", text) for text in body]
     elif lang:
         raise SourceError(f"{name}:{line}: code is shared by both languages; only markdown cells have lang=")
+    if "matches" in options and lang != "zh":
+        raise SourceError(f'{name}:{line}: matches= says which English text is matched; only a lang="zh" cell has it')
     text = "\n".join(body).strip("\n")
     if not text.strip():
         raise SourceError(f"{name}:{line}: the cell is empty")

@@ -5,9 +5,12 @@ Each module is a small extension of its own; this package only loads them, so `_
 
 from __future__ import annotations
 
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
-MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "twins", "typography", "vendor", "words")
+if TYPE_CHECKING:  # importing Sphinx takes a second, which the tools that use a module of this package need not wait
+    from sphinx.application import Sphinx
+
+MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "stale", "twins", "typography", "vendor", "words")
 
 
 def setup(app: Sphinx) -> dict[str, object]:
