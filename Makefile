@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test accept notebooks lab constraints set-repo clean
+.PHONY: help setup book serve test accept notebooks lab new-chapter constraints set-repo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ notebooks: $(INSTALLED) ## write notebooks/en and notebooks/zh from their source
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	@cd notebooks && "$(abspath $(PY))" -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
+
+new-chapter: $(INSTALLED) ## begin a chapter: NAME=03-dynamics EN="English title" ZH="中文标题"
+	@$(PY) -m tools.new_chapter "$(NAME)" "$(EN)" "$(ZH)"
 
 constraints: $(INSTALLED) ## write constraints.txt anew, with the newest versions
 	@$(PY) -m tools.constraints

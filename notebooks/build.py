@@ -14,6 +14,10 @@ A source, `notebooks/NN-name.py`, is in jupytext's percent format:
     # en: Count the parameters.             nbval-ignore-output. Comment lines go to their language,
     # zh: 数一数参数。
     print(sum(p.numel() for p in gan.generator.parameters()))
+    # %%
+    # alt-en: Three rows of digits.         what a figure of the cell shows, for those who cannot see it: it goes into
+    # alt-zh: 三行数字。                    the cell's metadata, not into its code
+    viz.grid(data.pixels[:45])
 
 The tool fills in @LANG@ ("en" or "zh") and @REPOSITORY@ (from `_config.yml`). Outputs are kept as long as the code stays
 the same: a change of prose or of a comment runs nothing.
@@ -47,7 +51,7 @@ from tools.set_repo import current as repository  # noqa: E402
 LANGUAGES = ("en", "zh")
 LIMIT = 1_000_000  # bytes of a notebook
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<options>.*)")
-COMMENT = re.compile(r"(?P<indent>\s*)# (?P<lang>en|zh): (?P<text>.*)")
+COMMENT = re.compile(r"(?P<indent>\s*)# (?P<alt>alt-)?(?P<lang>en|zh): (?P<text>.*)")
 
 
 class SourceError(ValueError):
@@ -154,6 +158,8 @@ def _check_code(cell: Cell, name: str) -> None:
         previous = lang
     if previous == "en":
         raise SourceError(f"{name}:{runs[-1][1]}: this '# en:' comment has no '# zh:' twin after it")
+    if len({bool(alt_text(cell.text, lang)) for lang in LANGUAGES}) > 1:
+        raise SourceError(f"{name}:{cell.line}: a figure needs its words twice: '# alt-en: …' and '# alt-zh: …'")
     trees = []
     for lang in LANGUAGES:
         try:
@@ -172,9 +178,15 @@ def localised(code: str, lang: str) -> str:
         match = COMMENT.fullmatch(line)
         if not match:
             kept.append(line)
-        elif match["lang"] == lang:
+        elif match["lang"] == lang and not match["alt"]:
             kept.append(f"{match['indent']}# {match['text']}")
     return "\n".join(kept)
+
+
+def alt_text(code: str, lang: str) -> str:
+    """What the figure of a cell shows, in one language: its `# alt-en: ` or `# alt-zh: ` lines, joined."""
+    found = [match for match in map(COMMENT.fullmatch, code.splitlines()) if match and match["alt"]]
+    return ("" if lang == "zh" else " ").join(match["text"].strip() for match in found if match["lang"] == lang)
 
 
 def code_hash(cells: Sequence[Cell]) -> str:
@@ -208,6 +220,8 @@ def assemble(cells: Sequence[Cell], lang: str, address: str) -> NotebookNode:
             tags = [*cell.tags, *([] if cell.strict else ["nbval-ignore-output"])]
             made.append(nbformat.v4.new_code_cell(fill(localised(cell.text, lang)), id=number))
             made[-1].metadata = NotebookNode({"tags": tags} if tags else {})
+            if alt := alt_text(cell.text, lang):
+                made[-1].metadata["mystnb"] = NotebookNode({"image": {"alt": alt}})  # where MyST-NB looks for it
     metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -351,6 +365,7 @@ def check(source: Path, address: str) -> list[str]:
             continue
         if not keep_outputs(notebook, old, code):
             found.append(f"{where}: stale outputs: the code changed since they were made")
+        found += wordless(cells, old, source.name)
         if len(old.cells) != len(notebook.cells):
             found.append(f"{where}: {len(old.cells)} cells; the source makes {len(notebook.cells)}")
         same = path.read_text("utf-8") == text_of(notebook)
@@ -361,6 +376,20 @@ def check(source: Path, address: str) -> list[str]:
         if not same and not any(line.startswith(where) for line in found):
             found.append(f"{where}: the notebook's metadata or layout differ from what the source makes")
     return found
+
+
+def wordless(cells: Sequence[Cell], notebook: NotebookNode, name: str) -> list[str]:
+    """The cells of a source whose output in the notebook is a figure without alternative text, one line each."""
+    return [
+        f"{name}:{cell.line}: this cell shows a figure; say in words what it shows, '# alt-en: …' and '# alt-zh: …'"
+        for cell, run_cell in zip(
+            [cell for cell in cells if cell.lang is None],
+            [cell for cell in notebook.cells if cell.cell_type == "code"],
+            strict=False,
+        )
+        if any("image/png" in output.get("data", {}) for output in run_cell.outputs)
+        and not alt_text(cell.text, "en")
+    ]
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = ROOT / "notebooks") -> int:
@@ -385,6 +414,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = ROOT / "notebook
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
+    found = list(dict.fromkeys(found))  # what is wrong with a source is wrong in both languages
     if found:
         print(*found, "Run `make notebooks`.", sep="\n", file=sys.stderr)
     return 1 if found else 0

@@ -49,18 +49,24 @@ def build(root: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small book, built once."""
-    root = tmp_path_factory.mktemp("book")
+def frame(root: Path) -> None:
+    """Copy what a book is built with, but for its pages and its table of contents."""
     for name in ("_ext", "_templates", "_static"):
         ignore = shutil.ignore_patterns("__pycache__", "figures")
         shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=ignore)
     vendored = ROOT / "_build" / "static"
     if vendored.is_dir():
         shutil.copytree(vendored, root / "_build" / "static")
-    for name in ("_config.yml", "book/references.bib"):
+    for name in ("_config.yml", "book/references.bib", "book/zh/_config.yml"):
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small book, built once."""
+    root = tmp_path_factory.mktemp("book")
+    frame(root)
     (root / "_toc.yml").write_text(
         "format: jb-book\nroot: book/en/index\nchapters:\n- file: book/en/03-page\n- file: book/en/04-more\n", "utf-8"
     )
@@ -71,7 +77,6 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         page = PAGE.format(title=title, word=word, other=other)
         (folder / "03-page.md").write_text(page, "utf-8")
         (folder / "04-more.md").write_text(f"# {title} two\n", "utf-8")
-    shutil.copy(ROOT / "book/zh/_config.yml", root / "book/zh/_config.yml")
     for page in ("index", "03-page", "04-more"):
         parity.accept(page, root)
     done = build(root)

@@ -98,6 +98,8 @@ def test_each_language_gets_its_prose_and_its_comments():
         ("x = 6 * 7", 'x = """\n# en: a\n# zh: b\n"""', "lab.py:13: the code differs between the languages"),
         ("# Text with", "Text with", "lab.py:4: a line of a markdown cell must begin with '#'"),
         ("# # 标题\n#\n# 有 $x$ 的正文。\n", "", "lab.py:5: the cell is empty"),
+        ("x = 6 * 7", "# alt-en: A line.\nx = 6 * 7", "lab.py:14: this '# en:' comment has no '# zh:' twin"),
+        ("x = 6 * 7", "# alt-en: A line.\n# zh: 线。\nx = 6 * 7", "lab.py:13: a figure needs its words twice"),
     ],
 )
 def test_a_bad_source_is_named_with_its_line(old, new, words):
@@ -146,6 +148,33 @@ def test_prose_and_comments_flow_through_without_a_run(lab, monkeypatch, capsys)
     assert notebook(lab, "zh").cells[0].source.endswith("新的正文。")
     assert notebook(lab, "en").cells[2].outputs[0].text == "42\n"
     assert build.main(["--check"], folder=lab) == 0
+
+
+ALT = "# alt-en: Two\n# alt-en: points.\n# alt-zh: 两个\n# alt-zh: 点。\nx = 6 * 7"
+
+
+def test_words_for_a_figure_go_into_the_metadata_and_run_nothing(lab, monkeypatch):
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    change(lab, "x = 6 * 7", ALT)
+    assert build.main([], folder=lab) == 0 and build.main(["--check"], folder=lab) == 0
+    for lang, words in (("en", "Two points."), ("zh", "两个点。")):
+        cell = notebook(lab, lang).cells[2]
+        assert cell.metadata.mystnb.image.alt == words
+        assert "alt-" not in cell.source and words[-4:] not in cell.source
+        assert "mystnb" not in notebook(lab, lang).cells[1].metadata
+
+
+def test_a_figure_without_words_is_named_once_with_file_and_line(lab, capsys):
+    figure = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    for lang in build.LANGUAGES:
+        made = notebook(lab, lang)
+        made.cells[2].outputs = [figure]
+        (lab / lang / "01-try.ipynb").write_text(build.text_of(made), "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and said[0].startswith("01-try.py:13: this cell shows a figure; say in words what it shows")
+    change(lab, "x = 6 * 7", ALT)
+    assert build.main([], folder=lab) == 0 and build.main(["--check"], folder=lab) == 0
 
 
 def test_changed_code_makes_outputs_stale_and_is_run(lab, capsys):
