@@ -1,4 +1,4 @@
-"""The course's own Sphinx extensions: two languages in one site, short addresses, Chinese search and the glossary.
+"""The course's own Sphinx extensions: two languages in one site, short addresses, search, the glossary.
 
 Each module is a small extension of its own; this package only loads them, so `_config.yml` names one word, `course`.
 """
@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from sphinx.application import Sphinx
 
-MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "twins", "typography", "vendor", "words")
+MODULES = (
+    "addresses",
+    "glossary",
+    "launch",
+    "numbering",
+    "proofs",
+    "search",
+    "twins",
+    "typography",
+    "vendor",
+    "words",
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
