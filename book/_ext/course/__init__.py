@@ -1,4 +1,4 @@
-"""The course's own Sphinx extensions: two languages in one site, short addresses, Chinese search and the glossary.
+"""The course's own Sphinx extensions: two languages in one site, short addresses, search, the glossary.
 
 Each module is a small extension of its own; this package only loads them, so `_config.yml` names one word, `course`.
 """
@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # importing Sphinx takes a second, which the tools that use a module of this package need not wait
     from sphinx.application import Sphinx
 
-MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "stale", "twins", "typography", "vendor", "words")
+MODULES = (
+    "addresses",
+    "glossary",
+    "launch",
+    "numbering",
+    "proofs",
+    "search",
+    "stale",
+    "twins",
+    "typography",
+    "vendor",
+    "words",
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
