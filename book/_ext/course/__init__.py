@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from sphinx.application import Sphinx
 
-MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "twins", "typography", "vendor", "words")
+MODULES = (
+    *("addresses", "cards", "glossary", "numbering", "proofs", "search"),
+    *("status", "twins", "typography", "vendor", "words"),
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
