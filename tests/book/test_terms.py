@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMS = yaml.safe_load((ROOT / "book" / "terms.yml").read_text("utf-8"))
-FIELDS = {"en": str, "zh": str, "zh_aliases": list, "never": list, "en_def": str, "zh_def": str}
+FIELDS = {"en": str, "zh": str, "zh_aliases": list, "never": list, "no_card": list, "en_def": str, "zh_def": str}
 REQUIRED = ("en", "zh", "en_def", "zh_def")
 
 # Wrong as renderings of their term, right in other senses: 发散 is "to diverge", 支持 "to support", 接受域 a test's
@@ -30,6 +30,7 @@ def form_faults(terms: list[dict]) -> list[str]:
             for key in FIELDS
             if not isinstance(term.get(key, FIELDS[key]()), FIELDS[key])
         ]
+        found += [f"{name}: no_card has {code!r}" for code in term.get("no_card", []) if code not in ("en", "zh")]
         for key, end in (("en_def", "."), ("zh_def", "。")):
             text = str(term.get(key, ""))
             if text and (not text.endswith(end) or text.rstrip(end).count(end + " ") or text.count("。") > 1):
@@ -87,6 +88,12 @@ def test_the_list_is_well_formed():
     assert name_faults(TERMS) == []
 
 
+def test_words_that_prose_uses_otherwise_get_no_card():
+    off = {(term["en"], code) for term in TERMS for code in term.get("no_card", [])}
+    assert {("support", "en"), ("kernel", "en"), ("loss", "en"), ("loss", "zh"), ("expectation", "zh")} <= off
+    assert not {("generator", "en"), ("generator", "zh"), ("support", "zh")} & off
+
+
 def test_the_ordinary_words_are_all_on_the_list():
     listed = {bad for term in TERMS for bad in term.get("never", [])}
     assert ORDINARY - listed == set()
@@ -141,6 +148,7 @@ def test_ordinary_chinese_raises_no_alarm(right):
         ({"zh_def": "English."}, "wrong language"),
         ({"colour": "red"}, "unknown field"),
         ({"never": "损耗"}, "is no list"),
+        ({"no_card": ["fr"]}, "no_card has 'fr'"),
     ],
 )
 def test_a_malformed_term_is_found(change, fault):

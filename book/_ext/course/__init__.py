@@ -12,12 +12,14 @@ if TYPE_CHECKING:  # importing Sphinx takes a second, which the tools that use a
 
 MODULES = (
     "addresses",
+    "cards",
     "glossary",
     "launch",
     "numbering",
     "proofs",
     "search",
     "stale",
+    "status",
     "twins",
     "typography",
     "vendor",
