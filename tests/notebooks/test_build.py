@@ -1,9 +1,11 @@
 """The tool that makes the notebooks, with planted faults."""
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
@@ -125,6 +127,79 @@ def test_built_notebooks_are_valid_run_and_in_sync(lab, capsys):
         assert not any("execution" in cell.metadata for cell in made.cells)
     capsys.readouterr()
     assert build.main(["--check"], folder=lab) == 0 and capsys.readouterr().err == ""
+
+
+def test_a_notebook_records_its_run_and_nothing_of_the_machine(lab):
+    for lang in build.LANGUAGES:
+        made = notebook(lab, lang)
+        record = dict(made.metadata.ganlib.run)
+        assert len(made.cells) == 3 and set(record) == set(build.RECORD)
+        today = datetime.now(UTC).date()
+        assert record.pop("date") in {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+        assert 0 <= record.pop("seconds") < 120
+        assert record == {
+            **{"profile": "cpu", "device": "cpu", "python": platform.python_version()},
+            **{"threads": None, "torch": None},  # this lab does not use it
+        }
+
+
+# A stand-in for torch, whose import takes seconds, and for what `ganlib.Lab` returns.
+LAB = """# %%
+import sys
+from types import SimpleNamespace
+
+sys.modules["torch"] = SimpleNamespace(__version__="2.9.1+cpu", get_num_threads=lambda: 3)
+lab = SimpleNamespace(profile="smoke", device=SimpleNamespace(type="mps"))
+"""
+
+
+def test_the_record_of_a_lab_says_what_the_lab_chose():
+    cells = build.parse(LAB)
+    made = build.assemble(cells, "en", "")
+    build.run(made, build.code_hash(cells), "here")
+    record = made.metadata["ganlib"]["run"]
+    assert [record[key] for key in ("profile", "device", "threads", "torch")] == ["smoke", "mps", 3, "2.9.1+cpu"]
+
+
+def test_the_record_stays_with_the_outputs(lab, monkeypatch, capsys):
+    old = json.loads((lab / "en" / "01-try.ipynb").read_text("utf-8"))
+    old["metadata"]["ganlib"]["run"]["seconds"] = 77
+    (lab / "en" / "01-try.ipynb").write_text(build.text_of(nbformat.from_dict(old)), "utf-8")
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    assert build.main(["--check"], folder=lab) == 0
+    change(lab, "# 有 $x$ 的正文。", "# 新的正文。")
+    assert build.main([], folder=lab) == 0
+    assert notebook(lab, "en").metadata.ganlib.run.seconds == 77
+    assert "run" in notebook(lab, "zh").metadata.ganlib and build.main(["--check"], folder=lab) == 0
+
+
+def test_a_notebook_that_ran_before_there_were_records_is_accepted_as_it_is(lab, monkeypatch):
+    for lang in build.LANGUAGES:
+        old = notebook(lab, lang)
+        del old.metadata.ganlib["run"]
+        (lab / lang / "01-try.ipynb").write_text(build.text_of(old), "utf-8")
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    assert build.main(["--check"], folder=lab) == 0 and build.main([], folder=lab) == 0
+    assert "run" not in notebook(lab, "en").metadata.ganlib
+
+
+def test_a_record_with_more_than_the_tool_writes_is_found(lab, capsys):
+    old = notebook(lab, "en")
+    old.metadata.ganlib.run["host"] = "laptop"
+    (lab / "en" / "01-try.ipynb").write_text(build.text_of(old), "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    assert "en/01-try.ipynb: the notebook's metadata" in capsys.readouterr().err
+
+
+def test_stale_outputs_are_told_apart(lab):
+    source = lab / "01-try.py"
+    assert not build.is_stale(source, "en")
+    change(lab, "# 有 $x$ 的正文。", "# 新的正文。")
+    assert not build.is_stale(source, "zh")
+    change(lab, "6 * 7", "6 * 8")
+    assert build.is_stale(source, "en") and build.is_stale(source, "zh")
+    (lab / "en" / "01-try.ipynb").unlink()
+    assert build.is_stale(source, "en")
 
 
 def test_building_again_runs_and_changes_nothing(lab, monkeypatch):

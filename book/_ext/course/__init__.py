@@ -1,13 +1,30 @@
-"""The course's own Sphinx extensions: two languages in one site, short addresses, Chinese search and the glossary.
+"""The course's own Sphinx extensions: two languages in one site, short addresses, search, the glossary.
 
 Each module is a small extension of its own; this package only loads them, so `_config.yml` names one word, `course`.
 """
 
 from __future__ import annotations
 
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
-MODULES = ("addresses", "glossary", "numbering", "proofs", "search", "twins", "typography", "vendor", "words")
+if TYPE_CHECKING:  # importing Sphinx takes a second, which the tools that use a module of this package need not wait
+    from sphinx.application import Sphinx
+
+MODULES = (
+    "addresses",
+    "cards",
+    "glossary",
+    "launch",
+    "numbering",
+    "proofs",
+    "search",
+    "stale",
+    "status",
+    "twins",
+    "typography",
+    "vendor",
+    "words",
+)
 
 
 def setup(app: Sphinx) -> dict[str, object]:

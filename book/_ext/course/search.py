@@ -3,12 +3,16 @@
 Sphinx cuts Chinese text into words for the index but does not cut the query in the browser, so 最优判别器 finds nothing
 unless a dictionary holds it as one word. Here text and query are cut alike, by the same rule: each run of Chinese
 characters gives its characters and its overlapping pairs; a query of one character looks for that character, a longer
-one for all of its pairs.
+one for all of its pairs. Accents do not count: Frechet finds Fréchet.
+
+`book/_static/search-results.js`, on the search page only, shows what was found and where.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
@@ -21,7 +25,8 @@ class SearchEnglishWords(SearchEnglish):
     """Sphinx's English with the rule for short words that the browser follows too."""
 
     def stem(self, word: str) -> str:
-        """The word's stem; a word of two letters is its own."""
+        """The word's stem, without accents; a word of two letters is its own."""
+        word = "".join(sign for sign in unicodedata.normalize("NFD", word) if not unicodedata.combining(sign))
         return super().stem(word) if len(word) > 2 else word.lower()
 
 
@@ -40,17 +45,6 @@ function splitQuery(query) {
     else for (let i = 0; i + 1 < run.length; i++) words.push(run.slice(i, i + 2));
   }
   return words;
-}
-// Mark the query's Chinese words whole in the results, not their pairs, which overlap.
-if (typeof Search !== "undefined") {
-  const parse = Search._parseQuery;
-  Search._parseQuery = (query) => {
-    const parsed = parse(query);
-    const han = query.toLowerCase().match(/[HAN]+/g) || [];
-    parsed[3] = new Set([...han, ...[...parsed[3]].filter((word) => !/[HAN]/.test(word))]);
-    if (SPHINX_HIGHLIGHT_ENABLED) localStorage.setItem("sphinx_highlight_terms", [...parsed[3]].join(" "));
-    return parsed;
-  };
 }
 """.replace("HAN", HAN).replace("LATIN", LATIN)
 
@@ -74,8 +68,15 @@ if (typeof Search !== "undefined") {
         return word if self.han.match(word) else super().stem(word)
 
 
+def show_results(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give the search page the script that shows the results; deferred, it runs behind Sphinx's own."""
+    if pagename == "search":
+        app.add_js_file("search-results.js", defer="defer")
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Register both languages."""
     app.add_search_language(SearchEnglishWords)
     app.add_search_language(SearchChinese)
+    app.connect("html-page-context", show_results)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
