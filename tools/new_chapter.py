@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import parity
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = Path(__file__).parent / "templates" / "chapter"
 NAME = re.compile(r"(\d\d)-([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
@@ -159,6 +161,8 @@ def new_chapter(name: str, en: str, zh: str, root: Path = ROOT) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], "utf-8")
     subprocess.run([sys.executable, root / files(name)["figures.py"]], cwd=ROOT, check=True)
+    for page in (name, f"lab/{name}"):
+        parity.accept(page, root)  # the templates say the same in both languages
     return [path.relative_to(root) for path in changed]
 
 
