@@ -25,7 +25,8 @@ def test_the_switch_keeps_the_section(tab, server):
     page = tab()
     page.goto(server + "02-gan.html")
     page.evaluate(MATHS)
-    count = "() => [...document.querySelectorAll('article :is(h1, h2, h3)')].findIndex((h) => h.innerText.includes('%s'))"
+    headings = "[...document.querySelectorAll('article :is(h1, h2, h3)')]"
+    count = f"() => {headings}.findIndex((h) => h.innerText.includes('%s'))"
     page.evaluate("() => document.querySelector('#equilibrium').scrollIntoView()")
     number = page.evaluate(count % "Equilibrium")
     assert number > 3
