@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test notebooks lab constraints set-repo clean
+.PHONY: help setup book serve test accept notebooks lab new-chapter constraints set-repo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -14,6 +14,7 @@ help: ## list what can be made
 setup: $(INSTALLED) ## create .venv with the pinned versions (PYTHON=python3.12 chooses a Python)
 
 book: $(INSTALLED) ## re-run stale labs, build both languages, print the file to open
+	@$(PY) -m tools.parity
 	@$(PY) notebooks/build.py
 	@$(PY) -m tools.book build
 
@@ -23,11 +24,17 @@ serve: $(INSTALLED) ## serve the built book on 127.0.0.1 and print the address
 test: $(INSTALLED) ## everything CI checks (PARTS="lint tests" chooses some)
 	@$(PY) -m tools.check $(PARTS)
 
+accept: $(INSTALLED) ## record that the Chinese page matches today's English one: PAGE=02-gan
+	@$(PY) -m tools.parity --accept "$(PAGE)"
+
 notebooks: $(INSTALLED) ## write notebooks/en and notebooks/zh from their sources, running what changed
 	@$(PY) notebooks/build.py
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	@cd notebooks && "$(abspath $(PY))" -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
+
+new-chapter: $(INSTALLED) ## begin a chapter: NAME=03-dynamics EN="English title" ZH="中文标题"
+	@$(PY) -m tools.new_chapter "$(NAME)" "$(EN)" "$(ZH)"
 
 constraints: $(INSTALLED) ## write constraints.txt anew, with the newest versions
 	@$(PY) -m tools.constraints

@@ -63,7 +63,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "loss of D at the end": ("loss of D, {name}: {loss:.3f}", "判别器损失（{name}）：{loss:.3f}"),
     "coverage": (
         "{name}: {seen.count} of {seen.classes} classes present, mean confidence {seen.confidence:.2f}",
-        "{name}：{seen.classes} 类中出现 {seen.count} 类，平均置信度 {seen.confidence:.2f}",
+        "{name}：出现 {seen.count} 类（共 {seen.classes} 类），平均置信度 {seen.confidence:.2f}",
     ),
 }
 

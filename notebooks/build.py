@@ -8,15 +8,19 @@ A source, `notebooks/NN-name.py`, is in jupytext's percent format:
 
     # %% [markdown] lang="en"               prose comes in pairs, the same cell in each language
     # # Lab 02
-    # %% [markdown] lang="zh"
+    # %% [markdown] lang="zh"               the first Chinese cell may also have matches="…", see tools/parity.py
     # # 实验 02
     # %% tags=["strict"]                    code is shared; nbval compares the output of a strict cell, others are tagged
     # en: Count the parameters.             nbval-ignore-output. Comment lines go to their language,
     # zh: 数一数参数。
     print(sum(p.numel() for p in gan.generator.parameters()))
+    # %%
+    # alt-en: Three rows of digits.         what a figure of the cell shows, for those who cannot see it: it goes into
+    # alt-zh: 三行数字。                    the cell's metadata, not into its code
+    viz.grid(data.pixels[:45])
 
 The tool fills in @LANG@ ("en" or "zh") and @REPOSITORY@ (from `_config.yml`). Outputs are kept as long as the code stays
-the same: a change of prose or of a comment runs nothing.
+the same: a change of prose or of a comment runs nothing. A notebook records its last run (`RECORD`), for the status page.
 """
 
 from __future__ import annotations
@@ -31,8 +35,10 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -47,7 +53,22 @@ from tools.set_repo import current as repository  # noqa: E402
 LANGUAGES = ("en", "zh")
 LIMIT = 1_000_000  # bytes of a notebook
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<options>.*)")
-COMMENT = re.compile(r"(?P<indent>\s*)# (?P<lang>en|zh): (?P<text>.*)")
+# What a notebook says of its last run, in metadata.ganlib.run: the day (UTC), how long it took, at which profile and with
+# what; threads and torch are null if it did not import torch. Nothing that names the machine.
+RECORD = ("date", "seconds", "profile", "device", "threads", "python", "torch")
+# Run behind the last cell, since only the notebook's own process knows.
+PROBE = """
+import json, os, platform, sys
+lab, torch = globals().get("lab"), sys.modules.get("torch")
+print(json.dumps({
+    "profile": getattr(lab, "profile", os.environ["GANLIB_PROFILE"]),
+    "device": lab.device.type if hasattr(lab, "device") else "cpu",
+    "threads": torch and torch.get_num_threads(),
+    "python": platform.python_version(),
+    "torch": torch and str(torch.__version__),
+}))
+"""
+COMMENT = re.compile(r"(?P<indent>\s*)# (?P<alt>alt-)?(?P<lang>en|zh): (?P<text>.*)")
 
 
 class SourceError(ValueError):
@@ -104,7 +125,7 @@ def parse(text: str, name: str = "source") -> list[Cell]:
 def _cell(header: str, body: list[str], line: int, name: str) -> Cell:
     match = HEADER.fullmatch(header)
     options = dict(re.findall(r'(\w+)=("[^"]*"|\[[^\]]*\])', match["options"]))
-    if re.sub(r'\w+=("[^"]*"|\[[^\]]*\])', "", match["options"]).strip() or set(options) - {"lang", "tags"}:
+    if re.sub(r'\w+=("[^"]*"|\[[^\]]*\])', "", match["options"]).strip() or set(options) - {"lang", "tags", "matches"}:
         raise SourceError(f'{name}:{line}: {header!r} is not understood; expected lang="en", lang="zh" or tags=[…]')
     tags = json.loads(options.get("tags", "[]"))
     lang = json.loads(options.get("lang", "null"))
@@ -117,6 +138,8 @@ def _cell(header: str, body: list[str], line: int, name: str) -> Cell:
         body = [re.sub(r"^# ?", "", text) for text in body]
     elif lang:
         raise SourceError(f"{name}:{line}: code is shared by both languages; only markdown cells have lang=")
+    if "matches" in options and lang != "zh":
+        raise SourceError(f'{name}:{line}: matches= says which English text is matched; only a lang="zh" cell has it')
     text = "\n".join(body).strip("\n")
     if not text.strip():
         raise SourceError(f"{name}:{line}: the cell is empty")
@@ -152,6 +175,8 @@ def _check_code(cell: Cell, name: str) -> None:
         previous = lang
     if previous == "en":
         raise SourceError(f"{name}:{runs[-1][1]}: this '# en:' comment has no '# zh:' twin after it")
+    if len({bool(alt_text(cell.text, lang)) for lang in LANGUAGES}) > 1:
+        raise SourceError(f"{name}:{cell.line}: a figure needs its words twice: '# alt-en: …' and '# alt-zh: …'")
     trees = []
     for lang in LANGUAGES:
         try:
@@ -170,9 +195,15 @@ def localised(code: str, lang: str) -> str:
         match = COMMENT.fullmatch(line)
         if not match:
             kept.append(line)
-        elif match["lang"] == lang:
+        elif match["lang"] == lang and not match["alt"]:
             kept.append(f"{match['indent']}# {match['text']}")
     return "\n".join(kept)
+
+
+def alt_text(code: str, lang: str) -> str:
+    """What the figure of a cell shows, in one language: its `# alt-en: ` or `# alt-zh: ` lines, joined."""
+    found = [match for match in map(COMMENT.fullmatch, code.splitlines()) if match and match["alt"]]
+    return ("" if lang == "zh" else " ").join(match["text"].strip() for match in found if match["lang"] == lang)
 
 
 def code_hash(cells: Sequence[Cell]) -> str:
@@ -206,6 +237,8 @@ def assemble(cells: Sequence[Cell], lang: str, address: str) -> NotebookNode:
             tags = [*cell.tags, *([] if cell.strict else ["nbval-ignore-output"])]
             made.append(nbformat.v4.new_code_cell(fill(localised(cell.text, lang)), id=number))
             made[-1].metadata = NotebookNode({"tags": tags} if tags else {})
+            if alt := alt_text(cell.text, lang):
+                made[-1].metadata["mystnb"] = NotebookNode({"image": {"alt": alt}})  # where MyST-NB looks for it
     metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -238,11 +271,13 @@ def keep_outputs(new: NotebookNode, old: NotebookNode | None, code: str) -> bool
     for source, target in zip(before, after, strict=True):
         target.outputs, target.execution_count = source.outputs, source.execution_count
     new.metadata.ganlib["code"] = code
+    if record := old.metadata.ganlib.get("run"):
+        new.metadata.ganlib["run"] = {key: record[key] for key in RECORD if key in record}
     return True
 
 
 def run(notebook: NotebookNode, code: str, where: str) -> None:
-    """Run a notebook at the cpu profile, as a learner would, in an empty folder; outputs go into it.
+    """Run a notebook at the cpu profile, as a learner would, in an empty folder; outputs and `RECORD` go into it.
 
     Raises:
         SourceError: a cell failed, with its source and the last line of the traceback.
@@ -254,6 +289,8 @@ def run(notebook: NotebookNode, code: str, where: str) -> None:
         DeadKernelError,
     )
 
+    notebook.cells.append(nbformat.v4.new_code_cell(PROBE, id="probe"))
+    began = time.perf_counter()
     settings = {"GANLIB_PROFILE": "cpu", "GANLIB_STATIC": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
@@ -274,6 +311,9 @@ def run(notebook: NotebookNode, code: str, where: str) -> None:
             cell = f"{failed.id}:\n{failed.source}\n→ " if failed else ""
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else str(error).strip()
             raise SourceError(f"{where}: {cell}{reason}") from None
+    seconds = round(time.perf_counter() - began)
+    found = json.loads(notebook.cells.pop().outputs[0].text)
+    record = {"date": datetime.now(UTC).date().isoformat(), "seconds": seconds, **found}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
@@ -283,7 +323,7 @@ def run(notebook: NotebookNode, code: str, where: str) -> None:
     notebook.metadata["kernelspec"] = NotebookNode(
         {"display_name": "Python 3", "language": "python", "name": "python3"}
     )
-    notebook.metadata.ganlib["code"] = code
+    notebook.metadata.ganlib.update(code=code, run={key: record[key] for key in RECORD})
 
 
 def lighter(png: str) -> str:
@@ -315,6 +355,22 @@ def write(path: Path, notebook: NotebookNode, where: str) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, "utf-8")
     os.replace(temporary, path)
+
+
+def is_stale(source: Path, lang: str) -> bool:
+    """Whether the stored outputs of a source's notebook come from other code (or there are none).
+
+    Raises:
+        SourceError: the source is not well formed.
+    """
+    cells = parse(source.read_text("utf-8"), source.name)
+    old = stored(source.parent / lang / f"{source.stem}.ipynb")
+    return not keep_outputs(assemble(cells, lang, ""), old, code_hash(cells))
+
+
+def sources(folder: Path) -> dict[str, Path]:
+    """The sources of a folder, by the labs' names."""
+    return {path.stem: path for path in sorted(folder.glob("[0-9][0-9]-*.py"))}
 
 
 # -- the two modes -----------------------------------------------------------------------------------------------------
@@ -349,6 +405,7 @@ def check(source: Path, address: str) -> list[str]:
             continue
         if not keep_outputs(notebook, old, code):
             found.append(f"{where}: stale outputs: the code changed since they were made")
+        found += wordless(cells, old, source.name)
         if len(old.cells) != len(notebook.cells):
             found.append(f"{where}: {len(old.cells)} cells; the source makes {len(notebook.cells)}")
         same = path.read_text("utf-8") == text_of(notebook)
@@ -361,6 +418,20 @@ def check(source: Path, address: str) -> list[str]:
     return found
 
 
+def wordless(cells: Sequence[Cell], notebook: NotebookNode, name: str) -> list[str]:
+    """The cells of a source whose output in the notebook is a figure without alternative text, one line each."""
+    return [
+        f"{name}:{cell.line}: this cell shows a figure; say in words what it shows, '# alt-en: …' and '# alt-zh: …'"
+        for cell, run_cell in zip(
+            [cell for cell in cells if cell.lang is None],
+            [cell for cell in notebook.cells if cell.cell_type == "code"],
+            strict=False,
+        )
+        if any("image/png" in output.get("data", {}) for output in run_cell.outputs)
+        and not alt_text(cell.text, "en")
+    ]
+
+
 def main(arguments: Sequence[str] | None = None, folder: Path = ROOT / "notebooks") -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make the notebooks of both languages from their sources.")
@@ -368,14 +439,14 @@ def main(arguments: Sequence[str] | None = None, folder: Path = ROOT / "notebook
     parser.add_argument("--check", action="store_true", help="run and write nothing; list what is out of date")
     parser.add_argument("--force", action="store_true", help="run even where the code did not change")
     options = parser.parse_args(arguments)
-    sources = {path.stem: path for path in sorted(folder.glob("[0-9][0-9]-*.py"))}
+    labs = sources(folder)
     try:
         for name in options.names:
-            if name not in sources:
-                raise SourceError(f"no lab {name!r}; there are: {', '.join(sources) or 'none'}")
+            if name not in labs:
+                raise SourceError(f"no lab {name!r}; there are: {', '.join(labs) or 'none'}")
         address = "https://github.com/" + "/".join(repository())
         found = []
-        for source in [sources[name] for name in options.names] or sources.values():
+        for source in [labs[name] for name in options.names] or labs.values():
             if options.check:
                 found += check(source, address)
             else:
@@ -383,6 +454,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = ROOT / "notebook
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
+    found = list(dict.fromkeys(found))  # what is wrong with a source is wrong in both languages
     if found:
         print(*found, "Run `make notebooks`.", sep="\n", file=sys.stderr)
     return 1 if found else 0

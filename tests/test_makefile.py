@@ -14,7 +14,7 @@ import pytest
 import yaml
 from sphinx.util.matching import Matcher
 
-from tools import book, browser, check, install
+from tools import book, browser, check, install, parity
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -268,6 +268,30 @@ def test_a_part_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFixtur
 def test_the_order_is_that_of_cost() -> None:
     assert list(check.PARTS) == ["lint", "sync", "tests", "labs", "book", "site"]
     assert check.main(["nonsense"]) == 2
+
+
+def test_differing_twins_fail_sync_and_stale_ones_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    run = lambda *command: asked.append(command) or check.Count(failed=int("tools.parity" in command), passed=1)
+    monkeypatch.setattr(check, "run", run)
+    monkeypatch.setattr(parity, "note", lambda: "Stale in Chinese: 02-gan.")
+    assert check.sync() == check.Count(passed=2, failed=1, note="Stale in Chinese: 02-gan.")
+    assert asked == [("notebooks/build.py", "--check"), ("-m", "tools.parity")]
+
+
+def test_the_book_is_built_only_from_twins_that_agree() -> None:
+    recipe = re.search(r"^book:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1].splitlines()
+    assert [line.strip() for line in recipe] == [
+        "@$(PY) -m tools.parity",
+        "@$(PY) notebooks/build.py",
+        "@$(PY) -m tools.book build",
+    ]
+
+
+def test_a_warning_of_the_build_says_what_to_do() -> None:
+    warning = 'book/en/02-gan.md:7: WARNING: could not find bibtex key "nobody"'
+    assert book.advise(warning) == f"{warning}; correct the key, or add its entry to book/references.bib"
+    assert book.advise("WARNING: something else") == "WARNING: something else"
 
 
 TESTS = """

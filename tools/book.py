@@ -15,6 +15,15 @@ BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 LOG = BUILD / "build.log"
 FIRST_PORT = 8000
+# Words of a warning → what the author can do about it
+REMEDIES = {
+    "cross-reference target not found": "correct the link, or write the page that it leads to",
+    "local id not found": "correct what follows the #, or write (that-name)= before the place it leads to",
+    "could not find bibtex key": "correct the key, or add its entry to book/references.bib",
+    "undefined label": "correct the name, or give it to what it is meant for",
+    "equation not found": "correct the name, or give it to the equation with :label:",
+    "unknown document": "correct the path, or write that page and list it in _toc.yml",
+}
 
 
 def frame_changed() -> bool:
@@ -22,6 +31,12 @@ def frame_changed() -> bool:
     folders = [ROOT / "book" / name for name in ("_ext", "_static", "_templates")]
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     return LOG.is_file() and any(file.stat().st_mtime > LOG.stat().st_mtime for file in files if file.suffix != ".pyc")
+
+
+def advise(warning: str) -> str:
+    """A line of Sphinx with what to do about it, where that is known."""
+    remedies = [remedy for words, remedy in REMEDIES.items() if words in warning]
+    return f"{warning}; {remedies[0]}" if remedies else warning
 
 
 def build(fresh: bool = False) -> int:
@@ -44,7 +59,7 @@ def build(fresh: bool = False) -> int:
         status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
     if status:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", LOG.read_text("utf-8")).splitlines()  # without the colours
-        telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+        telling = [advise(line) for line in lines if "WARNING" in line or "ERROR" in line]
         for doctrees in list(BUILD.rglob(".doctrees")):  # else the next build skips the faulty pages and finds no fault
             shutil.rmtree(doctrees)
         print("\n".join(telling or lines[-40:]))

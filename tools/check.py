@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import browser
+from tools import browser, parity
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "_build" / "test"
@@ -79,7 +79,7 @@ def lint() -> Count:
 
 
 def sync() -> Count:
-    return run("notebooks/build.py", "--check")
+    return run("notebooks/build.py", "--check") + run("-m", "tools.parity") + Count(note=parity.note())
 
 
 def tests() -> Count:
@@ -109,7 +109,7 @@ def site() -> Count:
 
 PARTS: dict[str, Callable[[], Count]] = {
     "lint": lint,  # ruff
-    "sync": sync,  # the committed notebooks are their sources'
+    "sync": sync,  # the committed notebooks are their sources', and the languages agree
     "tests": tests,  # unit, maths, book and notebooks
     "labs": labs,  # nbval over both languages
     "book": book,  # the site builds without a warning

@@ -107,8 +107,11 @@ WORDS = {
 
 
 def chapters(book: Folder) -> set[str]:
-    """The numbers of the chapters that have a page in both languages, e.g. ``{"02"}``."""
-    numbers = [{page.name[:2] for page in (book / language).glob("[0-9][0-9]-*.md")} for language in ("en", "zh")]
+    """The numbers of the chapters that have a page in both languages, without a TODO in it, e.g. ``{"02"}``."""
+    numbers = [
+        {page.name[:2] for page in (book / language).glob("[0-9][0-9]-*.md") if "TODO" not in page.read_text("utf-8")}
+        for language in ("en", "zh")
+    ]
     return set.intersection(*numbers) & set(STOPS)
 
 

@@ -180,6 +180,7 @@ def test_the_courses_terms_can_be_read():
     ("- {en: generator}", "term 1 of terms.yml must have `en` and `zh`, got {'en': 'generator'}"),
     ("- {en: a, zh: b, de: c}", "the term 'a' of terms.yml has the key 'de'; known: en, zh, en_def, zh_def, "),
     ("- {en: a, zh: b, never: c}", "`never` of the term 'a' in terms.yml must be a list, got 'c'"),
+    ("- {en: a, zh: b, no_card: [fr]}", "`no_card` of the term 'a' in terms.yml lists languages, en or zh, got 'fr'"),
     ("- {en: a, zh: b, zh_def: [c]}", r"`zh_def` of the term 'a' in terms.yml must be text, got \['c'\]"),
 ])  # fmt: skip
 def test_wrong_terms_are_named(tmp_path, source, sentence):

@@ -1,4 +1,4 @@
-"""A book of two pages built with the course's own extension and settings, then built again after a change."""
+"""A book of three pages built with the course's own extension and settings, then built again after a change."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tools import book as tool
+from tools import parity
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = """# {title}
@@ -46,20 +49,26 @@ def build(root: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small book, built once."""
-    root = tmp_path_factory.mktemp("book")
+def frame(root: Path) -> None:
+    """Copy what a book is built with, but for its pages and its table of contents."""
     for name in ("_ext", "_templates", "_static"):
         ignore = shutil.ignore_patterns("__pycache__", "figures")
         shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=ignore)
     vendored = ROOT / "_build" / "static"
     if vendored.is_dir():
         shutil.copytree(vendored, root / "_build" / "static")
-    for name in ("_config.yml", "book/references.bib"):
+    for name in ("_config.yml", "book/references.bib", "book/zh/_config.yml"):
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small book, built once."""
+    root = tmp_path_factory.mktemp("book")
+    frame(root)
     (root / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/en/index\nchapters:\n- file: book/en/03-page\n", "utf-8"
+        "format: jb-book\nroot: book/en/index\nchapters:\n- file: book/en/03-page\n- file: book/en/04-more\n", "utf-8"
     )
     for language, other, title, word in (("en", "zh", "Equality", "unicorn"), ("zh", "en", "相等", "独角兽")):
         folder = root / "book" / language
@@ -67,7 +76,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "index.md").write_text(f"# {title} index\n\n[{title}](03-page.md)\n", "utf-8")
         page = PAGE.format(title=title, word=word, other=other)
         (folder / "03-page.md").write_text(page, "utf-8")
-    shutil.copy(ROOT / "book/zh/_config.yml", root / "book/zh/_config.yml")
+        (folder / "04-more.md").write_text(f"# {title} two\n", "utf-8")
+    for page in ("index", "03-page", "04-more"):
+        parity.accept(page, root)
     done = build(root)
     assert done.returncode == 0, done.stdout + done.stderr
     return root
@@ -108,15 +119,48 @@ def test_links_into_the_other_language(book, page, href, text):
     assert re.search(rf'<a [^>]*href="{href}"[^>]*>(<[^>]*>)*{text}<', read(book, page))
 
 
-def test_a_rebuild_keeps_the_index_and_a_warning_in_either_language_fails_it(book):
-    assert sorted(index(book, "")["docnames"]) == ["03-page", "index"]
+def test_what_a_page_matches_does_not_show(book):
+    for page in ("index", "03-page", "04-more"):
+        recorded = parity.stale.recorded(book, f"book/zh/{page}")
+        assert recorded and recorded not in read(book, f"zh/{page}.html")
+        assert "stale-note" not in read(book, f"zh/{page}.html")
+
+
+FAULTS = {  # what is planted → what Sphinx says, and what to do about it
+    "[a link](nowhere.md)": "cross-reference target not found: 'nowhere.md'.*; correct the link, or write the page",
+    "[an anchor](03-page.md#nowhere)": "local id not found in doc 'book/.*/03-page': 'nowhere'.*; correct what follows",
+    "[a label](#nowhere)": "cross-reference target not found: 'nowhere'.*; correct the link",
+    "{cite}`nobody1900nothing`": 'could not find bibtex key "nobody1900nothing".*; correct the key, or add its entry',
+    "{ref}`sec-nowhere`": "undefined label: 'sec-nowhere'.*; correct the name",
+    "{eq}`eq-nowhere`": "equation not found: eq-nowhere.*; correct the name",
+    "{doc}`nodoc`": "unknown document: 'nodoc'.*; correct the path",
+}
+
+
+def test_a_rebuild_keeps_the_index_and_names_the_faults_of_both_languages(book):
+    assert sorted(index(book, "")["docnames"]) == ["03-page", "04-more", "index"]
     assert "独角" in index(book, "zh/")["terms"]
-    page = book / "book/zh/index.md"
-    page.write_text(page.read_text("utf-8") + "\n彩虹。\n\n{prf:ref}`thm-nowhere`\n", "utf-8")
+    for lang, word in (("en", "rainbow"), ("zh", "彩虹")):
+        page = book / "book" / lang / "index.md"
+        page.write_text("\n\n".join([page.read_text("utf-8"), word, *FAULTS, ""]), "utf-8")
+    more = book / "book/en/04-more.md"
+    more.write_text(more.read_text("utf-8") + "\nMore of it.\n", "utf-8")
     done = build(book)
     assert done.returncode != 0
-    assert "thm-nowhere" in done.stdout + done.stderr
+    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
+    warnings = "\n".join(tool.advise(line) for line in said)
+    for lang in ("en", "zh"):
+        lines = (book / "book" / lang / "index.md").read_text("utf-8").splitlines()
+        for planted, words in FAULTS.items():
+            place = f"book/{lang}/index.md:{lines.index(planted) + 1}: WARNING: "
+            assert re.search(re.escape(place) + f".*{words}", warnings), f"{place}{words}\n{warnings}"
     terms = index(book, "zh/")["terms"]
     assert {"彩虹", "独角"} <= terms.keys()  # the changed page, and the one that was not read again
-    assert sorted(index(book, "zh/")["docnames"]) == ["03-page", "index"]
+    assert sorted(index(book, "zh/")["docnames"]) == ["03-page", "04-more", "index"]
     assert "unicorn" in index(book, "")["terms"]
+    # The English text of two pages changed, one of them only there: their Chinese pages are written again and say so.
+    for page, lags in (("03-page", False), ("04-more", True), ("index", True)):
+        banner = re.search(r'<aside class="stale-note">.*?</aside>', read(book, f"zh/{page}.html"))
+        assert bool(banner) == lags, page
+        assert not banner or f'href="../{page}.html"' in banner[0]
+        assert "stale-note" not in read(book, f"{page}.html")

@@ -1,9 +1,11 @@
 """The tool that makes the notebooks, with planted faults."""
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
@@ -98,6 +100,8 @@ def test_each_language_gets_its_prose_and_its_comments():
         ("x = 6 * 7", 'x = """\n# en: a\n# zh: b\n"""', "lab.py:13: the code differs between the languages"),
         ("# Text with", "Text with", "lab.py:4: a line of a markdown cell must begin with '#'"),
         ("# # 标题\n#\n# 有 $x$ 的正文。\n", "", "lab.py:5: the cell is empty"),
+        ("x = 6 * 7", "# alt-en: A line.\nx = 6 * 7", "lab.py:14: this '# en:' comment has no '# zh:' twin"),
+        ("x = 6 * 7", "# alt-en: A line.\n# zh: 线。\nx = 6 * 7", "lab.py:13: a figure needs its words twice"),
     ],
 )
 def test_a_bad_source_is_named_with_its_line(old, new, words):
@@ -125,6 +129,79 @@ def test_built_notebooks_are_valid_run_and_in_sync(lab, capsys):
     assert build.main(["--check"], folder=lab) == 0 and capsys.readouterr().err == ""
 
 
+def test_a_notebook_records_its_run_and_nothing_of_the_machine(lab):
+    for lang in build.LANGUAGES:
+        made = notebook(lab, lang)
+        record = dict(made.metadata.ganlib.run)
+        assert len(made.cells) == 3 and set(record) == set(build.RECORD)
+        today = datetime.now(UTC).date()
+        assert record.pop("date") in {today.isoformat(), (today - timedelta(days=1)).isoformat()}
+        assert 0 <= record.pop("seconds") < 120
+        assert record == {
+            **{"profile": "cpu", "device": "cpu", "python": platform.python_version()},
+            **{"threads": None, "torch": None},  # this lab does not use it
+        }
+
+
+# A stand-in for torch, whose import takes seconds, and for what `ganlib.Lab` returns.
+LAB = """# %%
+import sys
+from types import SimpleNamespace
+
+sys.modules["torch"] = SimpleNamespace(__version__="2.9.1+cpu", get_num_threads=lambda: 3)
+lab = SimpleNamespace(profile="smoke", device=SimpleNamespace(type="mps"))
+"""
+
+
+def test_the_record_of_a_lab_says_what_the_lab_chose():
+    cells = build.parse(LAB)
+    made = build.assemble(cells, "en", "")
+    build.run(made, build.code_hash(cells), "here")
+    record = made.metadata["ganlib"]["run"]
+    assert [record[key] for key in ("profile", "device", "threads", "torch")] == ["smoke", "mps", 3, "2.9.1+cpu"]
+
+
+def test_the_record_stays_with_the_outputs(lab, monkeypatch, capsys):
+    old = json.loads((lab / "en" / "01-try.ipynb").read_text("utf-8"))
+    old["metadata"]["ganlib"]["run"]["seconds"] = 77
+    (lab / "en" / "01-try.ipynb").write_text(build.text_of(nbformat.from_dict(old)), "utf-8")
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    assert build.main(["--check"], folder=lab) == 0
+    change(lab, "# 有 $x$ 的正文。", "# 新的正文。")
+    assert build.main([], folder=lab) == 0
+    assert notebook(lab, "en").metadata.ganlib.run.seconds == 77
+    assert "run" in notebook(lab, "zh").metadata.ganlib and build.main(["--check"], folder=lab) == 0
+
+
+def test_a_notebook_that_ran_before_there_were_records_is_accepted_as_it_is(lab, monkeypatch):
+    for lang in build.LANGUAGES:
+        old = notebook(lab, lang)
+        del old.metadata.ganlib["run"]
+        (lab / lang / "01-try.ipynb").write_text(build.text_of(old), "utf-8")
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    assert build.main(["--check"], folder=lab) == 0 and build.main([], folder=lab) == 0
+    assert "run" not in notebook(lab, "en").metadata.ganlib
+
+
+def test_a_record_with_more_than_the_tool_writes_is_found(lab, capsys):
+    old = notebook(lab, "en")
+    old.metadata.ganlib.run["host"] = "laptop"
+    (lab / "en" / "01-try.ipynb").write_text(build.text_of(old), "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    assert "en/01-try.ipynb: the notebook's metadata" in capsys.readouterr().err
+
+
+def test_stale_outputs_are_told_apart(lab):
+    source = lab / "01-try.py"
+    assert not build.is_stale(source, "en")
+    change(lab, "# 有 $x$ 的正文。", "# 新的正文。")
+    assert not build.is_stale(source, "zh")
+    change(lab, "6 * 7", "6 * 8")
+    assert build.is_stale(source, "en") and build.is_stale(source, "zh")
+    (lab / "en" / "01-try.ipynb").unlink()
+    assert build.is_stale(source, "en")
+
+
 def test_building_again_runs_and_changes_nothing(lab, monkeypatch):
     before = {lang: (lab / lang / "01-try.ipynb").read_bytes() for lang in build.LANGUAGES}
     monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
@@ -146,6 +223,33 @@ def test_prose_and_comments_flow_through_without_a_run(lab, monkeypatch, capsys)
     assert notebook(lab, "zh").cells[0].source.endswith("新的正文。")
     assert notebook(lab, "en").cells[2].outputs[0].text == "42\n"
     assert build.main(["--check"], folder=lab) == 0
+
+
+ALT = "# alt-en: Two\n# alt-en: points.\n# alt-zh: 两个\n# alt-zh: 点。\nx = 6 * 7"
+
+
+def test_words_for_a_figure_go_into_the_metadata_and_run_nothing(lab, monkeypatch):
+    monkeypatch.setattr(build, "run", lambda *a: pytest.fail("ran"))
+    change(lab, "x = 6 * 7", ALT)
+    assert build.main([], folder=lab) == 0 and build.main(["--check"], folder=lab) == 0
+    for lang, words in (("en", "Two points."), ("zh", "两个点。")):
+        cell = notebook(lab, lang).cells[2]
+        assert cell.metadata.mystnb.image.alt == words
+        assert "alt-" not in cell.source and words[-4:] not in cell.source
+        assert "mystnb" not in notebook(lab, lang).cells[1].metadata
+
+
+def test_a_figure_without_words_is_named_once_with_file_and_line(lab, capsys):
+    figure = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    for lang in build.LANGUAGES:
+        made = notebook(lab, lang)
+        made.cells[2].outputs = [figure]
+        (lab / lang / "01-try.ipynb").write_text(build.text_of(made), "utf-8")
+    assert build.main(["--check"], folder=lab) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and said[0].startswith("01-try.py:13: this cell shows a figure; say in words what it shows")
+    change(lab, "x = 6 * 7", ALT)
+    assert build.main([], folder=lab) == 0 and build.main(["--check"], folder=lab) == 0
 
 
 def test_changed_code_makes_outputs_stale_and_is_run(lab, capsys):

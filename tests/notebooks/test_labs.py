@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import autocorrect_py
 import nbformat
 import pytest
 
@@ -48,7 +49,7 @@ class TestLab:
     def test_the_first_cell_differs_only_by_the_language(self, lab):
         en, zh = next(twins(lab))
         assert en.source != zh.source and en.source.replace('lang="en"', 'lang="zh"') == zh.source
-        assert f'ganlib.Lab("{lab}"' in en.source and "--no-deps" in en.source
+        assert re.search(rf'ganlib\.Lab\(\s*"{lab}"', en.source) and "--no-deps" in en.source
 
     def test_the_twins_print_the_same_numbers(self, lab):
         for en, zh in twins(lab):
@@ -73,6 +74,16 @@ class TestLab:
                 assert output.output_type != "error" and output.get("name") != "stderr", output
         assert "cpu" in printed(code(nb)[0])  # outputs come from the cpu profile
         assert "ipywidgets" not in str(nb.metadata) and "widget-view" not in str(nb.cells)  # players instead
+
+    @pytest.mark.parametrize("lang", build.LANGUAGES)
+    def test_figures_are_told_in_words_of_their_language(self, lab, lang):
+        for cell in code(notebook(lab, lang)):
+            pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+            assert pictures <= 1, "the words of a cell are those of one figure: split the cell"
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert bool(alt) == bool(pictures), cell.source
+            assert bool(HAN.search(alt)) == (lang == "zh" and bool(alt)), alt
+            assert autocorrect_py.lint_for(alt, "markdown").lines == [], alt
 
     @pytest.mark.parametrize("lang", build.LANGUAGES)
     def test_prose_renders_in_colab_and_is_in_its_language(self, lab, lang):

@@ -5,15 +5,21 @@ Each module is a small extension of its own; this package only loads them, so `_
 
 from __future__ import annotations
 
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # importing Sphinx takes a second, which the tools that use a module of this package need not wait
+    from sphinx.application import Sphinx
 
 MODULES = (
     "addresses",
+    "cards",
     "glossary",
     "launch",
     "numbering",
     "proofs",
     "search",
+    "stale",
+    "status",
     "twins",
     "typography",
     "vendor",

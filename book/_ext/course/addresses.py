@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import IO, Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.search import js_index
+
+from course.cards import without_links
 
 FOLDER = re.compile(r"^(book|notebooks)/(en|zh)/")
 
@@ -70,6 +73,10 @@ class ShortHTMLBuilder(StandaloneHTMLBuilder):
     def get_outfilename(self, pagename: str) -> str:
         """The file that holds the page."""
         return super().get_outfilename(short(pagename))
+
+    def index_page(self, pagename: str, doctree: nodes.document, title: str) -> None:
+        """Index the page's text for search."""
+        super().index_page(pagename, without_links(doctree), title)
 
 
 def setup(app: Sphinx) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """`{glossary-table}`: the table of `book/terms.yml` in the page's language.
 
-Each entry of the file has `en` and `zh`, and may have `zh_aliases`, `never`, `never_as_term` (lists), `en_def` and
-`zh_def`; the file's head says what they mean. A row can
-be linked to: its anchor is `term-` and the English term in small letters, words joined by `-`.
+Each entry of the file has `en` and `zh`, and may have `en_def` and `zh_def`, `zh_aliases`, `never`, `never_as_term` and
+`no_card` (lists); the file's head says what they mean. A row can be linked to: its anchor is `term-` and the English
+term in small letters, words joined by `-`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.locale import get_translation
 from sphinx.util.docutils import SphinxDirective
 
-TEXTS, LISTS = ("en", "zh", "en_def", "zh_def"), ("zh_aliases", "never", "never_as_term")
+TEXTS, LISTS = ("en", "zh", "en_def", "zh_def"), ("zh_aliases", "never", "never_as_term", "no_card")
 translate = get_translation("glossary")
 
 
@@ -45,7 +45,17 @@ def read_terms(path: Path) -> list[dict[str, Any]]:
             if not isinstance(value, str if key in TEXTS else list):
                 kind = "text" if key in TEXTS else "a list"
                 raise ValueError(f"`{key}` of the term {term['en']!r} in {path.name} must be {kind}, got {value!r}")
+        for language in term.get("no_card", []):
+            if language not in ("en", "zh"):
+                raise ValueError(
+                    f"`no_card` of the term {term['en']!r} in {path.name} lists languages, en or zh, got {language!r}"
+                )
     return terms
+
+
+def anchor(term: dict[str, Any]) -> str:
+    """The id of a term's row."""
+    return "term-" + nodes.make_id(term["en"])
 
 
 def sort_key(term: dict[str, Any], language: str) -> Any:
@@ -85,7 +95,7 @@ class GlossaryTable(SphinxDirective):
             meaning = [self.text(term[f"{language}_def"])] if term.get(f"{language}_def") else []
             cells = [english, chinese] if language == "en" else [chinese, english]
             row = self.row([*cells, meaning])
-            row["ids"].append("term-" + nodes.make_id(term["en"]))
+            row["ids"].append(anchor(term))
             body += row
         group += [head, body]
         table += group

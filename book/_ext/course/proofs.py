@@ -27,7 +27,7 @@ class TranslatedProof(ProofDirective):
         if not (box.children and isinstance(box[0], nodes.paragraph)):
             box.insert(0, nodes.paragraph())
         word = nodes.emphasis("", str(translate("Proof.")), classes=["proof-word"])
-        box[0].insert(0, [word, nodes.Text(" ")])
+        box[0].insert(0, [word, nodes.Text("\u2002")])  # an en space: Chinese, too, needs one here
         node = proof_node()
         node += box
         return [node]
