@@ -122,6 +122,11 @@ def test_chinese_is_cut_into_characters_and_pairs():
     assert chinese.stem("discriminators") == chinese.stem("discriminator")
 
 
+def test_the_index_leaves_out_accents():
+    for language in (search.SearchEnglishWords({}), search.SearchChinese({})):
+        assert language.stem("Fréchet") == language.stem("Frechet") == "frechet"
+
+
 def test_twin_names():
     assert twins.twin_name("book/en/02-gan", "zh") == "book/zh/02-gan"
     assert twins.twin_name("notebooks/zh/02-gan", "en") == "notebooks/en/02-gan"

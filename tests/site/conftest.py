@@ -93,14 +93,21 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="session")
-def server(site: Path) -> Iterator[str]:
-    """The site's address on this machine, with a slash at its end."""
-    handler = functools.partial(Quiet, directory=str(site))
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A folder's address on this machine, with a slash at its end."""
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as http_server:
         threading.Thread(target=http_server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{http_server.server_port}/"
         http_server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """The site's address."""
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +146,7 @@ class Visit:
         status: the answer's HTTP status.
         errors: console errors and exceptions.
         failed: requests to the site that failed or were answered with 4xx or 5xx.
+        elsewhere: requests to anything but the site; they are stopped, as without a network.
         facts: what `LOOK` returns on a desktop.
         phone: what `LOOK` returns at the size of a phone.
     """
@@ -147,6 +155,7 @@ class Visit:
     status: int
     errors: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     phone: dict[str, Any] = field(default_factory=dict)
 
@@ -187,6 +196,11 @@ LOOK = """async () => {
     long: all("article div.math > mjx-container").filter((node) => node.scrollWidth > node.clientWidth + 1)
       .map((node) => node.innerText.replaceAll(/\\s/g, "").slice(0, 60)),
     broken: all("img").filter((image) => image.complete && image.naturalWidth === 0).map((image) => image.src),
+    fonts: [...document.fonts].filter((font) => font.status === "error").map((font) => font.family),
+    signs: new Set([...document.fonts].filter((font) => /MJX/.test(font.family) && font.status === "loaded")).size,
+    icons: all("svg.svg-inline--fa").filter((icon) => icon.querySelector("path")?.getAttribute("d").length > 9).length,
+    empty: all("i[class*='fa-'], span[class*='fa-'], .fa-circle-question").filter((icon) => !icon.closest("noscript"))
+      .map((icon) => icon.outerHTML),
     width: document.documentElement.scrollWidth,
     window: document.documentElement.clientWidth,
     wide: all("article *:not(mjx-container *)")
@@ -198,28 +212,64 @@ LOOK = """async () => {
 }"""
 
 
+def cut_off(context: Any, server: str) -> list[str]:
+    """Stop every request of a browser context to anything but the server.
+
+    Args:
+        context: of the browser; its pages are cut off from now on.
+        server: the only address that answers.
+
+    Returns:
+        A list that will hold the addresses that were asked for and stopped.
+    """
+    elsewhere: list[str] = []
+
+    def stop(request: Any) -> None:
+        elsewhere.append(request.request.url)
+        request.abort()
+
+    context.route(lambda url: not url.startswith((server, "data:", "blob:")), stop)
+    context.on("page", lambda tab: tab.on("websocket", lambda socket: elsewhere.append(socket.url)))
+    return elsewhere
+
+
+def look_at(context: Any, url: str, server: str) -> Visit:
+    """Open a page on a desktop, make the window as small as a phone, and say what was seen.
+
+    Args:
+        context: of the browser, cut off from everything but the server.
+        url: the page's address.
+        server: the site's address.
+    """
+    tab = context.new_page()
+    errors: list[str] = []
+    failed: list[str] = []
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("requestfailed", lambda request: failed.append(request.url))
+    tab.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+    answer = tab.goto(url, wait_until="load")
+    seen = Visit(url, answer.status, errors, failed)
+    seen.facts = tab.evaluate(LOOK)
+    tab.set_viewport_size(PHONE)
+    seen.phone = tab.evaluate(LOOK)
+    tab.close()
+    failed[:] = [url for url in failed if url.startswith(server)]
+    return seen
+
+
 @pytest.fixture(scope="session")
 def visit(browser: Any, server: str) -> Iterator[Callable[[str], Visit]]:
-    """Looks at a page once, on a desktop and on a phone, and remembers what it saw."""
+    """Looks at a page once, cut off from every other server, and remembers what it saw."""
     context = browser.new_context(viewport=DESKTOP, locale="en-US")
+    stopped = cut_off(context, server)
     seen: dict[str, Visit] = {}
 
     def look(page: str) -> Visit:
         if page not in seen:
-            tab = context.new_page()
-            errors: list[str] = []
-            failed: list[str] = []
-            tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-            tab.on("pageerror", lambda error: errors.append(str(error)))
-            tab.on("requestfailed", lambda request: failed.append(request.url))
-            tab.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
-            answer = tab.goto(server + page, wait_until="load")
-            seen[page] = Visit(server + page, answer.status, errors, failed)
-            seen[page].facts = tab.evaluate(LOOK)
-            tab.set_viewport_size(PHONE)
-            seen[page].phone = tab.evaluate(LOOK)
-            tab.close()
-            failed[:] = [url for url in failed if url.startswith(server)]
+            stopped.clear()
+            seen[page] = look_at(context, server + page, server)
+            seen[page].elsewhere += stopped
         return seen[page]
 
     yield look

@@ -57,6 +57,17 @@ def test_labs_open_in_colab(page, site):
     assert address in read(site / page).links
 
 
+def test_labs_open_in_kaggle(page, site):
+    if "lab/" not in page:
+        assert not [link for link in read(site / page).links if "kaggle" in link]
+        return
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]
+    notebook = f"notebooks/{'zh' if page.startswith('zh/') else 'en'}/{Path(page).stem}.ipynb"
+    assert (ROOT / notebook).is_file()
+    source = f"{repository['url']}/blob/{repository['branch']}/{notebook}"
+    assert f"https://kaggle.com/kernels/welcome?src={source}" in read(site / page).links
+
+
 def test_no_page_outside_the_table_of_contents(site):
     from_toc = {"index.html", "search.html"}
     short = {path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts}

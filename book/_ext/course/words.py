@@ -7,6 +7,7 @@ English message and its translation. What is not listed stays as the package tra
 from __future__ import annotations
 
 from gettext import NullTranslations
+from pathlib import Path
 from typing import Any
 
 from sphinx import locale
@@ -52,6 +53,14 @@ def translate_captions(app: Sphinx, doctree: Any) -> None:
             node["caption"] = str(translate(node["caption"]))
 
 
+def translate_toggles(app: Sphinx, error: Exception | None) -> None:
+    """Translate what screen readers say of a button that unfolds a box: sphinx-togglebutton writes it in its script."""
+    script = Path(app.outdir, "_static", "togglebutton.js")
+    if error is None and script.is_file():
+        label = str(get_translation("sphinx")("Toggle hidden content"))
+        script.write_text(script.read_text("utf-8").replace("Toggle hidden content", label), "utf-8")
+
+
 def title_once(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """The home page is called like the site: its tab need not say so twice."""
     if context.get("title") == context.get("docstitle"):
@@ -64,4 +73,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("config-inited", install, priority=100)  # before Sphinx hands its catalogue to the templates
     app.connect("doctree-read", translate_captions)
     app.connect("html-page-context", title_once)
+    app.connect("build-finished", translate_toggles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
