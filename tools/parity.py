@@ -5,8 +5,8 @@
     python -m tools.parity --accept lab/02-gan  the same for the lab
 
 Compared are, in order: levels of headings, labels, directives, display equations (without spaces and the words inside
-`\\text{}`), code blocks and figures (without `-en` and `-zh`); and in any order, since sentences are built otherwise:
-citations, cross-references and links inside the course.
+`\\text{}`), code blocks (without the words of comments) and figures (without `-en` and `-zh`); and in any order, since
+sentences are built otherwise: citations, cross-references and links inside the course.
 """
 
 import argparse
@@ -220,7 +220,7 @@ class Page:
 
     def code(self, language: str, text: str, line: int) -> None:
         """A block of code whose first line follows `line`."""
-        lines = tuple(part.rstrip() for part in text.rstrip().splitlines())
+        lines = tuple(spoken(part, self.lang) for part in text.rstrip().splitlines())
         self.add(CODE, (language, *lines), f"the {language} code `{shorten(lines[0] if lines else '')}`", line)
 
     def role(self, name: str, content: str, line: int) -> None:
@@ -333,6 +333,13 @@ def normal(latex: str) -> str:
     latex = "".join([*kept, latex[place:]])
     latex = re.sub(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])", "\\1\0", latex)  # the space of \le a, which ends the name
     return re.sub(r"\s+", "", latex).replace("\0", " ")
+
+
+def spoken(code: str, lang: str) -> str:
+    """A line of code without what may differ: the words of its comment (the numbers stay) and the language's folder."""
+    code, sign, comment = re.fullmatch(r"(.*?)((?<!\S)#|$)(.*)", code).groups()
+    code = re.sub(rf"\b(book|notebooks)([/\\]){lang}\b", r"\1\2*", code)
+    return " ".join([code.rstrip(), sign, *re.findall(r"\d+(?:\.\d+)?", comment)]).rstrip()
 
 
 def shorten(text: str, limit: int = 50) -> str:

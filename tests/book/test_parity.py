@@ -149,6 +149,8 @@ LAB = """# %% [markdown] lang="en"
 #
 # $$a=b$$
 # %%
+# alt-en: A line.
+# alt-zh: 一条线。
 # en: One.
 # zh: 一。
 x = 1
@@ -320,6 +322,20 @@ def test_different_formulas(one, other):
     assert parity.normal(one) != parity.normal(other)
 
 
+@pytest.mark.parametrize(("en", "zh", "equal"), [
+    ("make lab  # installs first", "make lab     # 第一次先安装", True),
+    ("# prints 0.5 and 3", "# 打印 0.5 与 3", True),
+    ("# prints 0.5 and 3", "# 打印 0.5 与 4", False),
+    ("x = 1  # one", "x = 2  # 一", False),
+    ("x = 1", "x = 1  # 一", False),
+    ("cd notebooks\\en", "cd notebooks\\zh", True),
+    ("cd notebooks/en", "cd notebooks/en", False),
+    ("see page#place", "see page#地方", False),
+])  # fmt: skip
+def test_words_in_code(en, zh, equal):
+    assert (parity.spoken(en, "en") == parity.spoken(zh, "zh")) == equal
+
+
 # -- labs, files, labels ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("old", "new", "sentence"), [
     ("# # 实验", "# ## 实验",
@@ -393,6 +409,7 @@ def test_a_changed_english_text_makes_its_page_stale_and_no_other(course, capsys
 @pytest.mark.parametrize(("old", "new", "state"), [
     ("See [the page]", "Look at [the page]", "stale"),
     ("# en: One.", "# en: Uno.", "stale"),
+    ("# alt-en: A line.", "# alt-en: A curve.", "stale"),
     ("x = 1", "x = 2", "up to date"),
     ("# zh: 一。", "# zh: 壹。", "up to date"),
 ])  # fmt: skip

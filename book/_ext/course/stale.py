@@ -54,12 +54,12 @@ def sources(root: Path, page: str) -> tuple[Path, Path]:
 
 
 def english(source: str) -> str:
-    """The English text in the source of a lab: its cells and its comment lines."""
+    """The English text in the source of a lab: its cells, comments and alternative texts."""
     kept, inside = [], False
     for line in source.splitlines():
         if line.startswith("# %%"):
             inside = 'lang="en"' in line
-        if inside or line.lstrip().startswith("# en: "):
+        if inside or line.lstrip().startswith(("# en: ", "# alt-en: ")):
             kept.append(line)
     return "\n".join(kept)
 
