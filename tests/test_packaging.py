@@ -178,8 +178,9 @@ def limit(path: Path) -> int:
     return MEGABYTE if path.suffix in small else 2 * MEGABYTE
 
 
-# Places that only some machine has; written in pieces so that this file is not a finding.
-PLACES = "|".join(["(?:home|root|Users|work|farm|mnt)/[\\w.]", "tmp/(?:ipykernel_|pip-)"])
+# Places that only some machine has; written in pieces so that this file is not a finding. Each ModelScope notebook has
+# the folder "workspace", which the page on mainland China names.
+PLACES = "|".join(["(?:home|root|Users|work|farm|mnt)/(?!workspace\\b)[\\w.]", "tmp/(?:ipykernel_|pip-)"])
 MACHINE_PATH = re.compile(rf"(?<![\w.~/:}}-])/(?:{PLACES})")
 PACKAGE_ADDRESS = re.compile(r"https?://[^\s\"'<>]+\.(?:whl|deb)\b")
 

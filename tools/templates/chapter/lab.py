@@ -117,6 +117,8 @@ viz.curves(trainer.history, ["D(x)", "D(G(z))"], level=0.5, ylim=(0, 1))
 # alt-zh: TODO：图上有什么。并排的两片点云，一片真实，一片生成。
 real, made = data.sample(1000), trainer.sample(1000)
 viz.points({lab.t("real"): real, lab.t("generated"): made})
+
+
 # %% [markdown] lang="en"
 # ## 4 · Measure it
 #
