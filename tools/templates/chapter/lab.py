@@ -128,15 +128,17 @@ viz.points({lab.t("real"): real, lab.t("generated"): made})
 #
 # TODO：一个数，一个得分必须很差的对照，一条写成断言的结论。这里量的是：一个点到最近中心的平均距离。
 # %%
-def distance(points):
-    return torch.cdist(points, data.modes).min(1).values.mean().item()
-
-
 clouds = {
     "real": real,
     "generated": made,
     "noise": torch.rand_like(real) * 2 - 1,
 }
+
+
+def distance(points):
+    return torch.cdist(points, data.modes).min(1).values.mean().item()
+
+
 results = {name: distance(cloud) for name, cloud in clouds.items()}
 for name, value in results.items():
     print(f"{lab.t(name)}: {value:.3f}")
