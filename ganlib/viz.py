@@ -6,12 +6,8 @@ first figure, not by ``import ganlib``.
 
 from __future__ import annotations
 
-import base64
 import functools
-import html
 import io
-import itertools
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,13 +19,14 @@ from torch import Tensor
 
 from ganlib import labels
 from ganlib.errors import GanlibError
+from ganlib.sprites import INK, LINE, PAPER, About, Player, pack, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FONT = Path(__file__).parent / "fonts" / "GANsSansSC-Regular.otf"
-PAPER, INK, LINE = "#fbfaf7", "#22252b", "#d9d5cc"  # a light page of their own: figures are read in dark mode too
 COLORS = ("#2a5caa", "#d1603d", "#3f8f5f", "#8a5aa8", "#a8842c", "#5b6470")
+SHARPNESS = 1.5  # pixels of a drawing in a player for each of the screen's
 
 
 # -- style and language ------------------------------------------------------------------------------------------------
@@ -272,77 +269,25 @@ def curves(
 
 
 # -- players -----------------------------------------------------------------------------------------------------------
-_PLAYER = """<div id="{id}" role="group" aria-label="{about}" style="display:inline-block;max-width:100%;padding:8px;\
-background:{paper};color:{ink};border:1px solid {line};border-radius:6px;font:14px/1.4 sans-serif">
-<div style="width:{width}px;max-width:100%;aspect-ratio:{w}/{h};overflow:hidden">
-<img src="data:image/png;base64,{png}" alt="{about}" style="display:block;width:100%;max-width:none;margin:0;padding:0;\
-background:none;filter:none;image-rendering:pixelated;transform:translateY(-{last}%)"></div>
-<div style="display:flex;gap:8px;align-items:center;margin-top:6px;max-width:{width}px">
-<button type="button" aria-label="{play}" style="min-width:40px;min-height:32px;color:{ink};background:{paper};\
-border:1px solid {ink};border-radius:4px">&#9654;</button>
-<input type="range" min="0" max="{end}" value="{end}" step="1" aria-label="{position}" style="flex:1;min-width:60px">
-<output style="min-width:7em;text-align:right">{caption}</output></div>
-<script>(function () {{
-  var root = document.getElementById("{id}"), captions = {captions}, timer = null;
-  var image = root.querySelector("img"), button = root.querySelector("button");
-  var slider = root.querySelector("input"), output = root.querySelector("output");
-  function show(i) {{
-    slider.value = i;
-    image.style.transform = "translateY(-" + (100 * i / captions.length) + "%)";
-    output.textContent = captions[i];
-    slider.setAttribute("aria-valuetext", captions[i]);
-  }}
-  function stop() {{
-    clearInterval(timer);
-    timer = null;
-    button.innerHTML = "&#9654;";
-    button.setAttribute("aria-label", {play_js});
-  }}
-  function step() {{ if (+slider.value >= captions.length - 1) stop(); else show(+slider.value + 1); }}
-  button.onclick = function () {{
-    if (timer) {{ stop(); return; }}
-    if (+slider.value >= captions.length - 1) show(0);
-    timer = setInterval(step, {wait});
-    button.innerHTML = "&#10074;&#10074;";
-    button.setAttribute("aria-label", {pause_js});
-  }};
-  slider.oninput = function () {{ stop(); show(+slider.value); }};
-}})();</script></div>"""
-
-_players = itertools.count(1)
-
-
-class Player:
-    """Frames with a slider and a button: plain HTML that needs no kernel. Made by `player`."""
-
-    def __init__(self, markup: str, captions: Sequence[str]):
-        self.markup, self.captions = markup, list(captions)
-
-    def _repr_html_(self) -> str:
-        return self.markup
-
-    def __repr__(self) -> str:
-        return labels.t("player", n=len(self.captions))
-
-
 def player(
-    frames: Sequence[tuple[object, Tensor]],
+    frames: Sequence[tuple[object, Tensor | Figure]],
     columns: int | None = None,
     *,
     caption: Callable[[object], str] | None = None,
-    scale: float = 1.6,
+    scale: float | None = None,
     seconds: float = 6.0,
 ) -> Player:
     """An animation for the page: all frames in one PNG, a play button and a slider.
 
-    It works in Jupyter, in Colab and on the static site, and shows the last frame where scripts do not run. Grey frames
-    keep 16 levels, coloured ones 256 colours: a hundred small digits cost about 15 kB a frame otherwise.
+    It works in Jupyter, in Colab and on the static site, and shows the last frame where scripts do not run. Its `save`
+    writes the PNG that ``{player}`` shows on a theory page.
 
     Args:
-        frames: (key, images) pairs such as ``Snapshots.frames``; images (N, C, H, W) as in `grid`, all of one shape.
+        frames: (key, picture) pairs such as ``Snapshots.frames``. A picture is images (N, C, H, W) as in `grid`, or a
+            figure; all have one shape.
         columns: images in a row.
         caption: key → words below the frame; by default the step, in the language in use.
-        scale: screen pixels for one pixel of the images.
+        scale: screen pixels for one pixel of the images (by default 1.6), or of a figure (1).
         seconds: how long one run through all frames takes.
 
     Raises:
@@ -350,54 +295,27 @@ def player(
     """
     if not frames:
         raise GanlibError("player() was given no frames; expected at least one (key, images) pair")
-    shapes = {tuple(images.shape) for _, images in frames}
+    sheets, shapes = [], set()
+    for _, picture in frames:
+        drawn = hasattr(picture, "savefig")
+        sheets.append(_drawing(picture) if drawn else tile(picture, columns))
+        shapes.add(sheets[-1].shape if drawn else tuple(picture.shape))
     if len(shapes) > 1:
         raise GanlibError(f"player() was given frames of different shapes, {sorted(shapes)}; expected one shape")
     caption = caption or (lambda key: f"{labels.t('step')} {key}")
-    captions = [caption(key) for key, _ in frames]
-    sheets = [tile(images, columns) for _, images in frames]
-    h, w = sheets[0].shape[:2]
-    n, about = len(sheets), html.escape(labels.t("player", n=len(sheets)), quote=True)
-    markup = _PLAYER.format(
-        id=f"ganlib-player-{next(_players)}",
-        png=base64.b64encode(_png(np.concatenate(sheets))).decode(),
-        about=about,
-        play=html.escape(labels.t("play"), quote=True),
-        position=html.escape(labels.t("position"), quote=True),
-        play_js=_js(labels.t("play")),
-        pause_js=_js(labels.t("pause")),
-        captions=_js(captions),
-        caption=html.escape(captions[-1]),
-        width=round(w * scale),
-        w=w,
-        h=h,
-        last=100 * (n - 1) / n,
-        end=n - 1,
-        wait=round(1000 * seconds / n),
-        paper=PAPER,
-        ink=INK,
-        line=LINE,
-    )
-    return Player(markup, captions)
+    scale = scale or (1 if drawn else 1.6)
+    width = round(sheets[0].shape[1] * scale / (SHARPNESS if drawn else 1))
+    about = About([caption(key) for key, _ in frames], width, seconds, drawn, labels.language())
+    return Player(pack(sheets, about))
 
 
-def _js(value: object) -> str:
-    # "</" would end the script element whatever the quotes around it.
-    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
-
-
-def _png(sheet: np.ndarray) -> bytes:
+def _drawing(fig: Figure) -> np.ndarray:
+    """A figure as uint8 (H, W, 3), with more pixels than it has on an ordinary screen."""
+    out = io.BytesIO()
+    fig.savefig(out, format="png", dpi=SHARPNESS * fig.dpi)
     from PIL import Image
 
-    if sheet.shape[2] == 1:
-        image = Image.fromarray(((sheet[..., 0].astype(np.uint16) * 15 + 127) // 255).astype(np.uint8), "P")
-        image.putpalette([value for level in range(16) for value in [level * 17] * 3])
-        options: dict[str, int] = {"bits": 4}
-    else:
-        image, options = Image.fromarray(sheet, "RGB").quantize(256), {}
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True, **options)
-    return out.getvalue()
+    return np.asarray(Image.open(out).convert("RGB"))
 
 
 # -- the latent space --------------------------------------------------------------------------------------------------
@@ -556,7 +474,7 @@ def _live(images: Callable[..., Tensor], sliders: Mapping[str, Any], columns: in
 
     def draw(_change: object = None) -> None:
         sheet = tile(images(**{name: slider.value for name, slider in sliders.items()}), columns)
-        picture.value, picture.width = _png(sheet), str(round(sheet.shape[1] * scale))
+        picture.value, picture.width = png(sheet), str(round(sheet.shape[1] * scale))
 
     picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
     picture.add_class("ganlib-pixels")

@@ -48,7 +48,7 @@ ORDERED, COUNTED = (HEADING, LABEL, DIRECTIVE, EQUATION, CODE, FIGURE), (CITATIO
 REFERENCES = {"eq", "math:numref", "numref", "prf:ref", "ref"}
 CODES = {"code", "code-block", "code-cell", "sourcecode"}
 VERBATIM = {"bibliography", "csv-table", "eval-rst", "mermaid", "raw", "toctree"}  # their text is no Markdown
-PICTURES = {"figure", "image"}
+PICTURES = {"figure", "image", "player"}
 OF_A_LABEL = {"solution", "solution-start", "solution-end"}  # whose argument is a label and no title
 
 DIRECTIVE_HEAD = re.compile(r"\{([^\s}]+)\}\s*(.*)", re.DOTALL)

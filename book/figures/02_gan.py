@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
 from scipy.stats import norm
 
-from ganlib import losses
+from ganlib import labels, losses, viz
 
 HERE = Path(__file__).parent
 REAL, FAKE, JUDGE, INK, SOFT = "#1d4ed8", "#c2410c", "#0f766e", "#1f2937", "#64748b"
@@ -65,6 +65,7 @@ WORDS = {
         "non_saturating": "non-saturating",
         "d_wins": "$D$ wins",
         "mean": r"$\theta$, mean of the model",
+        "value": "$V(D^*,G)$, value of the game",
         "function": r"function of $\theta$",
         "gradient": "gradient",
         "colon": ": ",
@@ -90,6 +91,7 @@ WORDS = {
         "non_saturating": "非饱和",
         "d_wins": "$D$ 占上风",
         "mean": r"$\theta$（模型的均值）",
+        "value": "博弈的值 $V(D^*,G)$",
         "function": r"$\theta$ 的函数",
         "gradient": "梯度",
         "colon": "：",
@@ -249,6 +251,34 @@ def optimal_d(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
+def slide(words: dict[str, str], lang: str) -> viz.Player:
+    """The model slides from far away onto the data: the densities with D*, and the value of the game."""
+    x, way = np.linspace(-4, 10, 281), np.linspace(0, 6, 61)
+    values = [divergences(theta)["saturating"] - 2 * np.log(2) for theta in way]
+    frames = []
+    for theta in np.linspace(6, 0, 25):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.9), dpi=96, layout="constrained")
+        p_r, p_model = norm.pdf(x), norm.pdf(x, theta)
+        left.axhline(0.5, color=SOFT, lw=0.8, ls=":")
+        left.fill_between(x, p_r, color=REAL, alpha=0.28, lw=0)
+        left.plot(x, p_r, color=REAL, lw=1.8, label="$p_r$")
+        left.fill_between(x, p_model, color=FAKE, alpha=0.28, lw=0)
+        left.plot(x, p_model, color=FAKE, lw=1.8, ls="--", label=r"$p_\theta$")
+        left.plot(x, p_r / (p_r + p_model), color=JUDGE, lw=2.4, label="$D^*$")
+        left.set(ylim=(0, 1.06), yticks=(0, 0.5, 1), xlim=(-4, 10), xlabel="$x$")
+        left.legend(loc="upper right", handlelength=1.6, bbox_to_anchor=(1.02, 1.0))
+        right.axhline(0, color=SOFT, lw=0.8, ls=":")
+        right.axhline(-2 * np.log(2), color=SOFT, lw=0.8, ls=":")
+        right.plot(way, values, color=SOFT, lw=1.6)
+        right.plot(theta, divergences(theta)["saturating"] - 2 * np.log(2), "o", color=JUDGE, ms=9)
+        right.set(xlim=(-0.2, 6.2), ylim=(-1.5, 0.12), xlabel=words["mean"], title=words["value"])
+        right.set_yticks([-2 * np.log(2), 0], [r"$-2\log2$", "0"])
+        frames.append((theta, figure))
+        plt.close(figure)
+    labels.use(lang)
+    return viz.player(frames, caption="θ = {:.2f}".format, seconds=8)
+
+
 def loss_curves(words: dict[str, str]) -> plt.Figure:
     """The two generator losses of one fake and their derivatives, from the library itself."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.3), layout="constrained")
@@ -311,6 +341,7 @@ def frozen(words: dict[str, str]) -> plt.Figure:
 
 
 FIGURES = {"game": game, "optimal-d": optimal_d, "losses": loss_curves, "frozen": frozen}
+PLAYERS = {"slide": slide}
 
 
 def main(folder: Path) -> None:
@@ -322,6 +353,9 @@ def main(folder: Path) -> None:
                 figure = draw(words)
                 figure.savefig(folder / f"02-gan-{name}-{language}.svg", metadata={"Date": None, "Creator": None})
                 plt.close(figure)
+        for name, draw in PLAYERS.items():
+            for language, words in WORDS.items():
+                draw(words, language).save(folder / f"02-gan-{name}-{language}.png")
 
 
 if __name__ == "__main__":

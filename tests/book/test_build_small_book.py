@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ganlib import sprites
 from tools import book as tool
 from tools import parity
 
@@ -34,6 +36,13 @@ $$a = b$$
 ```
 
 [{title}](../{other}/03-page.md)
+
+:::{{player}} ../_static/figures/03-move-{language}.png
+:name: fig-move
+:alt: {title}.
+
+{title}.
+:::
 """
 
 
@@ -62,11 +71,18 @@ def frame(root: Path) -> None:
         shutil.copy(ROOT / name, root / name)
 
 
+def sheet(language: str) -> bytes:
+    """A sprite sheet of three grey frames."""
+    about = sprites.About(["a", "b", "c"], 40, 1.0, False, language)
+    return sprites.pack([np.full((10, 20, 1), 80 * i, np.uint8) for i in range(3)], about)
+
+
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small book, built once."""
     root = tmp_path_factory.mktemp("book")
     frame(root)
+    (root / "book/_static/figures").mkdir()
     (root / "_toc.yml").write_text(
         "format: jb-book\nroot: book/en/index\nchapters:\n- file: book/en/03-page\n- file: book/en/04-more\n", "utf-8"
     )
@@ -74,7 +90,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder = root / "book" / language
         folder.mkdir(exist_ok=True)
         (folder / "index.md").write_text(f"# {title} index\n\n[{title}](03-page.md)\n", "utf-8")
-        page = PAGE.format(title=title, word=word, other=other)
+        page = PAGE.format(title=title, word=word, other=other, language=language)
+        sprites.Player(sheet(language)).save(root / f"book/_static/figures/03-move-{language}.png")
         (folder / "03-page.md").write_text(page, "utf-8")
         (folder / "04-more.md").write_text(f"# {title} two\n", "utf-8")
     for page in ("index", "03-page", "04-more"):
@@ -111,6 +128,20 @@ def test_a_proof_says_so_in_the_pages_language_even_before_a_formula(book):
     assert words["zh/03-page.html"][1] == "证明"
 
 
+@pytest.mark.parametrize(("page", "language", "number", "play"), [
+    ("03-page.html", "en", "Fig. 3.1", "play"),
+    ("zh/03-page.html", "zh", "图 3.1", "播放"),
+])  # fmt: skip
+def test_a_player_is_a_figure_that_moves(book, page, language, number, play):
+    html = read(book, page)
+    figure = re.search(r"<figure.*?</figure>", html, re.DOTALL)[0]
+    assert 'id="fig-move"' in figure and number in figure and f'aria-label="{play}"' in figure
+    assert 'captions = ["a", "b", "c"]' in figure
+    image = re.search(r'<img src="([^"]+)" alt="([^"]+)"', figure)
+    assert image[2] in ("Equality.", "相等。", "相等.")
+    assert (book / "_build/html" / page).parent.joinpath(image[1]).read_bytes() == sheet(language)
+
+
 @pytest.mark.parametrize(("page", "href", "text"), [
     ("03-page.html", "zh/03-page.html", "Equality"),
     ("zh/03-page.html", "../03-page.html", "相等"),
@@ -133,6 +164,8 @@ FAULTS = {  # what is planted → what Sphinx says, and what to do about it
     "{cite}`nobody1900nothing`": 'could not find bibtex key "nobody1900nothing".*; correct the key, or add its entry',
     "{ref}`sec-nowhere`": "undefined label: 'sec-nowhere'.*; correct the name",
     "{eq}`eq-nowhere`": "equation not found: eq-nowhere.*; correct the name",
+    ":::{player} ../references.bib\n:::": "../references.bib is no sprite sheet; expected a PNG that viz.player",
+    ":::{player} nothing.png\n:::": "There is no file nothing.png; expected a PNG that viz.player",
     "{doc}`nodoc`": "unknown document: 'nodoc'.*; correct the path",
 }
 
@@ -152,7 +185,7 @@ def test_a_rebuild_keeps_the_index_and_names_the_faults_of_both_languages(book):
     for lang in ("en", "zh"):
         lines = (book / "book" / lang / "index.md").read_text("utf-8").splitlines()
         for planted, words in FAULTS.items():
-            place = f"book/{lang}/index.md:{lines.index(planted) + 1}: WARNING: "
+            place = f"book/{lang}/index.md:{lines.index(planted.split(chr(10))[0]) + 1}: "
             assert re.search(re.escape(place) + f".*{words}", warnings), f"{place}{words}\n{warnings}"
     terms = index(book, "zh/")["terms"]
     assert {"彩虹", "独角"} <= terms.keys()  # the changed page, and the one that was not read again

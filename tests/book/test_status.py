@@ -36,6 +36,8 @@ def course(tmp_path):
     made.metadata.ganlib.update(code=build.code_hash(cells), run=RUN)
     (source.parent / "en").mkdir()
     (source.parent / "en" / "01-try.ipynb").write_text(build.text_of(made), "utf-8")
+    contents = "root: book/en/index\nchapters:\n- file: book/en/01-try\n  sections:\n  - file: notebooks/en/01-try\n"
+    (tmp_path / "_toc.yml").write_text(contents, "utf-8")
     for page in ("en/index", "zh/index", "en/01-try"):
         (tmp_path / "book" / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "book" / f"{page}.md").write_text("# Page\n", "utf-8")
@@ -89,16 +91,16 @@ def test_short_runs_and_other_devices(change, lines):
 
 
 @pytest.mark.parametrize(("language", "links"), [
-    ("en", ["[book/en/01-try]", "[book/en/index]", "[notebooks/en/01-try]"]),
-    ("zh", ["[book/en/01-try]01-try", "[book/zh/index]", "[notebooks/zh/01-try]"]),  # no link to what is missing
+    ("en", ["[book/en/index]", "[book/en/01-try]", "[notebooks/en/01-try]"]),
+    ("zh", ["[book/zh/index]", "[book/en/01-try]01-try", "[notebooks/zh/01-try]"]),  # no link to what is missing
 ])  # fmt: skip
-def test_each_language_links_to_its_own_pages(course, monkeypatch, language, links):
+def test_each_language_links_to_its_own_pages_in_the_order_of_the_contents(course, monkeypatch, language, links):
     monkeypatch.setattr(status.ChineseStatus, "config", type("Config", (), {"language": language}), raising=False)
     matches = status.stale.digest(course, "book/zh/index")
     (course / "book/zh/index.md").write_text(f"---\nmatches: {matches}\n---\n# Page\n", "utf-8")
     found = rows(status.ChineseStatus, course)
     assert [row[0] for row in found] == [[link] for link in links]
-    assert [row[1] for row in found] == [["missing"], ["up to date"], ["stale: the English page changed since"]]
+    assert [row[1] for row in found] == [["up to date"], ["missing"], ["stale: the English page changed since"]]
 
 
 def test_the_courses_own_labs_and_pages_are_listed():

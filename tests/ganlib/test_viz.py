@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib import labels, viz
+from ganlib import labels, sprites, viz
 from ganlib.errors import GanlibError
 from ganlib.training.history import History
 
@@ -42,7 +42,7 @@ def history(**series):
 
 
 def sprite(player):
-    png = base64.b64decode(re.search(r"base64,([^\"]+)", player.markup)[1])
+    png = base64.b64decode(re.search(r"base64,([^\"]+)", player.markup())[1])
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
@@ -162,7 +162,7 @@ def test_the_player_holds_every_frame_in_order():
     assert sheet.shape == (3 * 19, 28, 3)
     assert [int(sheet[19 * i + 4, 4, 0]) for i in range(3)] == [0, 85, 255]
     assert made.captions == ["step 0", "step 10", "step 20"]
-    assert made.markup.count("<img") == 1 and "http" not in made.markup  # self-contained
+    assert made.markup().count("<img") == 1 and "http" not in made.markup()  # self-contained
 
 
 def test_colour_frames_stay_coloured():
@@ -170,15 +170,57 @@ def test_colour_frames_stay_coloured():
     assert sprite(viz.player([(0, frame)]))[4, 4].tolist() == [255, 0, 0]
 
 
+def test_figures_are_frames_too():
+    """Drawn finer than an ordinary screen needs, shown at the size of the figure, smoothed."""
+    frames = []
+    for height in (1, 2):
+        fig, (ax,) = viz.panels(width=4, height=2)
+        ax.set_ylim(0, 2)
+        ax.axhspan(0, height, color="red")
+        frames.append((height, fig))
+    made = viz.player(frames, caption="height {}".format)
+    sheet = sprite(made)
+    w, h = made.size
+    assert (w, h) == (round(4 * 96 * 1.5), round(2 * 96 * 1.5)) and sheet.shape == (2 * h, w, 3)
+    assert made.about.width == 4 * 96 and "image-rendering:auto" in made.markup()
+    reds = [(np.abs(sheet[i * h : (i + 1) * h].astype(int) - (255, 0, 0)).sum(-1) < 30).sum() for i in (0, 1)]
+    assert reds[1] == pytest.approx(2 * reds[0], rel=0.05) and reds[0] > 10_000
+    with pytest.raises(GanlibError, match="frames of different shapes"):
+        viz.player([frames[0], (0, viz.panels(width=5)[0])])
+
+
+def test_a_player_is_a_file_that_says_all(tmp_path):
+    viz.use("zh")
+    made = viz.player([(i, torch.zeros(1, 1, 8, 8)) for i in range(3)], caption="第 {} 步".format, seconds=2)
+    path = made.save(tmp_path / "player.png")
+    viz.use("en")
+    again = viz.Player.load(path)
+    assert again.about == made.about and again.sheet == made.sheet and again.size == (10, 10)
+    assert again.captions == ["第 0 步", "第 1 步", "第 2 步"] and 'aria-label="播放"' in again.markup()
+    linked = again.markup(src="a&b.png", alt='"三"步')
+    assert 'src="a&amp;b.png" alt="&quot;三&quot;步"' in linked and "base64" not in linked
+
+
+def test_another_file_is_no_player(tmp_path):
+    plain, words = tmp_path / "plain.png", tmp_path / "words.png"
+    plain.write_bytes(sprites.png(np.zeros((4, 4, 1), np.uint8)))
+    words.write_text("no picture")
+    for path in (plain, words):
+        with pytest.raises(
+            GanlibError, match=rf"{path} is no sprite sheet; expected a PNG that viz\.player\(…\)\.save"
+        ):
+            viz.Player.load(path)
+
+
 def test_two_players_on_a_page_have_names_of_their_own():
     frames = [(0, torch.zeros(1, 1, 8, 8))]
-    names = [re.search(r'id="([^"]+)"', viz.player(frames).markup)[1] for _ in range(2)]
+    names = [re.search(r'id="([^"]+)"', viz.player(frames).markup())[1] for _ in range(2)]
     assert names[0] != names[1]
 
 
 def test_captions_cannot_break_out_of_the_page():
     made = viz.player([("</script><b>", torch.zeros(1, 1, 8, 8))], caption=str)
-    assert made.markup.count("</script>") == 1 and "<b>" not in made.markup.split("<script>")[0]
+    assert made.markup().count("</script>") == 1 and "<b>" not in made.markup().split("<script>")[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +254,7 @@ def test_players_play_in_a_browser(page):
     frames = [(i, torch.full((4, 1, 8, 8), 40 * i, dtype=torch.uint8)) for i in range(4)]
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
-    page.set_content("".join(viz.player(frames, seconds=0.4).markup for _ in range(2)))
+    page.set_content("".join(viz.player(frames, seconds=0.4).markup() for _ in range(2)))
     captions = page.locator("output")
     assert captions.all_inner_texts() == ["步数 3", "步数 3"]
     page.locator("input").nth(1).fill("1")

@@ -59,6 +59,8 @@ def inputs() -> str:
         ROOT / "_toc.yml",
         *(ROOT / "book").rglob("*"),
         *(ROOT / "notebooks").rglob("*.ipynb"),
+        *(ROOT / "notebooks").glob("*.py"),
+        *(ROOT / "ganlib" / name for name in ("labels.py", "sprites.py")),
     ]
     for file in sorted(files):
         if file.is_file() and "__pycache__" not in file.parts and ".ipynb_checkpoints" not in file.parts:

@@ -141,6 +141,31 @@ def luminance(colour):
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
+def test_english_on_a_chinese_page_keeps_its_apostrophe_narrow(tab, server):
+    page = tab(locale="zh-CN")
+    page.goto(server + "zh/glossary.html")
+    font = "node => getComputedStyle(node).fontFamily"
+    assert "punctuation" not in page.locator(".term-en", has_text="Jensen’s").evaluate(font)
+    assert "punctuation" in page.locator("article p").first.evaluate(font)
+
+
+@pytest.mark.parametrize(("address", "play"), [("02-gan.html", "play"), ("zh/02-gan.html", "播放")])
+def test_a_figure_moves(tab, server, address, play):
+    page = tab(viewport={"width": 390, "height": 844})
+    page.goto(server + address)
+    figure = page.locator("#fig-gan-slide")
+    shown, slider = figure.locator("output"), figure.locator("input[type=range]")
+    assert shown.inner_text() == "θ = 0.00"
+    slider.fill("0")
+    assert shown.inner_text() == "θ = 6.00"
+    picture = figure.locator("img")
+    assert picture.evaluate("image => image.style.transform") == "translateY(0%)"
+    frame = picture.evaluate("image => [image.parentElement.clientHeight, image.clientHeight / 25]")
+    assert frame[0] == pytest.approx(frame[1], abs=1)  # one frame is seen, whole
+    figure.get_by_role("button", name=play).click()
+    page.wait_for_function("document.querySelector('#fig-gan-slide output').textContent === 'θ = 5.50'")
+
+
 @pytest.mark.parametrize("address", ["00-welcome.html", "zh/00-welcome.html"])
 def test_light_and_dark(tab, server, address):
     style = "([query, what]) => getComputedStyle(document.querySelector(query))[what]"

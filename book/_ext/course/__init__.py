@@ -16,6 +16,7 @@ MODULES = (
     "glossary",
     "launch",
     "numbering",
+    "players",
     "proofs",
     "search",
     "stale",

@@ -79,7 +79,7 @@ class GlossaryTable(SphinxDirective):
             raise self.error(f"the glossary cannot be made: {error}") from error
         language = "zh" if self.config.language.startswith("zh") else "en"
         heads = ("English", "Chinese", "Meaning") if language == "en" else ("Chinese", "English", "Meaning")
-        table = nodes.table(classes=["glossary-table"])
+        table = nodes.table(classes=["course-table", "glossary-table"])
         group = nodes.tgroup(cols=3)
         group += [nodes.colspec(colwidth=width) for width in (25, 25, 50)]
         head, body = nodes.thead(), nodes.tbody()

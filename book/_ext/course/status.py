@@ -88,7 +88,7 @@ class StatusTable(SphinxDirective):
         group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
         group += nodes.thead("", self.row([[words(head)] for head in heads]))
         group += nodes.tbody("", *map(self.row, rows))
-        return [nodes.table("", group, classes=["status-table"])]
+        return [nodes.table("", group, classes=["course-table"])]
 
     def row(self, cells: list[list[str | nodes.Node]]) -> nodes.row:
         """A row of cells, each of lines."""
@@ -131,8 +131,8 @@ class ChineseStatus(StatusTable):
     def content_of(self, root: Path) -> tuple[list[str], list[list[list[Any]]]]:
         """The heads of the columns and the rows."""
         language = "zh" if self.config.language.startswith("zh") else "en"
-        rows = []
-        for page in stale.states(root):
+        rows, contents = [], (root / "_toc.yml").read_text("utf-8")
+        for page in sorted(stale.states(root), key=lambda page: contents.find(twin_name(page.page, "en"))):
             link = self.link(twin_name(page.page, language))
             if language == "zh" and page.state == stale.MISSING:
                 link = self.link(twin_name(page.page, "en"), page.name)
