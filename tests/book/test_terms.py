@@ -71,6 +71,28 @@ def wrong_words(text: str, terms: list[dict], place: str = "text") -> list[str]:
     return found
 
 
+# 隐空间（latent space）; names and abbreviations begin with a capital
+INTRODUCED = re.compile(r"([^，。；：、（）\n]*)（([a-z][A-Za-z ,–’'-]*)）")
+
+
+def unknown_terms(text: str, terms: list[dict], place: str = "text") -> list[str]:
+    """English terms in brackets that `terms.yml` does not have, or not for the Chinese words before them.
+
+    The head of a term will do, as in 隐式（implicit）.
+    """
+    found = []
+    for number, line in enumerate(text.replace("*", "").splitlines(), 1):
+        for chinese, english in INTRODUCED.findall(line):
+            known = [term for term in terms if f"{term['en']} ".casefold().startswith(f"{english} ".casefold())]
+            names = [name.replace(" ", "") for term in known for name in (term["zh"], *term.get("zh_aliases", []))]
+            heads = tuple(name[:end] for name in names for end in range(2, len(name) + 1)) + tuple(names)
+            if not known:
+                found.append(f"{place}:{number}: {english!r} is no term: add it to book/terms.yml or drop the brackets")
+            elif not chinese.replace(" ", "").endswith(heads):
+                found.append(f"{place}:{number}: {english!r} stands behind {chinese!r}: write {known[0]['zh']!r}")
+    return found
+
+
 def chinese_texts() -> dict[str, str]:
     """Every Chinese text of the project by its place: pages, labs, the README, and the words of figures."""
     texts = {path: path.read_text("utf-8") for path in [*(ROOT / "book" / "zh").glob("*.md"), ROOT / "README.zh.md"]}
@@ -104,6 +126,25 @@ def test_no_wrong_rendering_stands_in_the_chinese_text():
     assert {"book/zh/00-welcome.md", "notebooks/02-gan.py", "README.zh.md"} <= set(texts)
     found = [fault for place, text in texts.items() for fault in wrong_words(text, TERMS, place)]
     assert found == [], "\n".join(found)
+
+
+def test_every_english_term_in_brackets_is_known():
+    texts = chinese_texts()
+    assert sum(len(INTRODUCED.findall(text.replace("*", ""))) for text in texts.values()) > 20
+    found = [fault for place, text in texts.items() for fault in unknown_terms(text, TERMS, place)]
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize(("text", "fault"), [
+    ("用*前向* KL 散度（forward KL）", None),
+    ("称为**隐式**（implicit）模型，在魔搭（ModelScope）上", None),
+    ("好\n所谓燕尾服（tailcoat）", "text:2: 'tailcoat' is no term: add it to book/terms.yml or drop the brackets"),
+    ("这是潜空间（latent space）", None),
+    ("这是空间（latent space）", "text:1: 'latent space' stands behind '这是空间': write '隐空间'"),
+    ("用反向 KL 散度（reverse KL）", "text:1: 'reverse KL' stands behind '用反向 KL 散度': write '逆向 KL 散度'"),
+])  # fmt: skip
+def test_a_planted_unknown_term_is_found(text, fault):
+    assert unknown_terms(text, TERMS) == ([fault] if fault else [])
 
 
 @pytest.mark.parametrize(
