@@ -67,6 +67,7 @@ class Images:
         classes: the names of the classes, in the order of their numbers.
         name: what the set is called.
         attributes: one tensor with N rows per known property of the images.
+        vocabulary: for attributes that are int64 (N,) numbers of values, the values' names in the order of the numbers.
 
     Raises:
         GanlibError: the tensors do not fit each other.
@@ -79,6 +80,7 @@ class Images:
         classes: tuple[str, ...] = (),
         name: str = "images",
         attributes: dict[str, Tensor] | None = None,
+        vocabulary: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or 0 in pixels.shape:
             raise GanlibError(
@@ -102,6 +104,7 @@ class Images:
         self.classes = tuple(classes)
         self.name = name
         self.attributes = attributes
+        self.vocabulary = dict(vocabulary or {})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -142,7 +145,7 @@ class Images:
             raise GanlibError(
                 f"cannot move the {self.name} images to device {str(device)!r}: {str(error).splitlines()[0]}"
             ) from error
-        moved.classes, moved.name = self.classes, self.name
+        moved.classes, moved.name, moved.vocabulary = self.classes, self.name, self.vocabulary
         return moved
 
     def normalised(self, index: Tensor | slice | None = None) -> Tensor:
