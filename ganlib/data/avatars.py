@@ -28,7 +28,7 @@ from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
 COUNTS = {"train": 20_000, "test": 5_000}
-PART = 200_000  # pixels painted at once on a CPU
+PART = 300_000  # pixels painted at once on a CPU
 
 # Each attribute's values, in the order of their numbers: name, how a caption says it in English and in Chinese.
 ATTRIBUTES: dict[str, tuple[tuple[str, str, str], ...]] = {

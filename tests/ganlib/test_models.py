@@ -1,4 +1,4 @@
-"""Networks of chapter 02: counts, shapes, modes, errors."""
+"""Networks: counts, shapes, modes, errors."""
 
 import pytest
 import torch
@@ -25,8 +25,31 @@ def test_the_small_counts():
     assert (count(generator), count(discriminator)) == (283_920, 267_009)
 
 
-@pytest.mark.parametrize("name", models.names())
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (2,)])
+def test_the_counts_of_dcgan():
+    """At 64×64 with 100 latents, colour, 64 channels: the layers 4·4·100·512, 4·4·512·256, … and the scales between."""
+    generator, discriminator = models.networks("dcgan", (3, 64, 64), 100)
+    assert (count(generator), count(discriminator)) == (3_576_704, 2_765_568)
+    widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert widths == [512, 256, 128, 64, 3]
+    assert [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512, 1]
+    small, _ = models.networks("dcgan-small", (3, 64, 64), 100)
+    assert small.layers[0].out_channels == 256
+
+
+def test_dcgan_starts_small_and_normalises_where_the_paper_does():
+    generator, discriminator = models.networks("dcgan", (3, 32, 32), 100)
+    assert all(0.018 < m.weight.std() < 0.022 for m in generator.modules() if isinstance(m, nn.ConvTranspose2d))
+    kinds = [type(m).__name__ for m in discriminator.layers]
+    assert kinds[:2] == ["Conv2d", "LeakyReLU"] and kinds[-1] == "Conv2d" and kinds.count("BatchNorm2d") == 2
+    assert [type(m).__name__ for m in generator.layers].count("BatchNorm2d") == 3
+    assert all(m.eps == 1e-5 for m in generator.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+SHAPES = [(name, shape) for name in ("mlp", "mlp-small") for shape in [(1, 28, 28), (3, 8, 8), (2,)]]
+SHAPES += [(name, (channels, size, size)) for name in ("dcgan", "dcgan-small") for channels, size in ((1, 16), (3, 32))]
+
+
+@pytest.mark.parametrize(("name", "shape"), SHAPES)
 def test_shapes_and_range(name, shape):
     generator, discriminator = models.networks(name, shape, 10)
     fake = generator(torch.randn(7, 10))
@@ -47,7 +70,7 @@ def test_batch_norm_follows_the_keras_listing():
 
 def test_no_sigmoid_before_the_losses():
     for name in models.names():
-        discriminator = models.networks(name, (1, 8, 8), 4)[1]
+        discriminator = models.networks(name, (1, 16, 16), 4)[1]
         assert not any(isinstance(m, nn.Sigmoid) for m in discriminator.modules())
 
 
@@ -58,6 +81,11 @@ def test_bad_input():
         models.networks("mlp", (1, 28, 28), 0)
     with pytest.raises(GanlibError, match=r"sample shape \(1, 0, 28\)"):
         models.networks("mlp", (1, 0, 28), 10)
+    for shape in [(1, 28, 28), (3, 64, 32), (2,)]:
+        with pytest.raises(GanlibError, match=r"DCGAN needs \(channels, size, size\) with a size of 16, 32, 64 or 128"):
+            models.networks("dcgan", shape, 10)
+    with pytest.raises(GanlibError, match=r"expects \(3, 32, 32\)"):
+        models.networks("dcgan", (3, 32, 32), 10)[1](torch.zeros(2, 3, 64, 64))
     _, discriminator = models.networks("mlp", (1, 28, 28), 10)
     for wrong in [(1, 32, 32), (3, 28, 28), (1, 56, 14)]:  # the last has as many pixels
         with pytest.raises(GanlibError, match=r"expects \(1, 28, 28\)"):

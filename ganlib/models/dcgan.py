@@ -1,0 +1,105 @@
+"""Convolutional generator and discriminator: the networks of DCGAN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.errors import GanlibError
+
+SIZES = (16, 32, 64, 128)
+
+
+def _levels(shape: Sequence[int]) -> int:
+    """How often the side of an image doubles from 4."""
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] not in SIZES:
+        raise GanlibError(
+            f"images of shape {tuple(shape)} were given; DCGAN needs (channels, size, size) with a size of "
+            f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]}"
+        )
+    return SIZES.index(shape[1]) + 2
+
+
+def _start(module: nn.Module) -> None:
+    """The paper's initial weights: N(0, 0.02²), and around 1 for the scales of batch normalisation."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+class DCGANGenerator(nn.Module):
+    """z → 4×4 → 8×8 → … → tanh: transposed convolutions with stride 2, batch normalisation and ReLU.
+
+    Args:
+        shape: (C, size, size) of one image.
+        latent_dim: length of z.
+        width: channels before the last layer; they double with each halving of the side.
+
+    Raises:
+        GanlibError: the images are not square, or of another size than `SIZES`.
+
+    *Source*: Radford et al. (2016), figure 1; kernels of 4 instead of 5, as nearly all code since, so that the stride
+    divides the kernel.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 64):
+        super().__init__()
+        levels = _levels(shape)
+        widths = [width * 2 ** (levels - 1 - i) for i in range(levels)]  # at 4×4, 8×8, …
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, widths[0], 4, bias=False)]
+        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.BatchNorm2d(n_in), nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)]
+        layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape[0], 4, 2, 1, bias=False)]
+        self.layers = nn.Sequential(*layers, nn.Tanh()).apply(_start)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z: (N, latent_dim) → (N, C, size, size)."""
+        return self.layers(z[:, :, None, None])
+
+
+class DCGANDiscriminator(nn.Module):
+    """An image → convolutions with stride 2, batch normalisation (not in the first) and LeakyReLU → one logit.
+
+    Args:
+        shape: (C, size, size) of one image.
+        width: channels after the first layer; they double with each halving of the side.
+
+    Raises:
+        GanlibError: the images are not square, or of another size than `SIZES`.
+
+    *Source*: Radford et al. (2016).
+    """
+
+    def __init__(self, shape: Sequence[int], width: int = 64):
+        super().__init__()
+        self.shape = tuple(shape)
+        levels = _levels(shape)
+        widths = [width * 2**i for i in range(levels)]
+        layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, bias=False)).apply(_start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, C, size, size) → logits (N,)."""
+        if x.shape[1:] != self.shape:
+            raise GanlibError(
+                f"samples of shape {tuple(x.shape[1:])} were given; the discriminator expects {self.shape}"
+            )
+        return torch.flatten(self.layers(x))
+
+
+def dcgan(shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> tuple[nn.Module, nn.Module]:
+    """The convolutional pair; on 3×64×64 images 3,576,704 trainable numbers in G and 2,765,568 in D."""
+    return DCGANGenerator(shape, latent_dim, width), DCGANDiscriminator(shape, width)
+
+
+def dcgan_small(shape: Sequence[int], latent_dim: int = 100) -> tuple[nn.Module, nn.Module]:
+    """The convolutional pair at half the width, for a laptop's processor."""
+    return dcgan(shape, latent_dim, 32)
+
+
+NETWORKS = {"dcgan": dcgan, "dcgan-small": dcgan_small}
