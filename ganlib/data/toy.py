@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganlib.data.batch import Batch
 from ganlib.data.images import whole
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, unknown
 
 
 def _positive(name: str, value: float) -> float:
@@ -184,22 +184,47 @@ class GaussianMixture(Toy):
         return (self.weights.log() - norm - squared / 2).logsumexp(-1)
 
 
+# The published tests of mode coverage. WGAN-GP's code divides its finished samples, noise included, by that number.
+RINGS = {  # name: (radius, std)
+    "pacgan": (1.0, 0.01),
+    "unrolled": (2.0, 0.02),
+    "wgan-gp": (2 / 1.414, 0.02 / 1.414),
+}
+GRIDS = {  # name: (spacing, std)
+    "pacgan": (2.0, 0.05),
+    "wgan-gp": (2 / 2.828, 0.05 / 2.828),
+}
+
+
+def _published(law: str, protocols: dict[str, tuple[float, float]], name: str) -> tuple[float, float]:
+    if not isinstance(name, str) or name not in protocols:
+        raise unknown(f"protocol of the {law}", name, protocols)
+    return protocols[name]
+
+
 class Ring(GaussianMixture):
     """Gaussians on a circle, equally likely: mode i sits at the angle 2πi / modes.
 
     Args:
         modes: how many.
-        radius: of the circle.
-        std: standard deviation of each mode.
+        radius: of the circle; None for the protocol's.
+        std: standard deviation of each mode; None for the protocol's.
+        protocol: whose published test it is: ``"pacgan"`` (radius 1, std 0.01), ``"unrolled"`` (radius 2, std 0.02) or
+            ``"wgan-gp"`` (radius 2, std 0.02, then all divided by 1.414, so that each coordinate has variance 1).
 
     Raises:
-        GanlibError: a value that is not positive.
+        GanlibError: a value that is not positive, or an unknown protocol.
 
-    *Source*: Lin et al., PacGAN (2018), §4.1: 8 modes, radius 1, variance 0.01². No angle is used twice; dividing the
-    circle with both endpoints included, as some notebooks do, would leave only 7 distinct modes of 8.
+    *Source*: Lin et al., PacGAN (2018), §4.1; Metz et al., Unrolled GAN (2017), appendix A; Gulrajani et al., WGAN-GP
+    (2017), code ``gan_toy.py``, 8gaussians. No angle is used twice: the notebook published with Unrolled GAN (radius 1,
+    std 0.01) divides the circle with both endpoints included, which leaves 7 distinct modes of 8, one twice as heavy.
     """
 
-    def __init__(self, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> None:
+    def __init__(
+        self, modes: int = 8, radius: float | None = None, std: float | None = None, protocol: str = "pacgan"
+    ) -> None:
+        published = _published("ring", RINGS, protocol)
+        radius, std = (value if given is None else given for given, value in zip((radius, std), published, strict=True))
         modes, radius = whole("modes of the ring", modes, 1), _positive("radius of the ring", radius)
         angles = [2 * math.pi * i / modes for i in range(modes)]
         super().__init__([[radius * math.cos(a), radius * math.sin(a)] for a in angles], std, name="ring")
@@ -210,16 +235,24 @@ class Grid(GaussianMixture):
 
     Args:
         side: how many in a row; side² in all.
-        spacing: between neighbours.
-        std: standard deviation of each mode.
+        spacing: between neighbours; None for the protocol's.
+        std: standard deviation of each mode; None for the protocol's.
+        protocol: whose published test it is: ``"pacgan"`` (modes at {-4, -2, 0, 2, 4}², std 0.05) or ``"wgan-gp"``
+            (the same, all divided by 2.828, so that each coordinate has variance 1).
 
     Raises:
-        GanlibError: a value that is not positive.
+        GanlibError: a value that is not positive, or an unknown protocol.
 
-    *Source*: Lin et al., PacGAN (2018), §4.1: 25 modes at {-4, -2, 0, 2, 4}², std 0.05.
+    *Source*: Lin et al., PacGAN (2018), §4.1; Gulrajani et al., WGAN-GP (2017), code ``gan_toy.py``, 25gaussians.
     """
 
-    def __init__(self, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> None:
+    def __init__(
+        self, side: int = 5, spacing: float | None = None, std: float | None = None, protocol: str = "pacgan"
+    ) -> None:
+        published = _published("grid", GRIDS, protocol)
+        spacing, std = (
+            value if given is None else given for given, value in zip((spacing, std), published, strict=True)
+        )
         side, spacing = whole("side of the grid", side, 1), _positive("spacing of the grid", spacing)
         ticks = [spacing * (i - (side - 1) / 2) for i in range(side)]
         super().__init__([[x, y] for x in ticks for y in ticks], std, name="grid")

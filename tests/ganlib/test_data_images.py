@@ -15,7 +15,18 @@ from ganlib.data import Batch, Images
 from ganlib.data.images import resized
 from ganlib.errors import GanlibError
 
-SETS = ["digits", "fashion-mnist", "grid", "mixture-1d", "mnist", "optdigits", "ring", "swiss-roll", "two-moons"]
+SETS = [
+    "digits",
+    "fashion-mnist",
+    "grid",
+    "mixture-1d",
+    "mnist",
+    "optdigits",
+    "ring",
+    "stacked-digits",
+    "swiss-roll",
+    "two-moons",
+]
 
 
 @pytest.fixture

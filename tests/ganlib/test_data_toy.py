@@ -43,6 +43,40 @@ def test_grid_is_pacgans():
     assert grid.std.tolist() == pytest.approx([0.05] * 25)
 
 
+@pytest.mark.parametrize(
+    "protocol, radius, std",
+    [("pacgan", 1.0, 0.01), ("unrolled", 2.0, 0.02), ("wgan-gp", 1.4144271570, 0.0141442716)],
+)
+def test_ring_protocols(protocol, radius, std):
+    ring = data.load("ring", protocol=protocol)
+    s = radius * math.sqrt(0.5)
+    expected = [(radius, 0), (s, s), (0, radius), (-s, s), (-radius, 0), (-s, -s), (0, -radius), (s, -s)]
+    torch.testing.assert_close(ring.modes, torch.tensor(expected))
+    assert ring.std.tolist() == pytest.approx([std] * 8)
+
+
+@pytest.mark.parametrize("protocol, ticks, std", [("pacgan", 2.0, 0.05), ("wgan-gp", 0.7072135785, 0.0176803395)])
+def test_grid_protocols(protocol, ticks, std):
+    grid = data.load("grid", protocol=protocol)
+    expected = [(x * ticks, y * ticks) for x in range(-2, 3) for y in range(-2, 3)]
+    torch.testing.assert_close(grid.modes, torch.tensor(expected))
+    assert grid.std.tolist() == pytest.approx([std] * 25)
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_wgan_gps_numbers_are_divided_so_that_the_variance_is_one(name):
+    law = data.load(name, protocol="wgan-gp")
+    variance = (law.modes.square() + law.std.square().unsqueeze(1)).mean(0)  # the means are 0
+    torch.testing.assert_close(variance, torch.ones(2), rtol=0, atol=2e-3)
+
+
+def test_a_number_given_goes_before_the_protocols():
+    ring = Ring(radius=3.0, protocol="wgan-gp")
+    assert ring.modes.norm(dim=1).tolist() == pytest.approx([3.0] * 8)
+    assert ring.std.tolist() == pytest.approx([0.02 / 1.414] * 8)
+    assert Grid(std=0.1, protocol="wgan-gp").modes.max() == pytest.approx(4 / 2.828)
+
+
 @pytest.mark.parametrize("name", LAWS)
 def test_samples_follow_weights_means_and_std(name):
     law = LAWS[name]()
@@ -132,6 +166,12 @@ def test_every_toy_feeds_a_trainer(name):
         (lambda: Ring(std=0), "std of ring must be a number above 0, not 0"),
         (lambda: Grid(side=1.5), "side of the grid must be a whole number 1 or more, not 1.5"),
         (lambda: Grid(spacing=math.nan), "spacing of the grid must be a number above 0, not nan"),
+        (
+            lambda: Ring(protocol="wgan"),
+            "unknown protocol of the ring 'wgan' (did you mean 'wgan-gp'?); known: pacgan, un",
+        ),
+        (lambda: Grid(protocol="unrolled"), "unknown protocol of the grid 'unrolled'; known: pacgan, wgan-gp"),
+        (lambda: Grid(protocol=None), "unknown protocol of the grid None; known: pacgan, wgan-gp"),
         (lambda: SwissRoll(noise="low"), "noise of the swiss roll must be a number above 0, not 'low'"),
         (lambda: TwoMoons(noise=-1), "noise of the two moons must be a number above 0, not -1"),
         (lambda: Mixture1D(std=(1.0, 2.0, 3.0)), "std of mixture-1d must be 2 numbers, one a mode"),
