@@ -236,7 +236,7 @@ def curves(
         for name in names:
             if name not in history:
                 raise GanlibError(f"{name!r} was not logged; logged: {', '.join(history.names()) or 'nothing yet'}")
-    word = lambda name: labels.t(name) if name in labels.WORDS else name
+    word = labels.word
     if by == "history":
         plan = {title: [(word(name), history, name) for name in names] for title, history in histories.items()}
     else:
@@ -265,6 +265,43 @@ def curves(
             ax.legend()
     if len(names) == 1 and by == "history":
         axes[0][0].set_ylabel(word(names[0]))
+    return _done(fig)
+
+
+def histograms(images: Any, expected: Mapping[str, Tensor] | None = None, columns: int = 4) -> Figure:
+    """How often each value of each attribute occurs in a data set.
+
+    Args:
+        images: `Images` with a `vocabulary`, which names the values of its attributes.
+        expected: attribute → the values' chances (K,), a dark stroke across each bar; for all attributes or for some.
+        columns: panels in a row.
+
+    Raises:
+        GanlibError: the set has no attributes whose values have names.
+    """
+    if not images.vocabulary:
+        raise GanlibError(f"the data set {images.name!r} has no attributes with named values; avatars have")
+    plt = _pyplot()
+    rows = math.ceil(len(images.vocabulary) / columns)
+    tall = max(map(len, images.vocabulary.values()))
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(2.5 * columns, rows * (0.75 + 0.16 * tall)), layout="constrained", squeeze=False
+    )
+    axes = axes.flatten().tolist()
+    for ax, (name, values) in zip(axes, images.vocabulary.items(), strict=False):
+        counts = images.attributes[name].cpu().bincount(minlength=len(values))
+        places = range(len(values))
+        ax.barh(places, 100 * counts.numpy() / len(images), height=0.72)
+        if expected and name in expected:
+            ax.scatter(100 * torch.as_tensor(expected[name]).numpy(), places, marker="|", s=90, color=INK, zorder=3)
+        ax.set_yticks(places, [labels.word(value) for value in values])
+        ax.set_ylim(len(values) - 0.4, -0.6)
+        ax.set_xlim(left=0)
+        ax.grid(axis="y", visible=False)
+        ax.set_title(labels.word(name))
+    for ax in axes[len(images.vocabulary) :]:
+        ax.axis("off")
+    fig.supxlabel(labels.t("share") + " (%)", fontsize=10)
     return _done(fig)
 
 
@@ -467,6 +504,65 @@ def latent_walk(
     walk = ipywidgets.IntSlider(min=1, max=walks, description=labels.t("walk"))
     image = lambda place, walk: maker.sample(z=latents(walk - 1)[place])
     return _live(image, {"place": place, "walk": walk}, copies, scale)
+
+
+def avatar_picker(*, live: bool = True, size: int = 128) -> Any:
+    """Choose the attributes of an avatar, or write them, and see it at once.
+
+    Args:
+        live: True for menus and a line of text, which need a kernel; False for a `player` of four people whose
+            attributes change one after the other.
+        size: height and width of the avatar in pixels, 16 to 256 (live only).
+    """
+    from ganlib.data import avatars
+
+    lang = labels.language()
+    if not live:
+        frames = []
+        for name in ("background", "smile", "glasses", "eye_colour", "hair_length", "hair_style", "hair_colour"):
+            for value in range(len(avatars.ATTRIBUTES[name])):
+                people = torch.cat([avatars.portrait(64, seed, **{name: value}) for seed in (1, 4, 13, 16)])
+                frames.append((avatars.caption({name: value}, lang), people))
+        return player(frames, 4, caption=str, scale=1.6, seconds=24)
+    import html
+
+    import ipywidgets
+
+    picture = ipywidgets.Image(format="png", layout={"width": "256px", "max_width": "100%", "object_fit": "contain"})
+    words = ipywidgets.HTML()
+    line = ipywidgets.Text(description=labels.t("in words"), continuous_update=False, layout={"width": "98%"})
+    line.placeholder = avatars.caption({"eye_colour": "red", "hair_colour": "blue", "glasses": True}, lang)
+    person = ipywidgets.IntSlider(min=0, max=99, description=labels.t("person"))
+    menus = {
+        name: ipywidgets.Dropdown(
+            options=[(labels.t("any"), None), *((labels.word(value[0]), i) for i, value in enumerate(values))],
+            description=labels.word(name),
+            layout={"width": "230px"},
+        )
+        for name, values in avatars.ATTRIBUTES.items()
+    }
+
+    def draw(_change: object = None) -> None:
+        chosen = {name: menu.value for name, menu in menus.items() if menu.value is not None}
+        picture.value = png(_pixels(avatars.portrait(size, person.value, **chosen))[0])
+        words.value = html.escape(avatars.caption(chosen, lang))
+
+    def read(_change: object = None) -> None:
+        try:
+            chosen = avatars.parse(line.value) if line.value.strip() else {}
+        except GanlibError as error:  # the picture stays as it is
+            words.value = html.escape(str(error))
+            return
+        for name, menu in menus.items():
+            menu.value = chosen.get(name)
+        draw()
+
+    for control in (person, *menus.values()):
+        control.observe(draw, "value")
+    line.observe(read, "value")
+    draw()
+    choice = ipywidgets.Box(list(menus.values()), layout={"flex_flow": "row wrap", "max_width": "720px"})
+    return ipywidgets.VBox([line, person, choice, picture, words])
 
 
 def _live(images: Callable[..., Tensor], sliders: Mapping[str, Any], columns: int | None, scale: float) -> Any:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib import labels, sprites, viz
+from ganlib import data, labels, sprites, viz
+from ganlib.data import avatars
 from ganlib.errors import GanlibError
 from ganlib.training.history import History
 
@@ -353,3 +354,83 @@ def test_without_a_kernel_there_are_players():
     assert isinstance(viz.scrubber(frames, live=False), viz.Player)
     walk = viz.latent_walk(Painter(), 10, live=False, steps=4, copies=3)
     assert walk.captions == ["0°", "90°", "180°", "270°"]
+
+
+# -- faces and their attributes ----------------------------------------------------------------------------------------
+def test_histograms_show_shares_in_percent_and_what_is_expected():
+    table = {"glasses": torch.tensor([0, 0, 0, 1]), "hat": torch.tensor([2, 2, 0, 2])}
+    vocabulary = {"glasses": ("no", "yes"), "hat": ("none", "red", "top hat")}
+    images = data.Images(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), attributes=table, vocabulary=vocabulary)
+    viz.use("zh")
+    left, right, *rest = viz.histograms(images, {"glasses": torch.tensor([0.5, 0.5])}).axes
+    assert [bar.get_width() for bar in left.patches] == [75, 25]
+    assert [bar.get_width() for bar in right.patches] == [25, 0, 75]
+    assert left.collections[0].get_offsets()[:, 0].tolist() == [50, 50] and not right.collections
+    assert left.get_title() == "眼镜" and right.get_title() == "hat" and not any(ax.axison for ax in rest)
+    words = [[label.get_text() for label in ax.get_yticklabels()] for ax in (left, right)]
+    assert words == [["否", "是"], ["none", "红", "top hat"]]
+    with pytest.raises(GanlibError, match="'images' has no attributes with named values; avatars have"):
+        viz.histograms(data.Images(torch.zeros(4, 3, 8, 8, dtype=torch.uint8)))
+
+
+@pytest.fixture
+def picker():
+    """The line, the slider, the menus by name, and what picture and words show now."""
+    line, person, choice, picture, words = viz.avatar_picker(size=32).children
+    menus = dict(zip(avatars.ATTRIBUTES, choice.children, strict=True))
+    shown = lambda: np.asarray(Image.open(io.BytesIO(picture.value)).convert("RGB"))
+    return line, person, menus, shown, words
+
+
+def pixels(seed, **chosen):
+    """What the picker should show: the portrait with the colours that a small PNG keeps."""
+    portrait = avatars.portrait(32, seed, **chosen)[0].permute(1, 2, 0).numpy()
+    return np.asarray(Image.open(io.BytesIO(sprites.png(portrait))).convert("RGB"))
+
+
+def test_the_picker_shows_what_the_menus_say(picker):
+    line, person, menus, shown, words = picker
+    assert (shown() == pixels(0)).all() and words.value == ""
+    menus["hair_colour"].value = 4
+    menus["glasses"].value = 1
+    person.value = 7
+    assert (shown() == pixels(7, hair_colour="blue", glasses=True)).all()
+    assert words.value == "blue hair, glasses"
+    menus["glasses"].value = None
+    assert (shown() == pixels(7, hair_colour="blue")).all() and words.value == "blue hair"
+    assert [label for label, _ in menus["glasses"].options] == ["by lot", "no", "yes"]
+
+
+def test_the_picker_reads_what_is_written(picker):
+    line, _, menus, shown, words = picker
+    menus["shirt"].value = 2
+    line.value = "红色眼睛，蓝色头发，戴眼镜"  # in either language
+    assert (shown() == pixels(0, eye_colour="red", hair_colour="blue", glasses=True)).all()
+    assert {name: menu.value for name, menu in menus.items() if menu.value is not None} == {
+        "eye_colour": 3,
+        "hair_colour": 4,
+        "glasses": 1,
+    }
+    before = shown()
+    line.value = "blue <b>hair"
+    assert words.value.startswith("&#x27;blue &lt;b&gt;hair&#x27; is not in the captions") and (shown() == before).all()
+    line.value = ""
+    assert (shown() == pixels(0)).all() and words.value == ""
+
+
+def test_the_picker_speaks_the_language_in_use(picker):
+    viz.use("zh")
+    line, person, choice, _, words = viz.avatar_picker(size=32).children
+    assert line.placeholder == "红色眼睛，蓝色头发，戴眼镜" and person.description == "人物"
+    assert [menu.description for menu in choice.children][:2] == ["发色", "头发长度"]
+    choice.children[0].value = 3
+    assert words.value == "红色头发"
+
+
+def test_without_a_kernel_the_picker_is_a_player():
+    made = viz.avatar_picker(live=False)
+    assert "glasses" in made.captions and made.captions[-1] == "silver hair" and len(made.sheet) < 150_000
+    sheet, height = sprite(made), made.size[1]
+    last = sheet[-height:, :65]
+    wanted = viz.tile(avatars.portrait(64, 1, hair_colour="silver"))[:, :65]
+    assert np.abs(last.astype(int) - wanted).mean() < 8  # few colours, the same picture
