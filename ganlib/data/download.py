@@ -239,7 +239,7 @@ def _stream(address: str, part: Path, checksum: str, progress: bool) -> str:
             dynamic_ncols=True,
         )
         with file, bar:
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read1(CHUNK):  # what is there, so that little is lost when it stalls
                 with _on_disk(part, total):
                     rest = memoryview(chunk)
                     while rest:  # an unbuffered file may take less than it was given
