@@ -125,7 +125,7 @@ def test_a_damaged_file_is_fetched_again_and_a_good_one_is_never_replaced(server
 
 @pytest.mark.parametrize("free", [10, 10**12])
 def test_full_disk(server, tmp_path, monkeypatch, free):
-    """Too little room is found before the first byte; a disk that fills up meanwhile, at the byte that no longer fits."""
+    """Too little room is noticed before the first byte; a disk that fills up meanwhile, when a byte does not fit."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, free))
 
     class Full:
