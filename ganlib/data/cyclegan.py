@@ -6,12 +6,13 @@ The zips are those of the authors' server. Their checksums are published, with T
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ganlib.data import files
 from ganlib.data.domains import Domains
 from ganlib.data.download import fetch
-from ganlib.data.images import whole
+from ganlib.data.images import Images, whole
 from ganlib.data.real import check_mirror
 from ganlib.errors import GanlibError, unknown
 
@@ -147,13 +148,13 @@ def _domains(
         if n > least:
             raise GanlibError(f"{n} images are more than the {least} of the smaller domain of {source.name}")
     a, b = (
-        files.Images(files.decoded(source.only(found[:n]), size, on_error)[0], name=f"{name} {side}")
+        Images(files.decoded(source.only(found[:n]), size, on_error)[0], name=f"{name} {side}")
         for side, found in entries.items()
     )
     return Domains(a, b, name, paired=paired)
 
 
-def _by_name(name: str, description: str, checksum: str):
+def _by_name(name: str) -> Callable[..., Domains]:
     """The function that loads the set of this name."""
 
     def load(
@@ -167,11 +168,11 @@ def _by_name(name: str, description: str, checksum: str):
         if split not in ("train", "test"):
             raise unknown(f"split of {name}", split, ("train", "test"))
         size = whole(f"size of {name}", size, 8, 1024)
-        path = fetch(name, f"{name}.zip", checksum, _mirrors(name) if mirror is None else [mirror])
+        path = fetch(name, f"{name}.zip", SETS[name][1], _mirrors(name) if mirror is None else [mirror])
         return _domains(files.source(path), name, size, split, n, paired, "raise")
 
     load.__name__ = load.__qualname__ = name
-    load.__doc__ = f"""{description}
+    load.__doc__ = f"""{SETS[name][0]}
 
     Args:
         size: height and width of the images in pixels, 8 to 1024.
@@ -196,5 +197,5 @@ def _mirrors(name: str) -> list[str]:
     return MIRRORS + MORE_MIRRORS.get(name, [])
 
 
-DATASETS = {"domains": domains} | {name: _by_name(name, *about) for name, about in SETS.items()}
+DATASETS = {"domains": domains} | {name: _by_name(name) for name in SETS}
 DOWNLOADS = {name: lambda name=name: [(_mirrors(name), f"{name}.zip", SETS[name][1])] for name in SETS}
