@@ -6,11 +6,12 @@ never meets half a file; what is read back is checked, so that a damaged file is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -35,6 +36,32 @@ def folder() -> Path:
 def say(line: str) -> None:
     """Tell the user one line that is no result: it goes to standard error."""
     print(f"ganlib: {line}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Let one process at a time do a piece of work; the others wait.
+
+    The system frees the lock of a process that ends, however it ends. Where the cache folder cannot be written there is
+    nothing to share and so nothing to wait for.
+
+    Args:
+        name: of the work.
+    """
+    from filelock import FileLock, Timeout
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            place = folder() / ".locks"
+            place.mkdir(parents=True, exist_ok=True)
+            held = FileLock(place / f"{name}.lock")
+            try:
+                held.acquire(timeout=0)
+            except Timeout:
+                say(f"another process is at work on {name}; waiting for it")
+                held.acquire()
+            stack.callback(held.release)
+        yield
 
 
 def write(path: Path, content: bytes) -> bool:

@@ -62,7 +62,7 @@ class Images:
     """A data set of images, kept as bytes on one device.
 
     Args:
-        pixels: uint8 (N, C, H, W), 0 is black.
+        pixels: uint8 (N, C, H, W), 0 is black. They may be mapped from a file: a batch then reads its own images only.
         labels: int64 (N,) class numbers, or None.
         classes: the names of the classes, in the order of their numbers.
         name: what the set is called.
@@ -141,6 +141,12 @@ class Images:
             moved.pixels = self.pixels.to(device)
             moved.labels = None if self.labels is None else self.labels.to(device)
             moved.attributes = {key: rows.to(device) for key, rows in self.attributes.items()}
+        except torch.OutOfMemoryError:
+            gigabytes = self.pixels.nbytes / 1e9
+            raise GanlibError(
+                f"the {len(self):,} {self.name} images need {gigabytes:.1f} GB, more than device {str(device)!r} has "
+                f"free; load fewer (n=) or smaller ones (size=), or leave them where they are"
+            ) from None
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise GanlibError(
                 f"cannot move the {self.name} images to device {str(device)!r}: {str(error).splitlines()[0]}"
