@@ -144,20 +144,55 @@ def data_list(args: argparse.Namespace) -> None:
     """`ganlib data list`."""
     from ganlib import data
 
-    print("\n".join(data.names()))
+    width = max(map(len, data.names()))
+    for name in data.names():
+        print(f"{name:{width}}  {data.describe(name)}")
 
 
 def data_preview(args: argparse.Namespace) -> None:
     """`ganlib data preview`: what a data set looks like."""
-    from ganlib import data, training
+    import torch
 
-    images = data.load(args.name, **({"size": args.size} if args.size else {}))
+    from ganlib import training
+
+    samples = _load(args)
     if args.n < 1:
         raise GanlibError(f"--n {args.n} was given; expected at least 1")
     training.seed(args.seed)
-    count = f"{len(images)} samples of " if hasattr(images, "__len__") else "samples of "
-    print(f"{args.name}: {count}shape {tuple(images.shape)}")
-    print(_picture(images.batch(args.n).images, Path(args.out or f"{args.name}.png")))
+    count = f"{len(samples)} samples of " if hasattr(samples, "__len__") else "samples of "
+    print(f"{args.name}: {count}shape {tuple(samples.shape)}")
+    batch = samples.batch(min(args.n, len(samples)) if hasattr(samples, "__len__") else args.n)
+    shown = batch.images if batch.other is None else torch.cat([batch.images, batch.other])  # first one domain
+    print(_picture(shown, Path(args.out or f"{_file_name(args.name)}.png")))
+
+
+def data_describe(args: argparse.Namespace) -> None:
+    """`ganlib data describe`: what is in a data set, in numbers, and its attributes as a figure."""
+    from ganlib import data, viz
+
+    if args.name in data.names():
+        print(data.describe(args.name))
+    samples = _load(args)
+    print(samples)
+    for side in ("a", "b") if hasattr(samples, "b") else ():
+        print(f"domain {side}: {getattr(samples, side)}")
+    for mode in () if getattr(samples, "modes", None) is None else samples.modes:
+        print("mode at " + ", ".join(f"{number:.3f}" for number in mode))
+    for name, column in _counts(samples).items():
+        print(f"{name}: {column}")
+    if vocabulary := getattr(samples, "vocabulary", None):
+        path = Path(args.out or f"{_file_name(args.name)}-attributes.png")
+        viz.histograms(samples).savefig(_writable_png(path), dpi=120)
+        print(f"the shares of the {len(vocabulary)} attributes: {path}")
+
+
+def data_download(args: argparse.Namespace) -> None:
+    """`ganlib data download`: fetch ahead of time what `load` would fetch."""
+    from ganlib import data
+
+    for name in args.names:
+        for path in data.download_all(name, progress=None if not args.quiet else False):
+            print(path)
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------
@@ -169,13 +204,50 @@ def _draw(function: Any, n: int, seed: int) -> Any:
     return function(n)
 
 
-def _picture(samples: Any, path: Path) -> Path:
-    """Write samples as a PNG: images as a grid of fixed contrast, points on the plane as a scatter plot."""
+def _load(args: argparse.Namespace) -> Any:
+    """The data set that a command names."""
+    from ganlib import data
+
+    options = {name: getattr(args, name) for name in ("size", "split", "path") if getattr(args, name) is not None}
+    return data.load(args.name, **options)
+
+
+def _file_name(name: str) -> str:
+    """What a file about a data set is called; a set may be given by its path."""
+    return Path(name).resolve().stem if "/" in name or "\\" in name or Path(name).exists() else name
+
+
+def _counts(samples: Any) -> dict[str, str]:
+    """How many images each class and each named value of an attribute has, in words."""
+    found = {}
+    if getattr(samples, "labels", None) is not None and samples.classes:
+        found["class"] = (samples.labels, samples.classes)
+    for name, values in getattr(samples, "vocabulary", {}).items():
+        found[name] = (samples.attributes[name], values)
+    return {
+        name: _shares(column.bincount(minlength=len(values)).tolist(), values)
+        for name, (column, values) in found.items()
+    }
+
+
+def _shares(counts: list[int], values: Sequence[str]) -> str:
+    if len(values) > 30:
+        return f"{len(values):,} values with {min(counts):,} to {max(counts):,} images each"
+    return ", ".join(f"{value} {count:,}" for value, count in zip(values, counts, strict=True))
+
+
+def _writable_png(path: Path) -> Path:
     from ganlib.training.checkpoint import writable
 
     if path.suffix.lower() != ".png":
         raise GanlibError(f"--out {str(path)!r} was given; expected a name that ends in .png")
     writable(path.parent)
+    return path
+
+
+def _picture(samples: Any, path: Path) -> Path:
+    """Write samples as a PNG: images as a grid of fixed contrast, points on the plane as a scatter plot."""
+    path = _writable_png(path)
     if samples.ndim == 4:
         from torchvision.utils import save_image
 
@@ -205,15 +277,34 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     sets = commands.add_parser("data", help="list or look at data sets", description="List or look at data sets.")
     of_data = sets.add_subparsers(required=True, metavar="COMMAND")
-    of_data.add_parser("list", help="names of all data sets").set_defaults(run=data_list)
+    of_data.add_parser("list", help="names of all data sets, and what they are").set_defaults(run=data_list)
+
     command = of_data.add_parser("preview", help="write a picture of some samples")
-    command.add_argument("name", metavar="NAME", help="a data set, see `ganlib data list`")
-    command.add_argument("--size", type=int, help="height and width in pixels (default: the set's own)")
+    _of_a_set(command, "the picture to write (default: NAME.png)")
     command.add_argument("--n", type=int, default=100, help="how many samples (default %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="which samples (default %(default)s)")
-    command.add_argument("--out", metavar="PNG", help="the picture to write (default: NAME.png)")
     command.set_defaults(run=data_preview)
+
+    command = of_data.add_parser("describe", help="count images, classes and attributes")
+    _of_a_set(command, "the figure of the attributes, where there are any (default: NAME-attributes.png)")
+    command.set_defaults(run=data_describe)
+
+    command = of_data.add_parser("download", help="fetch a data set ahead of time")
+    command.add_argument("names", metavar="NAME", nargs="+", help="data sets, see `ganlib data list`")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.set_defaults(run=data_download)
     return parser
+
+
+def _of_a_set(command: argparse.ArgumentParser, out: str) -> None:
+    """The arguments of a command that looks at one data set."""
+    command.add_argument(
+        "name", metavar="NAME", help="a data set, see `ganlib data list`, or the path of your own folder, zip or .npz"
+    )
+    command.add_argument("--size", type=int, help="height and width in pixels (default: the set's own)")
+    command.add_argument("--split", help="train (default) or test")
+    command.add_argument("--path", help="where the files are, for a set that asks for them")
+    command.add_argument("--out", metavar="PNG", help=out)
 
 
 def _train_parser(commands: Any, arguments: Sequence[str]) -> None:
@@ -247,7 +338,13 @@ def _train_parser(commands: Any, arguments: Sequence[str]) -> None:
         command.add_argument("--quiet", action="store_true", help="no progress bar")
 
         run = command.add_argument_group("what the run is made with")
-        _setting(run, "data", str, "NAME", "a data set, see `ganlib data list`; needed for a new run")
+        _setting(
+            run,
+            "data",
+            str,
+            "NAME",
+            "a data set, see `ganlib data list`, or a path to your own images; needed for a new run",
+        )
         _setting(run, "size", int, "PIXELS", "height and width of the images (default: the set's own)")
         _setting(run, "batch_size", int, "N", "samples per phase", SETTINGS["batch_size"])
         _setting(run, "ema", float, "IMAGES", "half-life of the weight average, 0 for none", SETTINGS["ema"])

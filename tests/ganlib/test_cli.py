@@ -1,12 +1,14 @@
 """The command line, run in this process as a newcomer would type it."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
-from ganlib import cli
-from ganlib.data import digits
+from ganlib import cli, data
+from ganlib.data import avatars, digits, pairs
 from ganlib.training import checkpoint
 
 from . import served_mnist
@@ -73,21 +75,81 @@ def test_same_seed_same_run(tmp_path):
     assert (tmp_path / "a" / "samples.png").stat().st_size > 1000  # points are drawn as a scatter plot
 
 
-def test_data_commands(tmp_path, capsys):
+def test_data_list_says_what_each_set_is(capsys):
     assert run("data", "list") == 0
-    assert {"digits", "optdigits", "mnist", "ring"} <= set(capsys.readouterr().out.split())
-    for name in ("optdigits", "swiss-roll", "mixture-1d"):
-        assert run("data", "preview", name, "--out", tmp_path / f"{name}.png") == 0
-        assert (tmp_path / f"{name}.png").is_file()
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"digits", "optdigits", "mnist", "ring", "avatars", "horses-zebras", "horse2zebra", "folder"} <= lines.keys()
+    assert all(words.endswith(".") for words in lines.values()) and "no download" in lines["avatars"]
 
 
-def test_help_is_for_newcomers(capsys):
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Small sets, in a cache of their own."""
+    monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(avatars.COUNTS, "train", 40)
+    monkeypatch.setitem(pairs.COUNTS, "train", 30)
+
+
+@pytest.mark.parametrize(("name", "extra", "shape"), [
+    ("optdigits", (), (10 * 10 + 2, 10 * 10 + 2)),
+    ("avatars", ("--size", 16, "--n", 25), (5 * 18 + 2, 5 * 18 + 2)),
+    ("horses-zebras", ("--size", 16, "--n", 8), (4 * 18 + 2, 4 * 18 + 2)),  # eight of each
+    ("swiss-roll", (), None),
+    ("mixture-1d", (), None),
+])  # fmt: skip
+def test_data_preview_writes_a_sheet(tmp_path, few, capsys, name, extra, shape):
+    assert run("data", "preview", name, *extra, "--out", tmp_path / "sheet.png") == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert shape in (None, sheet.size[::-1])
+    assert f"{name}: " in capsys.readouterr().out
+
+
+def test_data_describe_counts(tmp_path, few, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("data", "describe", "avatars", "--size", 16) == 0
+    said = capsys.readouterr().out
+    table = data.load("avatars", size=16).attributes
+    assert f"glasses: no {(table['glasses'] == 0).sum()}, yes {(table['glasses'] == 1).sum()}\n" in said
+    assert "Images('avatars': 40 images of 8 classes, 3×16×16, cpu)" in said
+    assert (tmp_path / "avatars-attributes.png").stat().st_size > 5000 and "avatars-attributes.png" in said
+    assert run("data", "describe", "ring") == 0
+    assert capsys.readouterr().out.count("mode at ") == 8
+    assert run("data", "describe", "horses-zebras", "--size", 16) == 0
+    assert "domain b: Images('zebras': 30 images" in capsys.readouterr().out
+    assert run("data", "describe", "stacked-digits", "--split", "test") == 0
+    assert "class: 1,000 values with " in capsys.readouterr().out
+
+
+def test_your_own_photos_from_the_folder_to_a_gan(tmp_path, few, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("假期 2026").mkdir()
+    for i in range(9):
+        Image.new("RGB", (30 + i, 40), (20 * i, 100, 50)).save(f"假期 2026/{i}.png")
+    assert run("data", "describe", "假期 2026", "--size", 16) == 0
+    assert "9 images, 3×16×16" in capsys.readouterr().out
+    assert run("data", "preview", "假期 2026", "--size", 16) == 0
+    assert Path("假期 2026.png").is_file()
+    assert run("train", "gan", "--data", "假期 2026", "--size", 16, "--out", "run", *TINY, "--batch-size", 4) == 0
+    assert (tmp_path / "run" / "samples.png").is_file()
+
+
+def test_data_download_fetches_ahead_of_time(tmp_path, monkeypatch, capsys):
+    with served_mnist.mnist(tmp_path / "server", monkeypatch, tmp_path / "cache"):
+        assert run("data", "download", "mnist", "digits") == 0
+    paths = capsys.readouterr().out.split()
+    assert len(paths) == 4 and all(Path(path).is_file() for path in paths)  # digits need nothing
+    assert len(data.load("mnist")) == 60  # the server is gone
+
+
+def test_help_is_for_newcomers(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # names with a hyphen stay in one piece
     for words in (
         ["--help"],
         ["train", "--help"],
         ["train", "gan", "--help"],
         ["sample", "--help"],
         ["data", "--help"],
+        ["data", "describe", "--help"],
     ):
         with pytest.raises(SystemExit) as stop:
             run(*words)
@@ -112,6 +174,14 @@ def test_help_is_for_newcomers(capsys):
         (["train", "gan", "--data", "ring", "--out", "OUT", "--resume"], "holds no run to go on with"),
         (["train", "gan", "--data", "ring", "--out", "FILE/run"], "cannot write to the output folder"),
         (["sample", "OUT"], "there is no checkpoint at"),
+        (["data", "describe", "mnis"], "unknown data set 'mnis' (did you mean 'mnist'?)"),
+        (
+            ["data", "describe", "avatars", "--size", "7"],
+            "size of avatars must be a whole number from 16 to 256, not 7",
+        ),
+        (["data", "describe", "ring", "--split", "test"], "data set 'ring' takes no option 'split'"),
+        (["data", "download", "mnis"], "unknown data set 'mnis'"),
+        (["data", "preview", "no/such/folder"], "unknown data set 'no/such/folder'"),
         (["data", "preview", "mnis"], "unknown data set 'mnis' (did you mean 'mnist'?)"),
         (["data", "preview", "ring", "--n", "0"], "--n 0 was given"),
         (["data", "preview", "ring", "--out", "OUT.jpg"], "ends in .png"),
@@ -133,14 +203,14 @@ def test_cuda_asked_for_and_absent(tmp_path, capsys):
     assert "'cuda' was asked for, but this machine has 0 CUDA devices" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("data", ["digits", "mnist"])
-def test_trains_on_drawn_digits_and_on_files_from_a_server(data, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_trains_on_drawn_digits_and_on_files_from_a_server(name, tmp_path, monkeypatch, capsys):
     """The slice's end: real files in MNIST's format, over HTTP, through the same command."""
     monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(digits.COUNTS, "train", 200)
     with served_mnist.mnist(tmp_path / "server", monkeypatch, tmp_path / "cache"):
-        assert run("train", "gan", "--data", data, "--out", tmp_path / "run", *TINY) == 0
-    assert f"gan on {data} (1, 28, 28)" in capsys.readouterr().out
+        assert run("train", "gan", "--data", name, "--out", tmp_path / "run", *TINY) == 0
+    assert f"gan on {name} (1, 28, 28)" in capsys.readouterr().out
     assert checkpoint.read(tmp_path / "run")["step"] == 3
 
 
