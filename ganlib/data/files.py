@@ -357,7 +357,8 @@ def _chunks(source: Source, size: int, on_error: str, kept: Tensor) -> Iterator[
         raise GanlibError(f"none of the {len(names):,} pictures of {source.name} can be used: {first_bad}")
     if moving:
         cache.say(
-            f"{source.name}: moving pictures, of which only the first frame is taken: {len(moving):,}, e.g. {moving[0]!r}"
+            f"{source.name}: moving pictures, of which only the first frame is taken: {len(moving):,}, "
+            f"e.g. {moving[0]!r}"
         )
 
 
