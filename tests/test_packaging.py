@@ -25,6 +25,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 HOSTED = {
     *("torch", "torchvision", "numpy", "matplotlib", "scikit-learn", "scipy", "pillow", "pandas"),
     *("safetensors", "tqdm", "ipywidgets", "pyyaml"),
+    "filelock",  # torch itself needs it
 }
 
 MEGABYTE = 1 << 20

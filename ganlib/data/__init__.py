@@ -93,6 +93,10 @@ def _at_path(given: Any, path: Any) -> tuple[str, Any]:
 
     where = Path(given).expanduser() if isinstance(given, str | os.PathLike) and str(given) else None
     if where is None or path is not None or not where.exists():
+        if where is not None and path is None and where.name != str(given):  # somebody meant a path
+            raise GanlibError(
+                f"there is no folder or file {str(given)!r}; the data sets with names are {', '.join(names())}"
+            )
         error = unknown("data set", given, _makers())
         raise GanlibError(f"{error}; nor is there a folder, a zip or an .npz file at that path") if where else error
     if where.is_dir():

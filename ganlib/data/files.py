@@ -237,8 +237,7 @@ def decoded(source: Source, size: int, on_error: str = "raise") -> tuple[Tensor,
             f"{f', only others, e.g. {source.ignored[0]!r}' if source.ignored else ''}"
         )
     if source.ignored:
-        cache.say(f"{source.name}: {len(source.ignored):,} files that are no images left aside, "
-                  f"e.g. {source.ignored[0]!r}")  # fmt: skip
+        cache.say(f"{source.name}: other files left aside: {len(source.ignored):,}, e.g. {source.ignored[0]!r}")
     listing = json.dumps([VERSION, size, on_error, source.name, list(source.entries.items())])
     name = f"images-{size}px-{hashlib.sha256(listing.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
     bytes_needed = len(source.entries) * 3 * size * size
@@ -250,8 +249,9 @@ def decoded(source: Source, size: int, on_error: str = "raise") -> tuple[Tensor,
     kept = stored["kept"].bool()
     if not kept.all():
         bad = [entry for entry, good in zip(source.entries, kept.tolist(), strict=True) if not good]
-        cache.say(f"{source.name}: {len(bad):,} of {len(kept):,} pictures cannot be used and are left out, "
-                  f"e.g. {bad[0]!r}")  # fmt: skip
+        cache.say(
+            f"{source.name}: left out {len(bad):,} of {len(kept):,} pictures, which cannot be used, e.g. {bad[0]!r}"
+        )
     return stored["pixels"], kept
 
 
@@ -357,7 +357,8 @@ def _chunks(source: Source, size: int, on_error: str, kept: Tensor) -> Iterator[
         raise GanlibError(f"none of the {len(names):,} pictures of {source.name} can be used: {first_bad}")
     if moving:
         cache.say(
-            f"{source.name}: of {len(moving):,} moving pictures only the first frame is taken, e.g. {moving[0]!r}"
+            f"{source.name}: moving pictures, of which only the first frame is taken: {len(moving):,}, "
+            f"e.g. {moving[0]!r}"
         )
 
 

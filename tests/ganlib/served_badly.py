@@ -43,7 +43,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.server.over.wait(20)
             return
         if how == "slow":
-            time.sleep(0.3)
+            time.sleep(1)
         self.wfile.write(content[start:])
 
 

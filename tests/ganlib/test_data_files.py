@@ -109,7 +109,7 @@ def kinds(folder):
     add("clear.webp", Image.new("RGBA", size, (*RED, 0)), (255, 255, 255), lossless=True)
     add("cmyk.jpg", plain.convert("CMYK"), RED, quality=95)
     add("cmyk.tif", plain.convert("CMYK"), RED)
-    add("sixteen.png", Image.fromarray(np.full(size, 300 * 257 // 2, np.uint16)), (150, 150, 150))
+    add("sixteen.png", Image.fromarray(np.full(size, 150 * 257 + 100, np.uint16)), (150, 150, 150))
     add("sixteen.tif", Image.fromarray(np.full(size, 65535, np.uint16)), (255, 255, 255))
     add("thirty-two.tif", Image.fromarray(np.full(size, 65535, np.int32)), (255, 255, 255))
     return expected
@@ -140,7 +140,7 @@ def test_first_frame_of_an_animation(tmp_path, capsys, name):
     frames = [Image.new("RGB", (20, 20), colour) for colour in (RED, BLUE)]
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
     assert near(colours(data.load("folder", path=tmp_path, size=16))[0], RED)
-    assert f"of 1 moving pictures only the first frame is taken, e.g. '{name}'" in capsys.readouterr().err
+    assert f"moving pictures, of which only the first frame is taken: 1, e.g. '{name}'" in capsys.readouterr().err
 
 
 def test_names_folders_and_links(tmp_path, capsys):
@@ -156,7 +156,7 @@ def test_names_folders_and_links(tmp_path, capsys):
     assert len(source.entries) == 2 and "b/deep/er/ü.jpeg" in source.entries
     assert len(data.load(root, size=16)) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "files that are no images left aside" in said and ".DS_Store" in said
+    assert said.count("\n") == 1 and "other files left aside: " in said and ".DS_Store" in said
 
 
 def test_sub_folders_become_classes(tmp_path, capsys):
@@ -221,7 +221,7 @@ def test_a_picture_that_cannot_be_used(photos, kept, capsys, kind):
     for _ in range(2):  # decoded, then from the cache
         assert len(data.load("folder", path=photos, size=16, on_error="skip")) == 3
         said = capsys.readouterr().err
-        assert said.count("\n") == 1 and f"1 of 4 pictures cannot be used and are left out, e.g. {name!r}" in said
+        assert said.count("\n") == 1 and f"left out 1 of 4 pictures, which cannot be used, e.g. {name!r}" in said
 
 
 def test_no_picture_can_be_used(tmp_path):
@@ -267,6 +267,7 @@ def test_empty_folder(tmp_path):
 def test_a_path_instead_of_a_name(tmp_path, photos, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(data.load("photos/", size=16)) == 3 and len(data.load("./photos", size=16)) == 3
+    assert sentence(lambda: data.load("./phots")).startswith("there is no folder or file './phots'; the data sets")
     assert "unknown data set 'phots'; known: " in sentence(lambda: data.load("phots"))
     assert "nor is there a folder, a zip or an .npz file at that path" in sentence(lambda: data.load("phots"))
     (tmp_path / "notes.txt").write_text("no image")
@@ -405,7 +406,7 @@ def test_a_zip_is_a_folder(tmp_path, photos, capsys):
     capsys.readouterr()
     assert images.name == "my photos" and torch.equal(images.pixels, data.load(photos, size=16).pixels)
     assert torch.equal(data.load("zip", path=path, size=16, n=1).pixels, images.pixels[:1])
-    assert "1 files that are no images left aside, e.g. 'notes.txt'" in capsys.readouterr().err
+    assert "other files left aside: 1, e.g. 'notes.txt'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
