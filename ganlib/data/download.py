@@ -179,7 +179,7 @@ def _download(name: str, path: Path, checksum: str, mirrors: list[str], progress
         )
     raise GanlibError(
         f"cannot download {file} ({name}): {'; '.join(f'{at}: {failed[at]}' for at in addresses)}; "
-        f"the data sets 'digits' and 'optdigits' come with ganlib and need no network"
+        f"'digits', 'avatars', 'horses-zebras' and 'optdigits' come with ganlib and need no network"
     )
 
 

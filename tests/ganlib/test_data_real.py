@@ -82,7 +82,7 @@ def test_offline_is_one_sentence_that_names_what_needs_no_network(tmp_path, monk
             data.load(name)
         said = str(error.value)
         assert said.startswith(f"cannot download train-images-idx3-ubyte.gz ({name}): http://127.0.0.1:9/train-images")
-        assert "refused" in said and "'digits' and 'optdigits'" in said and "\n" not in said
+        assert "refused" in said and "'digits', 'avatars'" in said and "\n" not in said
     assert [path.name for path in tmp_path.iterdir()] == [".locks"], "no empty folders, no half files"
 
 
