@@ -181,7 +181,10 @@ def test_help_is_for_newcomers(capsys, monkeypatch):
         ),
         (["data", "describe", "ring", "--split", "test"], "data set 'ring' takes no option 'split'"),
         (["data", "download", "mnis"], "unknown data set 'mnis'"),
-        (["data", "preview", "no/such/folder"], "there is no folder or file 'no/such/folder'; the data sets with names are apple2orange"),
+        (
+            ["data", "preview", "no/such/folder"],
+            "there is no folder or file 'no/such/folder'; the data sets with names are",
+        ),
         (["data", "preview", "mnis"], "unknown data set 'mnis' (did you mean 'mnist'?)"),
         (["data", "preview", "ring", "--n", "0"], "--n 0 was given"),
         (["data", "preview", "ring", "--out", "OUT.jpg"], "ends in .png"),
