@@ -305,11 +305,11 @@ class _Scene:
         number = {name: draws[:, BYTES[name]].to(torch.int64) * len(VALUES[name]) // 256 for name in VALUES}
         self.level, self.number = level, number
         pose, sunset = number["pose"].unsqueeze(1), number["time"].unsqueeze(1) == 1
-        self.length = 0.35 + 0.16 * level["size"]  # of the trunk, as all lengths here in parts of the image
+        self.length = 0.37 + 0.14 * level["size"]  # of the trunk, as all lengths here in parts of the image
         self.facing = number["facing"].unsqueeze(1) * 2.0 - 1
         self.horizon = HIGHEST + (LOWEST - HIGHEST) * level["horizon"]
         low = torch.maximum(1.64 * self.length + 0.04, self.horizon + 0.16)
-        self.feet = low + (0.955 - low) * level["y"]
+        self.feet = low + (0.945 - low) * level["y"]
         # Room for the tail behind and the head in front, so that the picture's rim cuts nothing.
         free = 0.96 - 1.78 * self.length
         self.x = 0.02 + free * level["x"] + self.length * torch.where(self.facing > 0, 0.68, 1.1)
@@ -318,7 +318,7 @@ class _Scene:
         self.hills = (level["hills"] - 0.25).clamp(min=0) * 0.24
         self.sun_x = 0.08 + 0.84 * level["sun_x"]
         self.sun_y = torch.where(sunset, self.horizon - 0.03 - 0.1 * level["sun_y"], 0.08 + 0.12 * level["sun_y"])
-        self.stripe_width = 0.105 + 0.05 * level["stripe_width"]  # of a dark and a light stripe together, in trunks
+        self.stripe_width = 0.15 + 0.07 * level["stripe_width"]  # of a dark and a light stripe together, in trunks
         self.palette = self._palette()
 
     def _palette(self) -> dict[str, Tensor]:
@@ -576,8 +576,8 @@ class _Animal:
             radii = (0.195, 0.11, 0.052, 0.036, 0.044)
         low = self.legs if self.zebra else torch.where(sock, self.sock, self.legs)
         colours = [self.coat, self.coat, self.legs, low, low]
-        self.limb(points[:4], radii[:4], colours[:4], finer=1.5, dim=dim, shade=0.2, least=0.45, lit=0.225)
-        self.limb(points[3:], radii[3:], [low, low], finer=1.5, dim=0.8 * dim, shade=0.0, least=0.45)
+        self.limb(points[:4], radii[:4], colours[:4], finer=1.35, dim=dim, shade=0.2, least=0.45, lit=0.225)
+        self.limb(points[3:], radii[3:], [low, low], finer=1.35, dim=0.8 * dim, shade=0.0, least=0.45)
         # The hoof.
         x, y = points[4]
         self.limb([(x - 0.005, y + 0.01), (x + 0.012, y + 0.012)], (0.043, 0.043), [self.hoof] * 2, dim=dim, shade=0.0)
@@ -608,10 +608,10 @@ class _Animal:
 
     def _head(self, head: Sequence[tuple[Tensor, Tensor]]) -> None:
         _, poll, jaw, muzzle = head
-        self.limb([poll, jaw], (0.088, 0.092), [self.coat] * 2, finer=1.7, shade=0.14)
+        self.limb([poll, jaw], (0.088, 0.092), [self.coat] * 2, finer=1.5, shade=0.14)
         mix = self.coat if self.zebra else (self.coat + self.muzzle) / 2
         middle = ((jaw[0] * 0.35 + muzzle[0] * 0.65), (jaw[1] * 0.35 + muzzle[1] * 0.65))
-        self.limb([jaw, middle], (0.092, 0.062), [self.coat, mix], finer=1.7, shade=0.14)
+        self.limb([jaw, middle], (0.092, 0.062), [self.coat, mix], finer=1.5, shade=0.14)
         self.limb([middle, muzzle], (0.062, 0.056), [mix, self.muzzle], shade=0.1)
         # The way from poll to muzzle, and the way out of the forehead: up when the head is held forward.
         dx, dy = muzzle[0] - poll[0], muzzle[1] - poll[1]
@@ -673,8 +673,15 @@ def scenes(n: int, seed: int) -> Tensor:
 
     Returns:
         uint8 (n, DRAWS); the first ones do not depend on how many follow.
+
+    Raises:
+        GanlibError: so many do not fit into memory.
     """
-    return torch.empty(n, DRAWS, dtype=torch.uint8).random_(0, 256, generator=torch.Generator().manual_seed(seed))
+    try:
+        draws = torch.empty(n, DRAWS, dtype=torch.uint8)
+    except RuntimeError:
+        raise GanlibError(f"{n:,} scenes do not fit into this machine's memory") from None
+    return draws.random_(0, 256, generator=torch.Generator().manual_seed(seed))
 
 
 def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> dict[str, Tensor]:
