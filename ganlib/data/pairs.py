@@ -33,7 +33,7 @@ VALUES = {
     "facing": ("left", "right"),
     "time": ("day", "sunset"),
     "trees": ("none", "one", "two", "three"),
-    "tree": ("round", "conifer"),
+    "tree": ("round", "conifer"),  # of all trees, if there are any
     "clouds": ("none", "one", "two", "three"),
     "flowers": ("none", "white", "yellow", "red", "violet"),
     "coat": ("bay", "chestnut", "black", "grey", "palomino", "white", "dun", "brown"),
@@ -466,8 +466,7 @@ class _Animal:
             table = (table * (0.86 + 0.28 * scene.level["tone"]).unsqueeze(-1)).clamp_(max=255)
             table = torch.cat([table, torch.full_like(table[..., :1], 255)], 2) * light.unsqueeze(1)
             self.coat, self.mane, self.legs, self.muzzle = table.unbind(1)
-            self.dark = self.coat
-        self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
+            self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
         self.strokes: list[_Stroke] = []
 
     def limb(
