@@ -33,7 +33,7 @@ VALUES = {
     "facing": ("left", "right"),
     "time": ("day", "sunset"),
     "trees": ("none", "one", "two", "three"),
-    "tree": ("round", "conifer"),
+    "tree": ("round", "conifer"),  # of all trees, if there are any
     "clouds": ("none", "one", "two", "three"),
     "flowers": ("none", "white", "yellow", "red", "violet"),
     "coat": ("bay", "chestnut", "black", "grey", "palomino", "white", "dun", "brown"),
@@ -305,11 +305,11 @@ class _Scene:
         number = {name: draws[:, BYTES[name]].to(torch.int64) * len(VALUES[name]) // 256 for name in VALUES}
         self.level, self.number = level, number
         pose, sunset = number["pose"].unsqueeze(1), number["time"].unsqueeze(1) == 1
-        self.length = 0.35 + 0.16 * level["size"]  # of the trunk, as all lengths here in parts of the image
+        self.length = 0.37 + 0.14 * level["size"]  # of the trunk, as all lengths here in parts of the image
         self.facing = number["facing"].unsqueeze(1) * 2.0 - 1
         self.horizon = HIGHEST + (LOWEST - HIGHEST) * level["horizon"]
         low = torch.maximum(1.64 * self.length + 0.04, self.horizon + 0.16)
-        self.feet = low + (0.955 - low) * level["y"]
+        self.feet = low + (0.945 - low) * level["y"]
         # Room for the tail behind and the head in front, so that the picture's rim cuts nothing.
         free = 0.96 - 1.78 * self.length
         self.x = 0.02 + free * level["x"] + self.length * torch.where(self.facing > 0, 0.68, 1.1)
@@ -318,7 +318,7 @@ class _Scene:
         self.hills = (level["hills"] - 0.25).clamp(min=0) * 0.24
         self.sun_x = 0.08 + 0.84 * level["sun_x"]
         self.sun_y = torch.where(sunset, self.horizon - 0.03 - 0.1 * level["sun_y"], 0.08 + 0.12 * level["sun_y"])
-        self.stripe_width = 0.105 + 0.05 * level["stripe_width"]  # of a dark and a light stripe together, in trunks
+        self.stripe_width = 0.15 + 0.07 * level["stripe_width"]  # of a dark and a light stripe together, in trunks
         self.palette = self._palette()
 
     def _palette(self) -> dict[str, Tensor]:
@@ -466,8 +466,7 @@ class _Animal:
             table = (table * (0.86 + 0.28 * scene.level["tone"]).unsqueeze(-1)).clamp_(max=255)
             table = torch.cat([table, torch.full_like(table[..., :1], 255)], 2) * light.unsqueeze(1)
             self.coat, self.mane, self.legs, self.muzzle = table.unbind(1)
-            self.dark = self.coat
-        self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
+            self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
         self.strokes: list[_Stroke] = []
 
     def limb(
@@ -576,8 +575,8 @@ class _Animal:
             radii = (0.195, 0.11, 0.052, 0.036, 0.044)
         low = self.legs if self.zebra else torch.where(sock, self.sock, self.legs)
         colours = [self.coat, self.coat, self.legs, low, low]
-        self.limb(points[:4], radii[:4], colours[:4], finer=1.5, dim=dim, shade=0.2, least=0.45, lit=0.225)
-        self.limb(points[3:], radii[3:], [low, low], finer=1.5, dim=0.8 * dim, shade=0.0, least=0.45)
+        self.limb(points[:4], radii[:4], colours[:4], finer=1.35, dim=dim, shade=0.2, least=0.45, lit=0.225)
+        self.limb(points[3:], radii[3:], [low, low], finer=1.35, dim=0.8 * dim, shade=0.0, least=0.45)
         # The hoof.
         x, y = points[4]
         self.limb([(x - 0.005, y + 0.01), (x + 0.012, y + 0.012)], (0.043, 0.043), [self.hoof] * 2, dim=dim, shade=0.0)
@@ -608,10 +607,10 @@ class _Animal:
 
     def _head(self, head: Sequence[tuple[Tensor, Tensor]]) -> None:
         _, poll, jaw, muzzle = head
-        self.limb([poll, jaw], (0.088, 0.092), [self.coat] * 2, finer=1.7, shade=0.14)
+        self.limb([poll, jaw], (0.088, 0.092), [self.coat] * 2, finer=1.5, shade=0.14)
         mix = self.coat if self.zebra else (self.coat + self.muzzle) / 2
         middle = ((jaw[0] * 0.35 + muzzle[0] * 0.65), (jaw[1] * 0.35 + muzzle[1] * 0.65))
-        self.limb([jaw, middle], (0.092, 0.062), [self.coat, mix], finer=1.7, shade=0.14)
+        self.limb([jaw, middle], (0.092, 0.062), [self.coat, mix], finer=1.5, shade=0.14)
         self.limb([middle, muzzle], (0.062, 0.056), [mix, self.muzzle], shade=0.1)
         # The way from poll to muzzle, and the way out of the forehead: up when the head is held forward.
         dx, dy = muzzle[0] - poll[0], muzzle[1] - poll[1]
@@ -673,8 +672,15 @@ def scenes(n: int, seed: int) -> Tensor:
 
     Returns:
         uint8 (n, DRAWS); the first ones do not depend on how many follow.
+
+    Raises:
+        GanlibError: so many do not fit into memory.
     """
-    return torch.empty(n, DRAWS, dtype=torch.uint8).random_(0, 256, generator=torch.Generator().manual_seed(seed))
+    try:
+        draws = torch.empty(n, DRAWS, dtype=torch.uint8)
+    except RuntimeError:
+        raise GanlibError(f"{n:,} scenes do not fit into this machine's memory") from None
+    return draws.random_(0, 256, generator=torch.Generator().manual_seed(seed))
 
 
 def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> dict[str, Tensor]:
@@ -769,6 +775,143 @@ def horses_zebras(
         return Truth(there["pixels"], here["mask"] | there["mask"], attributes, _determined(), OWN[other])
 
     return Domains(images("a", *ANIMALS), images("b", *ANIMALS[::-1]), "horses-zebras", truth, paired)
+
+
+# -- from photographs to paintings -----------------------------------------------------------------------------------
+CELLS = 18  # brush strokes begin in the cells of a jittered grid, so many a side
+PAINT_DRAWS = 8 + 5 * CELLS**2
+TONES = (  # what a painter's light does to red, green and blue
+    (1.06, 1.00, 0.86),
+    (1.05, 0.97, 0.92),
+    (1.07, 1.01, 0.80),
+    (1.02, 0.94, 0.84),
+)
+
+
+def _kuwahara(images: Tensor, reach: int) -> Tensor:
+    """Smooth and keep edges: each pixel takes the mean of that of four squares around it which varies least.
+
+    Args:
+        images: float (N, 3, H, W).
+        reach: side of a square less one, in pixels.
+
+    Returns:
+        float (N, 3, H, W).
+
+    *Source*: Kuwahara et al. (1976).
+    """
+    height, width = images.shape[2:]
+    grey = images[:, :1] * 0.3 + images[:, 1:2] * 0.59 + images[:, 2:] * 0.11
+    wide = torch.cat([images, grey, grey * grey], 1)
+    wide = torch.nn.functional.pad(wide, (reach,) * 4, mode="replicate")
+    # Sums of shifted copies in one order: a library's box filter may add in another.
+    for _ in (0, 1):
+        side = wide.shape[3] - reach
+        total = wide[..., :side]
+        for k in range(1, reach + 1):
+            total = total + wide[..., k : k + side]
+        wide = total.transpose(2, 3)
+    wide = wide / (reach + 1) ** 2  # (N, 5, H + reach, W + reach): squares by their upper left corner
+    best = least = None
+    for y in (0, reach):
+        for x in (0, reach):
+            square = wide[:, :, y : y + height, x : x + width]
+            varies = square[:, 4:] - square[:, 3:4] * square[:, 3:4]
+            if best is None:
+                best, least = square[:, :3], varies
+            else:
+                better = varies < least
+                best = torch.where(better, square[:, :3], best)
+                least = torch.minimum(least, varies)
+    return best
+
+
+def painterly(images: Tensor, draws: Tensor) -> Tensor:
+    """Paint photographs: flat colours, brush strokes along the forms, a canvas underneath, warm light.
+
+    The picture stays where it is, so that a portrait is still of the same person: no stroke runs over an edge.
+
+    Args:
+        images: float (N, 3, S, S) in [0, 1], 16 to 256 pixels a side.
+        draws: uint8 (N, PAINT_DRAWS), the painter's choices.
+
+    Returns:
+        float (N, 3, S, S) in [0, 1], the same on every CPU.
+
+    Raises:
+        GanlibError: tensors of another type or shape.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or not images.is_floating_point():
+        raise GanlibError(f"images must be float (N, 3, S, S), not {images.dtype} {tuple(images.shape)}")
+    if not 16 <= images.shape[2] <= 256:
+        raise GanlibError(f"images must be from 16 to 256 pixels a side, not {images.shape[2]}")
+    if draws.dtype != torch.uint8 or draws.shape != (len(images), PAINT_DRAWS):
+        raise GanlibError(f"draws must be uint8 ({len(images)}, {PAINT_DRAWS}), not {draws.dtype} {tuple(draws.shape)}")
+    count, size = len(images), images.shape[2]
+    flat = _kuwahara(images, max(1, size // 30))
+    flat = flat + (images - flat) * 0.5  # eyes and lips are thinner than the filter's squares
+    level = draws.to(torch.float32) / 255
+    hand, strokes = level[:, :8], level[:, 8:].view(count, 5, CELLS**2)
+
+    # Where each stroke lies: at a place of its cell, across the slope of the picture, else the way the hand likes.
+    cell = size / CELLS
+    number = torch.arange(CELLS**2)
+    x = ((number % CELLS) + strokes[:, 0]) * cell
+    y = ((number // CELLS) + strokes[:, 1]) * cell
+    at = y.long().clamp_(max=size - 1) * size + x.long().clamp_(max=size - 1)  # (N, strokes)
+    grey = flat[:, 0] * 0.3 + flat[:, 1] * 0.59 + flat[:, 2] * 0.11
+    soft = torch.nn.functional.pad(grey.unsqueeze(1), (2, 2, 2, 2), mode="replicate").squeeze(1)
+    slope_x = (soft[:, 2:-2, 4:] - soft[:, 2:-2, :-4]).flatten(1).gather(1, at)
+    slope_y = (soft[:, 4:, 2:-2] - soft[:, :-4, 2:-2]).flatten(1).gather(1, at)
+    way_x = 0.12 * (2 * hand[:, :1] - 1) + 0.08 * (2 * strokes[:, 2] - 1) - slope_y
+    way_y = 0.10 + 0.08 * (2 * strokes[:, 3] - 1) + slope_x
+    length = (way_x * way_x + way_y * way_y).sqrt_().clamp_(min=1e-3)
+    way_x, way_y = way_x / length, way_y / length
+    half, radius = 1.25 * cell, 0.62 * cell
+
+    # Each pixel shows the uppermost stroke that covers it; the order is drawn, and no two strokes share a place in it.
+    reach = half + radius
+    window = int(2 * reach) + 2
+    left = (x - reach).floor().clamp_(0, size - window)
+    top = (y - reach).floor().clamp_(0, size - window)
+    step = torch.arange(window, dtype=torch.float32) + 0.5
+    px = ((left - x).unsqueeze(-1) + step).unsqueeze(-2)  # (N, strokes, 1, window)
+    py = ((top - y).unsqueeze(-1) + step).unsqueeze(-1)
+    along = px * way_x[..., None, None] + py * way_y[..., None, None]
+    across = px * way_y[..., None, None] - py * way_x[..., None, None]
+    over = (along.abs() - half).clamp_(min=0)
+    inside = over * over + across * across < radius * radius
+    order = (draws[:, 8 + 4 * CELLS**2 :].to(torch.int64) * CELLS**2 + number + 1)[..., None, None]
+    cells = (torch.arange(window).unsqueeze(1) * size + torch.arange(window)).view(-1)
+    index = (top * size + left).to(torch.int64).unsqueeze(-1) + cells
+    upper = torch.zeros(count, size * size, dtype=torch.int64)
+    upper.scatter_reduce_(1, index.flatten(1), (order * inside).flatten(1), "amax")
+    which = (upper - 1).clamp_(min=0) % CELLS**2  # (N, pixels)
+
+    # The colour of a stroke is the picture's at its middle, a little off; bristles leave lines along it.
+    colour = flat.flatten(2).gather(2, at.unsqueeze(1).expand(-1, 3, -1))
+    colour = colour * (0.9 + 0.2 * strokes[:, 4]).unsqueeze(1)
+    paint = colour.gather(2, which.unsqueeze(1).expand(-1, 3, -1)).unflatten(2, (size, size))
+    pick = lambda values: values.gather(1, which).unflatten(1, (size, size))
+    pixel = torch.arange(size, dtype=torch.float32) + 0.5
+    aside = (pixel - pick(x)) * pick(way_y) - (pixel.unsqueeze(1) - pick(y)) * pick(way_x)
+    paint = paint * (1 + 0.07 * _wave(aside / (0.42 * cell) + pick(strokes[:, 2]))).unsqueeze(1)
+    # No stroke runs over an edge: paint fades where the picture is of another colour.
+    off = (paint - flat).abs().amax(1, keepdim=True)
+    thick = (1.6 - 7 * off).clamp_(0, 1) * (upper > 0).unflatten(1, (size, size)).unsqueeze(1)
+    picture = flat + (paint - flat) * (0.9 * thick)
+
+    thread = _wave(pixel / cell)
+    picture = picture * (1 + 0.03 * thread * thread.unsqueeze(1))
+
+    # Deeper shades, stronger colours, warmer light.
+    tones = torch.tensor(TONES)
+    tone = tones[draws[:, 1].to(torch.int64) * len(tones) // 256][..., None, None]
+    mean = (picture[:, :1] + picture[:, 1:2] + picture[:, 2:]) / 3
+    picture = mean + (picture - mean) * (0.9 + 0.2 * hand[:, 2].view(-1, 1, 1, 1))
+    picture = picture.clamp_(0, 1)
+    curve = picture * picture * (3 - 2 * picture)
+    return ((picture + (curve - picture) * 0.15) * tone).clamp_(0, 1)
 
 
 DATASETS = {"horses-zebras": horses_zebras}

@@ -19,6 +19,7 @@ SETS = [
     "digits",
     "fashion-mnist",
     "grid",
+    "horses-zebras",
     "mixture-1d",
     "mnist",
     "optdigits",
