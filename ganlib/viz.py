@@ -174,7 +174,7 @@ def grid(
     return _done(fig)
 
 
-def points(samples: Tensor | Mapping[str, Tensor], title: str | None = None) -> Figure:
+def points(samples: Tensor | Mapping[str, Tensor], title: str | None = None, columns: int | None = None) -> Figure:
     """Samples of a toy distribution: dots on the plane, or a histogram on the line; several side by side.
 
     All panels have the same axes: they are there to be compared.
@@ -182,20 +182,27 @@ def points(samples: Tensor | Mapping[str, Tensor], title: str | None = None) -> 
     Args:
         samples: (N, 2) or (N, 1); or a mapping from titles to such samples.
         title: above the picture.
+        columns: panels in a row; all by default.
 
     Raises:
-        GanlibError: samples of another shape.
+        GanlibError: samples of another shape, or no columns.
     """
     clouds = samples if isinstance(samples, Mapping) else {title or "": samples}
     clouds = {name: torch.as_tensor(cloud).detach().cpu() for name, cloud in clouds.items()}
     for cloud in clouds.values():
         if cloud.ndim != 2 or cloud.shape[1] not in (1, 2):
             raise GanlibError(f"samples of shape {tuple(cloud.shape)} were given; expected (N, 2) or (N, 1)")
+    columns = len(clouds) if columns is None else min(columns, len(clouds))
+    if columns < 1:
+        raise GanlibError(f"columns={columns} was given; expected at least 1")
+    rows = math.ceil(len(clouds) / columns)
     plt = _pyplot()
     fig, axes = plt.subplots(
-        1, len(clouds), figsize=(4 * len(clouds), 4), layout="constrained", squeeze=False, sharex=True, sharey=True
+        rows, columns, figsize=(4 * columns, 4 * rows), layout="constrained", squeeze=False, sharex=True, sharey=True
     )
-    for ax, (name, cloud) in zip(axes[0], clouds.items(), strict=True):
+    for ax in axes.flat[len(clouds) :]:
+        ax.axis("off")
+    for ax, (name, cloud) in zip(axes.flat, clouds.items(), strict=False):
         if cloud.shape[1] == 1:
             ax.hist(cloud[:, 0].numpy(), bins=60, density=True)
         else:
@@ -277,8 +284,10 @@ def histograms(images: Any, expected: Mapping[str, Tensor] | None = None, column
         columns: panels in a row.
 
     Raises:
-        GanlibError: the set has no attributes whose values have names.
+        GanlibError: the set has no attributes whose values have names, or there are no columns.
     """
+    if columns < 1:
+        raise GanlibError(f"columns={columns} was given; expected at least 1")
     if not images.vocabulary:
         raise GanlibError(f"the data set {images.name!r} has no attributes with named values; avatars have")
     plt = _pyplot()

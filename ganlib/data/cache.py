@@ -96,18 +96,18 @@ def tensors(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
         make: makes the tensors.
 
     Returns:
-        What `make` returned, now or when the file was written.
+        What `make` returned, now or when the file was written, in the order of the names: a file keeps no other.
     """
     path = folder() / f"{name}.safetensors"
     try:
-        return _unpack(path.read_bytes())
+        return dict(sorted(_unpack(path.read_bytes()).items()))
     except OSError:
         pass  # not there, or not readable: if the folder is to blame, writing will tell
     except ValueError as error:
         say(f"{path} is damaged ({error}); making it again")
     made = make()
     write(path, _pack(made))
-    return made
+    return dict(sorted(made.items()))
 
 
 def _pack(content: dict[str, Tensor]) -> bytes:

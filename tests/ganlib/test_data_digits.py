@@ -216,6 +216,7 @@ def test_second_load_reads_the_file(own_cache, monkeypatch, capsys):
     second = data.load("digits", n=30)
     assert torch.equal(first.pixels, second.pixels) and torch.equal(first.labels, second.labels)
     assert same(first.attributes, second.attributes) and capsys.readouterr() == ("", "")
+    assert list(first.attributes) == list(second.attributes) == sorted(first.attributes)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "a pixel", "the names", "no checksum", "not a file of ours"])

@@ -54,10 +54,14 @@ def test_points_share_their_axes():
     assert [ax.get_title() for ax in fig.axes] == ["near", "far"]
     assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
     assert len(left.collections[0].get_offsets()) == 50
+    places = [ax.get_subplotspec() for ax in viz.points(dict.fromkeys("abc", near), columns=2).axes if ax.axison]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [(0, 0), (0, 1), (1, 0)]
     line = viz.points(torch.randn(200, 1), title="line").axes[0]
     assert line.get_title() == "line" and sum(p.get_width() * p.get_height() for p in line.patches) == pytest.approx(1)
     with pytest.raises(GanlibError, match=r"samples of shape \(4, 3\) were given; expected \(N, 2\) or \(N, 1\)"):
         viz.points(torch.zeros(4, 3))
+    with pytest.raises(GanlibError, match="columns=0 was given; expected at least 1"):
+        viz.points(near, columns=0)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
