@@ -164,6 +164,11 @@ def attributes_of(integers: Tensor) -> dict[str, Tensor]:
     return table
 
 
+def vocabulary() -> dict[str, tuple[str, ...]]:
+    """The names of each attribute's values, in the order of their numbers."""
+    return {name: tuple(value[0] for value in values) for name, values in ATTRIBUTES.items()}
+
+
 def noise_of(integers: Tensor) -> Tensor:
     """The style noise: a bell over [-1, 1] with standard deviation 0.29 for each of `NOISE`.
 
@@ -657,8 +662,7 @@ def avatars(
     name = f"avatars-{VERSION}-{split}-{size}px-{n}-seed{seed}"
     name += "".join(f"-no_{key}_{value}" for key, value in left_out.items())
     pixels = cache.tensors(name, lambda: {"pixels": render(integers, size)})["pixels"]
-    vocabulary = {key: tuple(value[0] for value in values) for key, values in ATTRIBUTES.items()}
-    return Images(pixels, table[label].clone(), vocabulary[label], "avatars", table, vocabulary)
+    return Images(pixels, table[label].clone(), vocabulary()[label], "avatars", table, vocabulary())
 
 
 def _pairs(without: Sequence[tuple[str, Any]]) -> dict[str, int]:
