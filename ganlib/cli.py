@@ -174,16 +174,19 @@ def data_describe(args: argparse.Namespace) -> None:
         print(data.describe(args.name))
     samples = _load(args)
     print(samples)
-    for side in ("a", "b") if hasattr(samples, "b") else ():
-        print(f"domain {side}: {getattr(samples, side)}")
     for mode in () if getattr(samples, "modes", None) is None else samples.modes:
         print("mode at " + ", ".join(f"{number:.3f}" for number in mode))
-    for name, column in _counts(samples).items():
-        print(f"{name}: {column}")
-    if vocabulary := getattr(samples, "vocabulary", None):
-        path = Path(args.out or f"{_file_name(args.name)}-attributes.png")
-        viz.histograms(samples).savefig(_writable_png(path), dpi=120)
-        print(f"the shares of the {len(vocabulary)} attributes: {path}")
+    parts = {"-a": samples.a, "-b": samples.b} if hasattr(samples, "b") else {"": samples}
+    for side, part in parts.items():
+        if side:
+            print(f"\ndomain {side[1:]}: {part}")
+        for name, counts in _counts(part).items():
+            print(f"{name}: {counts}")
+        if vocabulary := getattr(part, "vocabulary", None):
+            path = Path(args.out or f"{_file_name(args.name)}-attributes.png")
+            path = _writable_png(path.with_name(f"{path.stem}{side}{path.suffix}"))
+            viz.histograms(part).savefig(path, dpi=120)
+            print(f"the shares of these {len(vocabulary)} attributes: {path}")
 
 
 def data_download(args: argparse.Namespace) -> None:

@@ -466,7 +466,7 @@ class _Animal:
             table = (table * (0.86 + 0.28 * scene.level["tone"]).unsqueeze(-1)).clamp_(max=255)
             table = torch.cat([table, torch.full_like(table[..., :1], 255)], 2) * light.unsqueeze(1)
             self.coat, self.mane, self.legs, self.muzzle = table.unbind(1)
-            self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
+        self.hoof, self.sock = fixed(HOOF), fixed(SOCK)
         self.strokes: list[_Stroke] = []
 
     def limb(
@@ -484,13 +484,12 @@ class _Animal:
         """Strokes joined end to end; `finer` > 0 stripes a zebra's, so many times as fine as on its trunk."""
         scene = self.scene
         colours = [colour * dim for colour in colours] if dim != 1 else colours
-        dark = self.dark * dim
         for k in range(len(points) - 1):
             stripes = None
             if self.zebra and finer:
                 rate = 1 / (scene.stripe_width * self.unit)
                 bend = 0.5 * scene.level["stripe_bend"] - 0.25
-                stripes = _Stripes(dark, scene.level["stripe_phase"], rate, bend, finer, fade, follows=k > 0)
+                stripes = _Stripes(self.dark * dim, scene.level["stripe_phase"], rate, bend, finer, fade, follows=k > 0)
             self.strokes.append(
                 _Stroke(
                     *points[k : k + 2],
@@ -765,7 +764,9 @@ def horses_zebras(
 
         paired_with = "-paired" if paired and side == "b" else ""
         stored = cache.tensors(f"{animal}s-{VERSION}-{split}-{size}px-{n}-seed{seed}{paired_with}", make)
-        return Images(stored.pop("pixels"), name=f"{animal}s", attributes=stored)
+        pixels = stored.pop("pixels")
+        vocabulary = {name: values for name, values in VALUES.items() if name in stored}
+        return Images(pixels, name=f"{animal}s", attributes=stored, vocabulary=vocabulary)
 
     def truth(side: str, index: Tensor) -> Truth:
         this, other = ANIMALS if side == "a" else ANIMALS[::-1]

@@ -115,7 +115,9 @@ def test_data_describe_counts(tmp_path, few, monkeypatch, capsys):
     assert run("data", "describe", "ring") == 0
     assert capsys.readouterr().out.count("mode at ") == 8
     assert run("data", "describe", "horses-zebras", "--size", 16) == 0
-    assert "domain b: Images('zebras': 30 images" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "domain b: Images('zebras': 30 images" in said and "coat: bay " in said
+    assert (tmp_path / "horses-zebras-attributes-a.png").is_file()
     assert run("data", "describe", "stacked-digits", "--split", "test") == 0
     assert "class: 1,000 values with " in capsys.readouterr().out
 

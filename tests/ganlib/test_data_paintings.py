@@ -14,7 +14,7 @@ from ganlib.data.paintings import PAINT_DRAWS, painterly, render
 from ganlib.errors import GanlibError
 
 X86 = platform.machine() in ("x86_64", "AMD64")
-CHECKSUM = "b440cf596791814267508eacf931b04a16db8b5e994bf5f6366555c9af6ae55d"  # of the first 20 paintings of the hand below
+CHECKSUM = "b440cf596791814267508eacf931b04a16db8b5e994bf5f6366555c9af6ae55d"  # of CODE
 CODE = """
 import torch
 from ganlib.data import avatars, cache, paintings
