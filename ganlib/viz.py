@@ -515,7 +515,7 @@ def latent_walk(
     return _live(image, {"place": place, "walk": walk}, copies, scale)
 
 
-def avatar_picker(*, live: bool = True, size: int = 128) -> Any:
+def avatar_picker(*, live: bool = True, size: int = 256) -> Any:
     """Choose the attributes of an avatar, or write them, and see it at once.
 
     Args:

@@ -10,7 +10,7 @@
 # * cut a hole into the data, count seven modes where eight were meant, and bring in pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing here is trained: on two cores the whole lab takes less than a minute, and it needs no network once `ganlib` is installed. What else there is to load stands on the page [Data sets](../../book/en/data-sets.md).
-# %% [markdown] lang="zh" matches="6cd46d64a563"
+# %% [markdown] lang="zh" matches="1b200a032f33"
 # # 实验 00 · GAN 学什么
 #
 # GAN 从不问什么是人脸。它看到的只是一批又一批字节，学的是字节背后的分布，连同其中的缺口与偏见。所以，训练之前，先看清要学的是什么。
@@ -272,6 +272,10 @@ assert worst(people.attributes) < 4 < worst(biased)
 # %%
 # alt-en: Two matrices of 13 by 13 attributes, light to dark with the total variation. On the left all squares are pale, none above 0.025. On the right the square of hair colour and freckles, at 0.05, is dark; all others are as pale as before.
 # alt-zh: 两个 13 乘 13 的属性矩阵，全变差距离越大颜色越深。左图各格都很浅，没有一格超过 0.025。右图中发色与雀斑相交的格是深色，为 0.05；其余各格与左图一样浅。
+hair, spots = (
+    people.attributes["hair_colour"],
+    people.attributes["freckles"],
+)
 
 
 def dependence(one, two):
@@ -289,10 +293,6 @@ def matrix(table):
     return torch.tensor(pairs).fill_diagonal_(0)
 
 
-hair, spots = (
-    people.attributes["hair_colour"],
-    people.attributes["freckles"],
-)
 chosen = keep(~((hair == 3) & (spots == 0)))
 found = {"drawn": matrix(people.attributes), "collected": matrix(chosen)}
 names = [lab.t(name) for name in people.attributes]
@@ -376,7 +376,7 @@ assert counts(holed)[2, 1] == 0 and counts(people)[2, 1] > 1000
 # %% [markdown] lang="en"
 # Both: their rows and columns lost the corner, and other people filled the 10,000 places. Nothing else has changed, not even the chance of glasses *given* short hair.
 #
-# Why it matters: a generator is continuous and starts from a round cloud of latents, which has no missing corner. To leave the corner empty, it must bend the cloud around it, so that one direction in the latent space can no longer mean "longer hair" everywhere. Chapter 13 makes this bend visible and shows what StyleGAN does about it.
+# Why it matters: a generator is continuous and starts from a round cloud of latents, which has no missing corner. To leave the corner empty, it must bend the cloud around it, so that one direction in the latent space can no longer mean "longer hair" everywhere. Chapter 13 will make this bend visible and show what StyleGAN does about it.
 #
 # ## 6 · Toys on the plane
 #
