@@ -66,6 +66,7 @@ SHEETS: dict[str, Callable[[], np.ndarray]] = {
     "avatars": lambda: sheet(ganlib.load("avatars", size=64, n=24).pixels, 12),
     "stacked-digits": lambda: sheet(ganlib.load("stacked-digits", n=40).pixels, 20),
     "horses-zebras": lambda: domains("horses-zebras", 10),
+    "photos-paintings": lambda: domains("photos-paintings", 10),
     "toys": toys,
     "optdigits": lambda: sheet(ganlib.load("optdigits", n=40).pixels, 20, enlarged=4),
 }
