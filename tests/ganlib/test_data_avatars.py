@@ -4,15 +4,19 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganlib import data
 from ganlib.data import avatars, cache
 from ganlib.errors import GanlibError
 
 X86 = os.uname().machine in ("x86_64", "AMD64") if hasattr(os, "uname") else True
+REFERENCE = Path(__file__).parent / "data" / "avatars-first-40.png"  # train, seed 0, 32×32
 CHECKSUMS = {  # of the first 100 training portraits of seed 0
     16: "acb5d2afd8e8751008c025df5a55f951dc79d1ccb49b3ef4de792ece0ddab199",
     32: "1d0a187ae88e4e5cc9c998b906a22e6d6351137678fb9492ccd9f5cc8aa04818",
@@ -38,10 +42,15 @@ def first(size, n=100):
 
 
 # ------------------------------------------------------------------------------------------- the same bytes everywhere
-@pytest.mark.skipif(not X86, reason="other processors may round one grey level off")
 def test_the_first_portraits_never_change():
-    found = {size: cache._digest({"pixels": first(size)}) for size in CHECKSUMS}
-    assert found == CHECKSUMS, "the portraits changed: raise VERSION and renew the checksums"
+    """To the byte on x86-64; elsewhere at most one grey level off, on at most one value of 10,000."""
+    sheet = torch.from_numpy(np.asarray(Image.open(REFERENCE)).copy())  # five rows of eight
+    expected = sheet.view(5, 32, 8, 32, 3).permute(0, 2, 4, 1, 3).reshape(40, 3, 32, 32)
+    off = (first(32, 40).int() - expected.int()).abs()
+    assert off.max() <= (0 if X86 else 1) and (off > 0).float().mean() <= 1e-4
+    if X86:
+        found = {size: cache._digest({"pixels": first(size)}) for size in CHECKSUMS}
+        assert found == CHECKSUMS, "the portraits changed: raise VERSION, renew the checksums and the reference"
 
 
 @pytest.mark.skipif(not X86, reason="these instruction sets are x86-64's")
