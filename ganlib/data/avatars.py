@@ -15,15 +15,14 @@ import difflib
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganlib.data import cache
-from ganlib.data.digits import _one_thread
 from ganlib.data.images import Images, whole
+from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -514,12 +513,11 @@ def render(integers: Tensor, size: int, device: torch.device | str = "cpu") -> T
     except RuntimeError:
         raise GanlibError(f"{len(integers):,} avatars of {size}×{size} pixels do not fit into the memory") from None
 
-    def paint(first: int) -> None:
-        part = integers[first : first + chunk].to(device)
-        pixels[first : first + chunk] = draw(attributes_of(part), noise_of(part), size)
+    def paint(here: slice) -> None:
+        part = integers[here].to(device)
+        pixels[here] = draw(attributes_of(part), noise_of(part), size)
 
-    with torch.inference_mode(), _one_thread(), ThreadPoolExecutor(2 if device.type == "cpu" else 1) as threads:
-        list(threads.map(paint, range(0, len(integers), chunk)))
+    in_parts(len(integers), chunk, paint, threads=2 if device.type == "cpu" else 1)
     return pixels
 
 

@@ -11,15 +11,14 @@ constants: no sine or exponential, no fused multiply-add, no sum or matrix produ
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from ganlib.data import cache
 from ganlib.data.images import Images, whole
+from ganlib.data.parallel import one_thread
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -436,27 +435,13 @@ def render(n: int, size: int, seed: int, chunk: int | None = None) -> dict[str, 
         raise GanlibError(f"{n:,} digits of {size}×{size} pixels do not fit into this machine's memory") from None
     labels = torch.arange(n) % 10
     attributes: list[dict[str, Tensor]] = []
-    with torch.no_grad(), _one_thread():
+    with torch.no_grad(), one_thread():
         for first in range(0, n, chunk):
             part = slice(first, min(first + chunk, n))
             pixels[part], known = draw(labels[part], size, generator)
             attributes.append(known)
     whole_set = {name: torch.cat([part[name] for part in attributes]) for name in attributes[0]}
     return {"pixels": pixels, "labels": labels, **whole_set}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Work on one thread: the operations are so small that several spend their time waiting for each other.
-
-    On two quiet cores a second thread gains a third; where something else is running, it costs a factor of ten.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 DATASETS = {"digits": digits}

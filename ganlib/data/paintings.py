@@ -6,17 +6,15 @@ brush strokes lie is not. Every CPU paints the same bytes from the same seed, fo
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ganlib.data import avatars, cache
-from ganlib.data.digits import _one_thread
 from ganlib.data.domains import Domains, Truth
 from ganlib.data.images import Images, whole
 from ganlib.data.pairs import COUNTS, _wave
+from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the paintings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -168,15 +166,12 @@ def render(integers: Tensor, draws: Tensor, size: int) -> Tensor:
         uint8 (N, 3, size, size).
     """
     pixels = avatars.render(integers, size)
-    part = max(1, PART // size**2)
 
-    def paint(first: int) -> None:
-        here = slice(first, first + part)
+    def paint(here: slice) -> None:
         painting = painterly(pixels[here].to(torch.float32) / 255, draws[here])
         pixels[here] = painting.mul_(255).add_(0.5).to(torch.uint8)
 
-    with torch.inference_mode(), _one_thread(), ThreadPoolExecutor(2) as threads:
-        list(threads.map(paint, range(0, len(pixels), part)))
+    in_parts(len(pixels), max(1, PART // size**2), paint)
     return pixels
 
 

@@ -11,16 +11,15 @@ and what follows uses only operations that IEEE 754 defines to the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ganlib.data import cache
-from ganlib.data.digits import _one_thread
 from ganlib.data.domains import Domains, Truth
 from ganlib.data.images import Images, whole
+from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -705,15 +704,11 @@ def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> d
     except RuntimeError:
         raise GanlibError(f"{n:,} {animal}s of {size}×{size} pixels do not fit into this machine's memory") from None
 
-    def part(first: int) -> dict[str, Tensor]:
-        here = slice(first, first + chunk)
-        with torch.no_grad():
-            pixels[here], mask[here], known = draw(draws[here], size, animal)
+    def part(here: slice) -> dict[str, Tensor]:
+        pixels[here], mask[here], known = draw(draws[here], size, animal)
         return known
 
-    # One thread of torch's each, since the operations are small; torch leaves Python's lock while it works.
-    with _one_thread(), ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(part, range(0, n, chunk)))
+    parts = in_parts(n, chunk, part)
     return {"pixels": pixels, "mask": mask} | {name: torch.cat([known[name] for known in parts]) for name in parts[0]}
 
 
