@@ -30,10 +30,12 @@ BATCH = 64
 def work(images: int, size: int, device: torch.device, folder: Path) -> dict[str, Callable[[], object]]:
     """What is timed for images of one size: its name and a function that makes `images` of them."""
     faces = avatars.lots(images, torch.Generator().manual_seed(0))
-    found = {"paint avatars": lambda: avatars.render(faces, size, device)}
-    if device.type == "cpu":  # these are painted on the CPU only
+    found = {
+        "paint avatars": lambda: avatars.render(faces, size, device),
+        "paint horses": lambda: pairs.render(pairs.scenes(images, 0), size, "horse", device=device),
+    }
+    if device.type == "cpu":
         found["paint digits"] = lambda: digits.render(images, size, 0)
-        found["paint horses"] = lambda: pairs.render(pairs.scenes(images, 0), size, "horse")
         found["decode photographs"] = lambda: files.decoded(files.source(folder), size)
     pixels = data.Images(avatars.render(faces, size).to(device))
     found[f"batches of {BATCH} avatars"] = lambda: [pixels.batch(BATCH) for _ in range(images // BATCH)]

@@ -517,7 +517,7 @@ def render(integers: Tensor, size: int, device: torch.device | str = "cpu") -> T
         part = integers[here].to(device)
         pixels[here] = draw(attributes_of(part), noise_of(part), size)
 
-    in_parts(len(integers), chunk, paint, threads=2 if device.type == "cpu" else 1)
+    in_parts(len(integers), chunk, paint, device)
     return pixels
 
 

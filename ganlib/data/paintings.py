@@ -14,7 +14,7 @@ from ganlib.data import avatars, cache
 from ganlib.data.domains import Domains, Truth
 from ganlib.data.images import Images, whole
 from ganlib.data.pairs import COUNTS, _wave
-from ganlib.data.parallel import in_parts
+from ganlib.data.parallel import beside, in_parts
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the paintings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -73,8 +73,8 @@ def painterly(images: Tensor, draws: Tensor) -> Tensor:
     The picture stays where it is, so that a portrait is still of the same person: no stroke runs over an edge.
 
     Args:
-        images: float (N, 3, S, S) in [0, 1], 16 to 256 pixels a side.
-        draws: uint8 (N, PAINT_DRAWS), the painter's choices.
+        images: float (N, 3, S, S) in [0, 1], 16 to 256 pixels a side, on any device.
+        draws: uint8 (N, PAINT_DRAWS), the painter's choices, on the same.
 
     Returns:
         float (N, 3, S, S) in [0, 1], the same on every CPU.
@@ -88,6 +88,11 @@ def painterly(images: Tensor, draws: Tensor) -> Tensor:
         raise GanlibError(f"images must be from 16 to 256 pixels a side, not {images.shape[2]}")
     if draws.dtype != torch.uint8 or draws.shape != (len(images), PAINT_DRAWS):
         raise GanlibError(f"draws must be uint8 ({len(images)}, {PAINT_DRAWS}), not {draws.dtype} {tuple(draws.shape)}")
+    with beside(images):
+        return _painted(images, draws)
+
+
+def _painted(images: Tensor, draws: Tensor) -> Tensor:
     count, size = len(images), images.shape[2]
     flat = _kuwahara(images, max(1, size // 30))
     flat = flat + (images - flat) * 0.5  # eyes and lips are thinner than the filter's squares
@@ -154,24 +159,25 @@ def painterly(images: Tensor, draws: Tensor) -> Tensor:
 
 
 # -- the data set ------------------------------------------------------------------------------------------------------
-def render(integers: Tensor, draws: Tensor, size: int) -> Tensor:
+def render(integers: Tensor, draws: Tensor, size: int, device: torch.device | str = "cpu") -> Tensor:
     """Paint portraits, in parts and on two threads, which changes the speed and nothing else.
 
     Args:
         integers: uint8 (N, avatars.DRAWS), whose portraits.
         draws: uint8 (N, PAINT_DRAWS), the painter's choices.
         size: height and width in pixels.
+        device: where to paint, and where the pixels are afterwards.
 
     Returns:
         uint8 (N, 3, size, size).
     """
-    pixels = avatars.render(integers, size)
+    pixels = avatars.render(integers, size, device)
 
     def paint(here: slice) -> None:
-        painting = painterly(pixels[here].to(torch.float32) / 255, draws[here])
+        painting = painterly(pixels[here].to(torch.float32) / 255, draws[here].to(device))
         pixels[here] = painting.mul_(255).add_(0.5).to(torch.uint8)
 
-    in_parts(len(pixels), max(1, PART // size**2), paint)
+    in_parts(len(pixels), max(1, PART // size**2), paint, pixels.device)
     return pixels
 
 

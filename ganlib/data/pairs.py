@@ -19,7 +19,7 @@ from torch import Tensor
 from ganlib.data import cache
 from ganlib.data.domains import Domains, Truth
 from ganlib.data.images import Images, whole
-from ganlib.data.parallel import in_parts
+from ganlib.data.parallel import beside, in_parts
 from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
@@ -639,7 +639,7 @@ def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, dict[st
     """Draw scenes with one of the two animals in them.
 
     Args:
-        draws: uint8 (N, DRAWS), all that there is to know of the scenes.
+        draws: uint8 (N, DRAWS), all that there is to know of the scenes, on the device to draw on.
         size: height and width of the images in pixels.
         animal: ``"horse"`` or ``"zebra"``.
 
@@ -655,10 +655,11 @@ def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, dict[st
         stripe_phase: where the stripes begin, 0 to 1, a cycle; stripe_width: of a dark and a light one together, in
         trunks; stripe_bend: 0 towards the tail to 1 towards the head.
     """
-    scene, canvas = _Scene(draws, size), _Canvas(len(draws), size)
-    _meadow(scene, canvas)
-    _Animal(scene, canvas, animal).draw()
-    return *canvas.bytes(), scene.attributes()
+    with beside(draws):
+        scene, canvas = _Scene(draws, size), _Canvas(len(draws), size)
+        _meadow(scene, canvas)
+        _Animal(scene, canvas, animal).draw()
+        return *canvas.bytes(), scene.attributes()
 
 
 def scenes(n: int, seed: int) -> Tensor:
@@ -681,7 +682,9 @@ def scenes(n: int, seed: int) -> Tensor:
     return draws.random_(0, 256, generator=torch.Generator().manual_seed(seed))
 
 
-def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> dict[str, Tensor]:
+def render(
+    draws: Tensor, size: int, animal: str, chunk: int | None = None, device: torch.device | str = "cpu"
+) -> dict[str, Tensor]:
     """Draw any number of scenes, two chunks at a time.
 
     Args:
@@ -690,6 +693,7 @@ def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> d
         animal: ``"horse"`` or ``"zebra"``.
         chunk: how many at once, None for a number that keeps the processor's caches in use; it changes the speed and
             nothing else.
+        device: where to draw, and where the results are afterwards.
 
     Returns:
         ``"pixels"`` uint8 (n, 3, size, size), ``"mask"`` bool (n, 1, size, size) and the attributes, as of `draw`.
@@ -699,16 +703,16 @@ def render(draws: Tensor, size: int, animal: str, chunk: int | None = None) -> d
     """
     n, chunk = len(draws), chunk or max(2, min(256, 800_000 // size**2))
     try:
-        pixels = torch.empty(n, 3, size, size, dtype=torch.uint8)
-        mask = torch.empty(n, 1, size, size, dtype=torch.bool)
+        pixels = torch.empty(n, 3, size, size, dtype=torch.uint8, device=device)
+        mask = torch.empty(n, 1, size, size, dtype=torch.bool, device=device)
     except RuntimeError:
         raise GanlibError(f"{n:,} {animal}s of {size}×{size} pixels do not fit into this machine's memory") from None
 
     def part(here: slice) -> dict[str, Tensor]:
-        pixels[here], mask[here], known = draw(draws[here], size, animal)
+        pixels[here], mask[here], known = draw(draws[here].to(device), size, animal)
         return known
 
-    parts = in_parts(n, chunk, part)
+    parts = in_parts(n, chunk, part, pixels.device)
     return {"pixels": pixels, "mask": mask} | {name: torch.cat([known[name] for known in parts]) for name in parts[0]}
 
 
