@@ -184,7 +184,7 @@ def render(integers: Tensor, draws: Tensor, size: int, device: torch.device | st
 def photos_paintings(
     size: int = 64, split: str = "train", n: int | None = None, seed: int = 0, paired: bool = False
 ) -> Domains:
-    """Portraits as photographs and as paintings, made on this machine, with the truth of every picture: no download.
+    """Portraits as they are and as paintings, made on this machine, with the truth of every picture: no download.
 
     Domain a shows avatars, domain b paintings of other avatars. `Domains.truth` tells what each looks like in the other
     domain: the same person, painted, or before being painted. The same seed and split give the same pictures whatever
