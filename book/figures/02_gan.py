@@ -230,18 +230,23 @@ def divergences(theta: float) -> dict[str, float]:
     }
 
 
+def _densities(ax: Axes, x: np.ndarray, theta: float) -> None:
+    """N(0, 1), N(theta, 1) and the optimal discriminator between them."""
+    p_r, p_model = norm.pdf(x), norm.pdf(x, theta)
+    ax.axhline(0.5, color=SOFT, lw=0.8, ls=":")
+    ax.fill_between(x, p_r, color=REAL, alpha=0.28, lw=0)
+    ax.plot(x, p_r, color=REAL, lw=1.8, label="$p_r$")
+    ax.fill_between(x, p_model, color=FAKE, alpha=0.28, lw=0)
+    ax.plot(x, p_model, color=FAKE, lw=1.8, ls="--", label=r"$p_\theta$")
+    ax.plot(x, p_r / (p_r + p_model), color=JUDGE, lw=2.4, label="$D^*$")
+
+
 def optimal_d(words: dict[str, str]) -> plt.Figure:
     """Two Gaussians slide together and the optimal discriminator flattens."""
     figure, axes = plt.subplots(2, 2, figsize=(6.6, 5.0), sharex=True, sharey=True, layout="constrained")
     x = np.linspace(-4, 8, 241)
     for ax, theta in zip(axes.flat, (4.0, 2.0, 1.0, 0.0), strict=True):
-        p_r, p_model = norm.pdf(x), norm.pdf(x, theta)
-        ax.axhline(0.5, color=SOFT, lw=0.8, ls=":")
-        ax.fill_between(x, p_r, color=REAL, alpha=0.28, lw=0)
-        ax.plot(x, p_r, color=REAL, lw=1.8, label="$p_r$")
-        ax.fill_between(x, p_model, color=FAKE, alpha=0.28, lw=0)
-        ax.plot(x, p_model, color=FAKE, lw=1.8, ls="--", label=r"$p_\theta$")
-        ax.plot(x, p_r / (p_r + p_model), color=JUDGE, lw=2.4, label="$D^*$")
+        _densities(ax, x, theta)
         twice_js = divergences(theta)["saturating"]
         ax.set_title(rf"$\theta={theta:.0f}$:  $V={twice_js - 2 * np.log(2):.2f}$,  JS $={twice_js / 2:.2f}$")
         ax.set(ylim=(0, 1.06), yticks=(0, 0.5, 1), xlim=(-4, 8), xticks=(-4, 0, 4, 8))
@@ -258,13 +263,7 @@ def slide(words: dict[str, str], lang: str) -> viz.Player:
     frames = []
     for theta in np.linspace(6, 0, 25):
         figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.9), dpi=96, layout="constrained")
-        p_r, p_model = norm.pdf(x), norm.pdf(x, theta)
-        left.axhline(0.5, color=SOFT, lw=0.8, ls=":")
-        left.fill_between(x, p_r, color=REAL, alpha=0.28, lw=0)
-        left.plot(x, p_r, color=REAL, lw=1.8, label="$p_r$")
-        left.fill_between(x, p_model, color=FAKE, alpha=0.28, lw=0)
-        left.plot(x, p_model, color=FAKE, lw=1.8, ls="--", label=r"$p_\theta$")
-        left.plot(x, p_r / (p_r + p_model), color=JUDGE, lw=2.4, label="$D^*$")
+        _densities(left, x, theta)
         left.set(ylim=(0, 1.06), yticks=(0, 0.5, 1), xlim=(-4, 10), xlabel="$x$")
         left.legend(loc="upper right", handlelength=1.6, bbox_to_anchor=(1.02, 1.0))
         right.axhline(0, color=SOFT, lw=0.8, ls=":")
