@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ganlib.data import cache
-from ganlib.data.images import Images, whole
+from ganlib.data.images import Images, drawn, whole
 from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 
@@ -647,11 +647,7 @@ def avatars(
     Raises:
         GanlibError: a value out of range, an unknown split, attribute or value.
     """
-    size = whole("size of avatars", size, 16, 256)
-    if split not in COUNTS:
-        raise unknown("split of avatars", split, COUNTS)
-    n = COUNTS[split] if n is None else whole("number of avatars", n, 1)
-    seed = whole("seed of avatars", seed, 0, 2**31)
+    size, n, seed = drawn("avatars", size, 16, split, COUNTS, n, seed)
     if label not in ATTRIBUTES:
         raise unknown("attribute of avatars", label, ATTRIBUTES)
     left_out = dict(sorted(_pairs(without).items()))

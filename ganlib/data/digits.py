@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from ganlib.data import cache
-from ganlib.data.images import Images, whole
+from ganlib.data.images import Images, drawn
 from ganlib.data.parallel import one_thread
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import GanlibError
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
 COUNTS = {"train": 20_000, "test": 5_000}
@@ -397,11 +397,7 @@ def digits(size: int = 28, split: str = "train", n: int | None = None, seed: int
     Raises:
         GanlibError: a value out of range, or an unknown split.
     """
-    size = whole("size of digits", size, 8, 256)
-    if split not in COUNTS:
-        raise unknown("split of digits", split, COUNTS)
-    n = COUNTS[split] if n is None else whole("number of digits", n, 1)
-    seed = whole("seed of digits", seed, 0, 2**31)
+    size, n, seed = drawn("digits", size, 8, split, COUNTS, n, seed)
 
     def make() -> dict[str, Tensor]:
         return render(n, size, 2 * seed + (split == "test"))

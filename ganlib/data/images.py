@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganlib.data.batch import Batch
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, unknown
 
 
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
@@ -37,6 +37,33 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     if number < low or (high is not None and number > high):
         raise GanlibError(f"{name} must be a whole number {expected}, not {number}")
     return number
+
+
+def drawn(
+    name: str, size: object, smallest: int, split: str, counts: dict[str, int], n: object, seed: object
+) -> tuple[int, int, int]:
+    """The options that every drawn data set takes, checked.
+
+    Args:
+        name: of the data set, for the messages.
+        size: height and width in pixels, `smallest` to 256.
+        smallest: the smallest size that the set can be drawn at.
+        split: one of `counts`.
+        counts: how many images a split has unless told otherwise.
+        n: how many images, or None.
+        seed: 0 or more.
+
+    Returns:
+        size, n and seed as plain ints.
+
+    Raises:
+        GanlibError: a value out of range, or an unknown split.
+    """
+    size = whole(f"size of {name}", size, smallest, 256)
+    if split not in counts:
+        raise unknown(f"split of {name}", split, counts)
+    n = counts[split] if n is None else whole(f"number of {name}", n, 1)
+    return size, n, whole(f"seed of {name}", seed, 0, 2**31)
 
 
 def resized(pixels: Tensor, size: int) -> Tensor:

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from ganlib.data import avatars, cache
 from ganlib.data.domains import Domains, Truth
-from ganlib.data.images import Images, whole
+from ganlib.data.images import Images, drawn
 from ganlib.data.pairs import COUNTS, _wave
 from ganlib.data.parallel import beside, in_parts
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import GanlibError
 
 VERSION = 1  # of the paintings: raise it whenever a byte of them changes, so that no old cache file is read as new
 PART = 60_000  # pixels painted at once
@@ -203,11 +203,7 @@ def photos_paintings(
     Raises:
         GanlibError: a value out of range, or an unknown split.
     """
-    size = whole("size of photos-paintings", size, 16, 256)
-    if split not in COUNTS:
-        raise unknown("split of photos-paintings", split, COUNTS)
-    n = COUNTS[split] if n is None else whole("number of photos-paintings", n, 1)
-    seed = whole("seed of photos-paintings", seed, 0, 2**31)
+    size, n, seed = drawn("photos-paintings", size, 16, split, COUNTS, n, seed)
     if not isinstance(paired, bool):
         raise GanlibError(f"paired of photos-paintings must be True or False, not {paired!r}")
     # Streams counted from the other end than those of the data set avatars, so that nobody is in both.

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ganlib.data import cache
 from ganlib.data.domains import Domains, Truth
-from ganlib.data.images import Images, whole
+from ganlib.data.images import Images, drawn
 from ganlib.data.parallel import beside, in_parts
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import GanlibError
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
 COUNTS = {"train": 5_000, "test": 1_000}
@@ -746,11 +746,7 @@ def horses_zebras(
     Raises:
         GanlibError: a value out of range, or an unknown split.
     """
-    size = whole("size of horses-zebras", size, 16, 256)
-    if split not in COUNTS:
-        raise unknown("split of horses-zebras", split, COUNTS)
-    n = COUNTS[split] if n is None else whole("number of horses-zebras", n, 1)
-    seed = whole("seed of horses-zebras", seed, 0, 2**31)
+    size, n, seed = drawn("horses-zebras", size, 16, split, COUNTS, n, seed)
     if not isinstance(paired, bool):
         raise GanlibError(f"paired of horses-zebras must be True or False, not {paired!r}")
     stream = 4 * seed + 2 * (split == "test")
