@@ -1,4 +1,4 @@
-"""Which device to train on."""
+"""Which device to train on, and where it may not round."""
 
 from __future__ import annotations
 
@@ -34,3 +34,18 @@ def resolve(device: str | torch.device = "auto") -> torch.device:
     if found.type == "mps" and not torch.backends.mps.is_available():
         raise GanlibError("device 'mps' was asked for, but this machine has none; use 'cpu'")
     return found
+
+
+def full_precision(like: torch.Tensor) -> torch.autocast:
+    """A region in which autocast is off: what is computed inside from float32 stays float32.
+
+    Penalties, statistics over a batch and logits live in such islands: a norm of gradients or a difference of two means
+    loses its meaning when it is rounded to the 8 bits of bfloat16. Inputs that were made outside need ``.float()``.
+
+    Args:
+        like: a tensor on the device in question.
+
+    Returns:
+        A context manager.
+    """
+    return torch.autocast(like.device.type, enabled=False)
