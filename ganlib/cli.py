@@ -53,7 +53,7 @@ def train(args: argparse.Namespace) -> None:
     from ganlib.training import checkpoint
 
     out = Path(args.out)
-    has_run = (out / checkpoint.FILE).is_file()
+    has_run = bool(checkpoint.in_folder(out))
     if has_run and not args.resume:
         raise GanlibError(f"{str(out)!r} already holds a run; add --resume to go on with it, or choose another --out")
     if args.resume and not has_run:
@@ -330,7 +330,7 @@ def _train_parser(commands: Any, arguments: Sequence[str]) -> None:
             "--steps", type=int, default=3000, metavar="N", help="train until this step (default 3000)"
         )
         command.add_argument(
-            "--out", required=True, metavar="FOLDER", help=f"folder for checkpoint.pt, samples.png and {RECORD}"
+            "--out", required=True, metavar="FOLDER", help=f"folder for checkpoints, samples.png and {RECORD}"
         )
         command.add_argument("--resume", action="store_true", help="go on with the run in --out, as it was started")
         command.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -26,3 +27,10 @@ def unknown(kind: str, given: object, known: Iterable[str]) -> GanlibError:
     near = get_close_matches(str(given).lower(), lower, n=1)
     hint = f" (did you mean {lower[near[0]]!r}?)" if near else ""
     return GanlibError(f"unknown {kind} {given!r}{hint}; known: {', '.join(names)}")
+
+
+def say(message: str) -> None:
+    """One line to the user, on standard error, that leaves a progress bar whole."""
+    from tqdm import tqdm
+
+    tqdm.write(f"ganlib: {message}", file=sys.stderr)

@@ -37,7 +37,7 @@ def test_the_commands_run(tmp_path, monkeypatch, capsys):
     assert len(commands) == 3
     for command in commands:
         assert cli.main(re.sub(r"--steps \d+", "--steps 2", command).split()) == 0
-    assert {path.name for path in (tmp_path / "runs" / "first").iterdir()} >= {"checkpoint.pt", "samples.png"}
+    assert {path.name for path in (tmp_path / "runs" / "first").iterdir()} >= {"history.csv", "samples.png"}
 
 
 def test_every_make_target_named_exists():

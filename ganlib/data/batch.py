@@ -28,6 +28,18 @@ class Batch:
     def __len__(self) -> int:
         return len(self.images)
 
+    def parts(self, count: int) -> list[Batch]:
+        """The batch cut into `count` equal parts, in order; its length must be a multiple of `count`."""
+        if count == 1:
+            return [self]
+        size = len(self) // count
+        return [
+            Batch(
+                **{name: None if part is None else part[i * size : (i + 1) * size] for name, part in vars(self).items()}
+            )
+            for i in range(count)
+        ]
+
 
 class Source(Protocol):
     """What a trainer needs of data: `Images`, a toy distribution, or anything that has these three."""

@@ -85,6 +85,10 @@ def resized(pixels: Tensor, size: int) -> Tensor:
     return torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in parts])
 
 
+class DoesNotFit(GanlibError):
+    """A device has not enough free memory for a data set."""
+
+
 class Images:
     """A data set of images, kept as bytes on one device.
 
@@ -161,7 +165,7 @@ class Images:
             A new ``Images``; tensors already there are shared, not copied.
 
         Raises:
-            GanlibError: this machine has no such device, or not enough memory on it.
+            GanlibError: this machine has no such device; `DoesNotFit`: not enough memory on it.
         """
         try:
             moved = object.__new__(Images)  # the tensors were checked when self was made
@@ -170,7 +174,7 @@ class Images:
             moved.attributes = {key: rows.to(device) for key, rows in self.attributes.items()}
         except torch.OutOfMemoryError:
             gigabytes = self.pixels.nbytes / 1e9
-            raise GanlibError(
+            raise DoesNotFit(
                 f"the {len(self):,} {self.name} images need {gigabytes:.1f} GB, more than device {str(device)!r} has "
                 f"free; load fewer (n=) or smaller ones (size=), or leave them where they are"
             ) from None

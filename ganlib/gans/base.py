@@ -13,7 +13,7 @@ class WGAN(GAN):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -118,9 +118,15 @@ class GAN(nn.Module, ABC):
         name: the word on the command line and in checkpoints.
         recipe: what `ganlib.build` was called with, so that a checkpoint can build the same game again.
         step_cache: what one phase made and another needs in the same step; emptied before every step.
+        half_safe: whether float16 with a loss scaler is safe; bfloat16 always is. A critic's scores have no bound, and
+            float16 ends at 65,504.
+        local_buffers: buffers that differ from process to process on purpose, e.g. a history of fakes; all other
+            floating-point buffers are averaged over the processes of a run.
     """
 
     name: ClassVar[str]
+    half_safe: ClassVar[bool] = True
+    local_buffers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,6 +154,14 @@ class GAN(nn.Module, ABC):
 
         Returns:
             The batch size from here on, or None to keep the trainer's.
+        """
+        return None
+
+    @property
+    def stage(self) -> Hashable:
+        """What changes the course of the computation as training goes on, e.g. the resolution; None if nothing does.
+
+        A phase that was captured or compiled for one stage is not used in another.
         """
         return None
 

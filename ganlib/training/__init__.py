@@ -5,6 +5,7 @@ from ganlib.training.checkpoint import load_gan
 from ganlib.training.ema import EMA
 from ganlib.training.history import History
 from ganlib.training.rng import seed
-from ganlib.training.trainer import Trainer, TrainingDiverged
+from ganlib.training.state import TrainingDiverged
+from ganlib.training.trainer import Trainer
 
 __all__ = ["EMA", "Every", "History", "Snapshots", "Trainer", "TrainingDiverged", "load_gan", "seed", "to_uint8"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ganlib.errors import GanlibError
+if TYPE_CHECKING:
+    from ganlib.training.distributed import World
 
 
 class History:
@@ -23,23 +23,28 @@ class History:
         self._series: dict[str, tuple[list[int], list[float]]] = {}
         self._window: dict[str, tuple[Tensor, int]] = {}
 
+    @torch.no_grad()
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Add scalars of one phase to the current window."""
+        known = [name for name in values if name in self._window]
+        if known:
+            torch._foreach_add_([self._window[name][0] for name in known], [values[name] for name in known])
         for name, value in values.items():
-            total, count = self._window.get(name, (0.0, 0))
-            self._window[name] = (total + value.detach(), count + 1)
+            total, count = self._window.get(name) or (value.detach().clone(), 0)
+            self._window[name] = (total, count + 1)
 
-    def means(self) -> dict[str, float]:
-        """The current window's means; one transfer for all of them."""
+    def means(self, world: World | None = None) -> dict[str, float]:
+        """The current window's means, over all processes if there are several; one transfer for all of them."""
         if not self._window:
             return {}
-        totals = torch.stack([torch.as_tensor(t, dtype=torch.float32) for t, _ in self._window.values()]).tolist()
-        counts = [count for _, count in self._window.values()]
-        return {name: total / count for name, total, count in zip(self._window, totals, counts, strict=True)}
+        means = torch.stack([total.float() / count for total, count in self._window.values()])
+        if world is not None:
+            world.average_([means])
+        return dict(zip(self._window, means.tolist(), strict=True))
 
-    def flush(self, step: int) -> dict[str, float]:
+    def flush(self, step: int, world: World | None = None) -> dict[str, float]:
         """Close the window at `step` and return its means. A window that holds a NaN or an infinity stays open."""
-        means = self.means()
+        means = self.means(world)
         if all(math.isfinite(value) for value in means.values()):
             for name, value in means.items():
                 steps, values = self._series.setdefault(name, ([], []))
@@ -47,6 +52,14 @@ class History:
                 values.append(value)
             self._window.clear()
         return means
+
+    def rows(self) -> list[dict[str, float]]:
+        """One row per window: its step and the means of what was measured in it."""
+        rows: dict[int, dict[str, float]] = {}
+        for name, (steps, values) in self._series.items():
+            for step, value in zip(steps, values, strict=True):
+                rows.setdefault(step, {"step": step})[name] = value
+        return [rows[step] for step in sorted(rows)]
 
     def names(self) -> list[str]:
         """The names of the series, in the order they first appeared."""
@@ -69,25 +82,10 @@ class History:
         """Series and open window, for a checkpoint."""
         return {
             "series": {name: [list(s), list(v)] for name, (s, v) in self._series.items()},
-            "window": {name: [torch.as_tensor(total).clone(), count] for name, (total, count) in self._window.items()},
+            "window": {name: [total.clone(), count] for name, (total, count) in self._window.items()},
         }
 
     def load_state_dict(self, state: dict, device: torch.device | str = "cpu") -> None:
         """Put back what `state_dict` returned."""
         self._series = {name: (list(s), list(v)) for name, (s, v) in state["series"].items()}
         self._window = {name: (total.to(device), count) for name, (total, count) in state["window"].items()}
-
-
-def tensorboard_writer(out: Path | None) -> Any:
-    """A TensorBoard writer for `out`/tensorboard.
-
-    Raises:
-        GanlibError: there is no folder to write to, or the package is not installed.
-    """
-    if out is None:
-        raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise GanlibError("tensorboard=True was given, but the package tensorboard is not installed") from None
-    return SummaryWriter(out / "tensorboard")

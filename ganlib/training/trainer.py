@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from ganlib.data.batch import Source
-from ganlib.device import resolve
+from ganlib.data.batch import Batch, Source
 from ganlib.errors import GanlibError
 from ganlib.gans.base import GAN, Phase
 from ganlib.training import checkpoint, rng
+from ganlib.training import optimizers as optim
+from ganlib.training import state as run_state
+from ganlib.training.acceleration import Engine
+from ganlib.training.checks import check
+from ganlib.training.distributed import World
 from ganlib.training.ema import EMA
-from ganlib.training.history import History, tensorboard_writer
+from ganlib.training.feed import FromHost, feed
+from ganlib.training.folder import RunFolder
+from ganlib.training.history import History
 from ganlib.training.interrupt import deferred_interrupt
-
-
-class TrainingDiverged(GanlibError):
-    """A loss or a weight became NaN or infinite."""
+from ganlib.training.progress import progress as progress_bar
+from ganlib.training.turns import Turns
 
 
 class Trainer:
@@ -31,15 +32,18 @@ class Trainer:
 
     Args:
         gan: the game.
-        data: where batches come from; moved to the device as a whole.
-        batch_size: samples per phase.
+        data: where batches come from; moved to the device as a whole if it fits.
+        batch_size: samples per phase, over all processes.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
+        accumulate: cut each batch into so many parts, one after the other, and add their gradients: less memory.
+        precision, graphs, compile, deterministic: how phases are computed; see `acceleration.Engine`.
         ema_half_life: average the sampling weights with this half-life, in images; None for off.
-        out: folder for `checkpoint.pt` and TensorBoard's files; None keeps everything in memory.
+        out: folder for checkpoints and logs; None keeps everything in memory.
         checkpoint_every: save to `out` every so many steps and at the end of `fit`.
+        keep: how many checkpoints `out` keeps.
         log_every: steps per window of `history`; the only time the host waits for the device.
-        callbacks: functions of the trainer, called before the first step and after each one.
-        progress: show a bar with the losses and the time left.
+        callbacks: functions of the trainer, called before the first step and after each one (by process 0).
+        progress: show a bar with the losses and the time left, or lines where there is no terminal.
         tensorboard: write the history to `out`/tensorboard as well.
         log_gradients: log the norm of each player's gradient as ``"|grad| player"``.
 
@@ -47,6 +51,7 @@ class Trainer:
         step: steps taken.
         images_seen: real samples shown to the first phase of each step.
         history: window means of every term and stat.
+        engine: how phases are computed; ``engine.precision`` says in which precision.
 
     Raises:
         GanlibError: anything of the above that cannot work, before the first step.
@@ -59,206 +64,183 @@ class Trainer:
         batch_size: int = 128,
         *,
         device: str | torch.device = "auto",
+        precision: str = "auto",
+        accumulate: int = 1,
+        graphs: bool = True,
+        compile: bool = False,
+        deterministic: bool = False,
         ema_half_life: float | None = None,
         out: str | Path | None = None,
         checkpoint_every: int = 1000,
+        keep: int = 2,
         log_every: int = 50,
         callbacks: Sequence[Callable[[Trainer], object]] = (),
         progress: bool = True,
         tensorboard: bool = False,
         log_gradients: bool = False,
     ):
-        if not isinstance(gan, GAN) or not hasattr(data, "batch"):
-            given = f"{type(gan).__name__} and {type(data).__name__}"
-            raise GanlibError(f"Trainer was given {given}; expected a GAN and then the data")
-        counts = {"batch_size": batch_size, "log_every": log_every, "checkpoint_every": checkpoint_every}
-        for name, value in counts.items():
-            if value < 1:
-                raise GanlibError(f"{name}={value} was given; expected at least 1")
-        if hasattr(data, "__len__") and batch_size > len(data):
-            raise GanlibError(f"batch_size={batch_size} is larger than the data set, which has {len(data)} samples")
-        expected = tuple(gan.recipe.get("shape", data.shape))
-        if expected != tuple(data.shape):
-            raise GanlibError(f"the data have shape {tuple(data.shape)}, the networks expect {expected}")
-        self.device = resolve(device)
-        self.gan, self.data, self.batch_size = gan.to(self.device), data.to(self.device), batch_size
-        self.log_every, self.checkpoint_every, self.callbacks = log_every, checkpoint_every, list(callbacks)
-        self.progress, self.log_gradients = progress, log_gradients
-        self.out = checkpoint.writable(out) if out is not None else None
-        self.writer = tensorboard_writer(self.out) if tensorboard else None
+        check(gan, data, batch_size, log_every, checkpoint_every, keep, accumulate)
+        if tensorboard and out is None:
+            raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")
+        self.world = World.join(device)
+        self.world.share(batch_size, accumulate)
+        self.device, self.batch_size, self.accumulate = self.world.device, batch_size, accumulate
+        self.gan, self.data = gan.to(self.device), feed(data, self.device)
+        self.log_every, self.checkpoint_every = log_every, checkpoint_every
+        self.callbacks = list(callbacks) if self.world.rank == 0 else []
+        self.progress, self.log_gradients = progress and self.world.rank == 0, log_gradients
+        self.out = Path(out) if out is not None else None
+        self.folder = RunFolder(out, keep, tensorboard) if out is not None and self.world.rank == 0 else None
         self.step = self.images_seen = 0
+        self.stopped: str | None = None
+        self._wish: str | None = None
         self.history = History()
+        self.world.start_equal(gan)
+        rng.part(self.world.rank)
         self.phases, self.players = gan.phases(), gan.players()
-        self._movable = [p for p in gan.parameters() if p.requires_grad]  # a frozen trunk stays frozen
-        self._own = {name: {id(p) for p in player.parameters()} for name, player in self.players.items()}
-        self.optimizers = {name: self._optimizer(name) for name in self.players}
+        self.turns = Turns(gan, self.players)
+        self.optimizers = optim.make(self.players, self.phases)
+        self.engine = Engine(gan, self.device, self.optimizers, precision, graphs, compile, deterministic)
         self.ema = EMA(gan, ema_half_life) if ema_half_life is not None else None
+        self._losses = [self.engine.prepared(phase.loss) for phase in self.phases]
 
     # -- the loop ------------------------------------------------------------------------------------------------------
     def fit(self, steps: int) -> Trainer:
-        """Take `steps` more steps.
+        """Take `steps` more steps, or fewer if a callback calls `stop`.
 
         Ctrl-C lets the step finish, saves to `out` and raises KeyboardInterrupt; a second one stops at once.
 
         Raises:
-            GanlibError: `steps` is not positive.
+            GanlibError: `steps` is not positive, or `out` cannot be used.
             TrainingDiverged: a loss or a weight became NaN or infinite; `out` keeps the last good checkpoint.
         """
         if steps < 1:
             raise GanlibError(f"steps={steps} was given; expected at least 1")
-        bar = tqdm(total=steps, disable=not self.progress, dynamic_ncols=True)
+        target, self.stopped, self._wish = self.step + steps, None, None
         self.gan.train()
-        with bar, deferred_interrupt() as interrupted, self._unfrozen_at_the_end():
-            if self.step == 0:
-                self._call_back()
-            for _ in range(steps):
+        folder = self.folder.training(self, target) if self.folder else contextlib.nullcontext()
+        bar = progress_bar(steps, self.progress)
+        with folder, self.turns.taken(), self.engine.running(), bar, deferred_interrupt() as interrupted:
+            for callback in self.callbacks if self.step == 0 else ():
+                callback(self)
+            while self.step < target and not self.stopped:
                 self._take_step()
                 bar.update()
-                if self.step % self.log_every == 0:
-                    bar.set_postfix({name: f"{value:.3f}" for name, value in self._read().items()})
-                self._call_back()
-                if self.out and self.step % self.checkpoint_every == 0:
-                    self.save()
+                if window := self.step % self.log_every == 0:
+                    bar.note(self._read())
+                for callback in self.callbacks:
+                    callback(self)
                 if interrupted:
-                    break
+                    self.stop("interrupted")
+                if self.out and self.step % self.checkpoint_every == 0:
+                    self.save(must=self.step == target or self._wish is not None)
+                if self.world.size == 1 or window:  # all stop at the same step, or one would wait for another for ever
+                    self.stopped = self.world.agree(self._wish)
             self._read()
             if self.out and self.step % self.checkpoint_every:
                 self.save()
-        if interrupted:
-            raise KeyboardInterrupt(f"stopped at step {self.step}" + (f"; saved to {self.out}" if self.out else ""))
+            if self.stopped == "interrupted":
+                raise KeyboardInterrupt(f"stopped at step {self.step}" + (f"; saved to {self.out}" if self.out else ""))
         return self
+
+    def stop(self, reason: str) -> None:
+        """End `fit` after this step, or after this window if there are several processes; for callbacks."""
+        self._wish = self._wish or reason
 
     def _take_step(self) -> None:
         self.batch_size = self.gan.schedule(self.images_seen) or self.batch_size
-        self.gan.step_cache.clear()
-        for name, player in self.players.items():
-            if player.learning_rate is not None:
-                for group in self.optimizers[name].param_groups:
-                    group["lr"] = group["initial_lr"] * player.learning_rate(self.step)
-        for phase in self.phases:
+        self.engine.enter(self.batch_size, self.gan.stage)
+        self._caches = [{} for _ in range(self.accumulate)]
+        optim.set_rates(self.optimizers, self.players, self.step)
+        for number, phase in enumerate(self.phases):
             if self.step % phase.every == 0:
-                self._freeze_all_but(phase.player)
                 for _ in range(phase.repeats(self.step) if callable(phase.repeats) else phase.repeats):
-                    self._play(phase)
+                    self._play(number, phase)
         self.step += 1
         self.images_seen += self.batch_size
+        self.world.average_buffers(self.gan)
         if self.ema:
             self.ema.update(self.batch_size, self.images_seen)
 
-    def _play(self, phase: Phase) -> None:
-        optimizer = self.optimizers[phase.player]
-        terms, stats = phase.loss(self.data.batch(self.batch_size))
-        optimizer.zero_grad(set_to_none=True)
-        (sum(terms.values()) * phase.every).backward()
+    def _play(self, number: int, phase: Phase) -> None:
+        """One turn: the gradients of a fresh batch, averaged over all processes, and a step down them."""
+        self.turns.of(phase.player)
+        batch = self._draw() if isinstance(self.data, FromHost) else None
+        values, gradients = self.engine.run(f"{phase.player}'s phase {number}", self._gradients, number, phase, batch)
+        self.world.average_(gradients)
         if self.log_gradients:
-            grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            stats = {**stats, f"|grad| {phase.player}": torch.nn.utils.get_total_norm(grads)}
-        optimizer.step()
+            norm = torch.nn.utils.get_total_norm(gradients) / self.engine.scale(phase.player)
+            values = {**values, f"|grad| {phase.player}": norm}
+        self.engine.run(f"{phase.player}'s step {number}", self._update, phase)
+        self.history.add(values)
+
+    def _gradients(self, number: int, phase: Phase, batch: Batch | None) -> tuple[dict[str, Tensor], list[Tensor]]:
+        optimizer, found = self.optimizers[phase.player], []
+        optimizer.zero_grad(set_to_none=True)
+        parts = (batch or self._draw()).parts(self.accumulate)
+        for part, cache in zip(parts, self._caches, strict=True):
+            self.gan.step_cache = cache
+            with self.engine.autocast():
+                terms, stats = self._losses[number](part)
+            self.engine.backward(sum(terms.values()) * (phase.every / self.accumulate), phase.player)
+            found.append({name: value.detach() for name, value in {**terms, **stats}.items()})
+        values = {name: sum(part[name] for part in found) / len(found) for name in found[0]} if parts[1:] else found[0]
+        return values, [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+
+    def _update(self, phase: Phase) -> None:
+        self.engine.update(self.optimizers[phase.player], phase.player)
         if phase.after_step:
             phase.after_step()
-        self.history.add({**terms, **stats})
 
-    def _freeze_all_but(self, player: str) -> None:
-        # Backward then stops at the first frozen weight: G's phase costs no gradients of D's weights.
-        for p in self._movable:
-            p.requires_grad_(id(p) in self._own[player])
-
-    @contextlib.contextmanager
-    def _unfrozen_at_the_end(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            for p in self._movable:
-                p.requires_grad_(True)
-
-    def _call_back(self) -> None:
-        for callback in self.callbacks:
-            callback(self)
+    def _draw(self) -> Batch:
+        return self.data.batch(self.world.share(self.batch_size, self.accumulate))
 
     def _read(self) -> dict[str, float]:
         """Close the history's window: the host waits for the device here and nowhere else."""
-        means = self.history.flush(self.step)
-        self._check_finite(means)
-        if self.writer:
-            for name, value in means.items():
-                self.writer.add_scalar(name, value, self.step)
+        means = self.history.flush(self.step, self.world)
+        run_state.check_finite(self, means)
+        if self.folder and means:
+            self.folder.log(self.step, means)
         return means
-
-    def _check_finite(self, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            if not math.isfinite(value):
-                kept = self.out is not None and (self.out / checkpoint.FILE).is_file()
-                last = f"the last good state is in {str(self.out)!r}" if kept else "no checkpoint had been written"
-                raise TrainingDiverged(f"{name!r} is {value} at step {self.step}; {last}")
-
-    # -- setting up ----------------------------------------------------------------------------------------------------
-    def _optimizer(self, name: str) -> torch.optim.Optimizer:
-        lazy = {phase.every for phase in self.phases if phase.player == name and phase.every > 1}
-        if len(lazy) > 1:
-            raise GanlibError(
-                f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
-            )
-        every = lazy.pop() if lazy else None
-        optimizer = self.players[name].optimizer(self.players[name].parameters(), every / (every + 1) if every else 1.0)
-        for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-        return optimizer
 
     # -- sampling, saving, resuming ------------------------------------------------------------------------------------
     def sample(self, n: int | None = None, **inputs: Tensor) -> Tensor:
         """What the game makes now: ``gan.sample`` with the averaged weights if they are kept."""
         return (self.ema.gan if self.ema else self.gan).sample(n, **inputs)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything a run is: networks, average, optimisers, step, history and random state."""
-        return {
-            "recipe": self.gan.recipe,
-            "gan": self.gan.state_dict(),
-            "ema": self.ema.state_dict() if self.ema else None,
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "step": self.step,
-            "images_seen": self.images_seen,
-            "batch_size": self.batch_size,
-            "history": self.history.state_dict(),
-            "rng": rng.state(),
-        }
+    def save(self, path: str | Path | None = None, must: bool = True) -> Path | None:
+        """Write a checkpoint, atomically.
 
-    def save(self, path: str | Path | None = None) -> Path:
-        """Write a checkpoint, atomically; by default `out`/checkpoint.pt.
+        Args:
+            path: the file to write; by default a new one in `out`, where `fit` writes them by itself.
+            must: raise if `out` cannot be written to; otherwise one line says so.
+
+        Returns:
+            The file; None where nothing was written: for `must` = False, and in all processes but one.
 
         Raises:
-            TrainingDiverged: something is NaN or infinite. Nothing is written: the last good checkpoint stays.
+            GanlibError: no place to write to, or it cannot be written to. What stood there before still stands.
+            TrainingDiverged: something is NaN or infinite. Nothing is written.
         """
-        path = self._place(path)
-        path = path / checkpoint.FILE if path.is_dir() else path
-        self._check_finite(self.history.means())
-        self._check_finite(
-            {name: x.sum().item() for name, x in self.gan.state_dict().items() if not x.isfinite().all()}
-        )
-        checkpoint.write(path, self.state_dict())
-        return path
+        self._place(path)
+        state = run_state.of(self)  # all processes take part, one writes
+        if self.world.rank:
+            return None
+        if path is None:
+            return self.folder.save(self.step, state, self.history, must)
+        return checkpoint.write(path, state)
 
     def resume(self, path: str | Path | None = None) -> Trainer:
         """Go on from a checkpoint: on the CPU with equal threads, to the same bytes as if it had never stopped.
 
+        Args:
+            path: a file, or a run's folder, of which the newest whole checkpoint is taken; by default `out`.
+
         Raises:
-            GanlibError: the file is missing, damaged or of another architecture. The trainer is left as it was.
+            GanlibError: there is none, it is damaged or of another architecture. The trainer is left as it was.
         """
         path = self._place(path)
-        state = checkpoint.read(path)
-        what = f"checkpoint {str(path)!r}"
-        checkpoint.check_fit(self.gan, state["gan"], what)
-        if (self.ema is None) != (state["ema"] is None):
-            has, wants = ("no", "keeps one") if self.ema else ("a", "keeps none")
-            raise GanlibError(f"{what} has {has} weight average, but this trainer {wants}")
-        self.gan.load_state_dict(state["gan"])
-        if self.ema:
-            self.ema.load_state_dict(state["ema"])
-        for name, optimizer_state in state["optimizers"].items():
-            self.optimizers[name].load_state_dict(optimizer_state)
-        self.step, self.images_seen, self.batch_size = state["step"], state["images_seen"], state["batch_size"]
-        self.history.load_state_dict(state["history"], self.device)
-        rng.restore(state["rng"])
+        run_state.put_back(self, self.world.share_out(lambda: checkpoint.read(path)), f"checkpoint {str(path)!r}")
         return self
 
     def _place(self, path: str | Path | None) -> Path:

@@ -23,7 +23,8 @@ def run(*words):
 def test_train_sample_resume(tmp_path, capsys):
     out = tmp_path / "first"
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 0
-    assert {p.name for p in out.iterdir()} == {"checkpoint.pt", "samples.png", "run.json"}
+    log = {"history.jsonl", "history.csv", "status.json", ".lock"}
+    assert {p.name for p in out.iterdir()} == {"checkpoint-000000003.safetensors", "samples.png", "run.json"} | log
     facts = json.loads((out / "run.json").read_text())
     assert facts["settings"]["data"] == "optdigits" and facts["settings"]["seed"] == 0
     assert facts["settings"]["latent_dim"] == 4 and facts["settings"]["lr"] == 2e-4

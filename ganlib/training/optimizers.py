@@ -1,0 +1,86 @@
+"""One optimiser per player: made with the lazy correction, given its rate, saved without what is the machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganlib.errors import GanlibError
+from ganlib.gans.base import Phase, Player
+
+# How a step is computed, not what it computes: a checkpoint of one machine goes on with another one's.
+OF_THE_MACHINE = ("fused", "foreach", "capturable", "differentiable")
+
+
+def make(players: Mapping[str, Player], phases: Sequence[Phase]) -> dict[str, torch.optim.Optimizer]:
+    """An optimiser per player, corrected once for the player's lazy phases (c = k/(k+1)).
+
+    Raises:
+        GanlibError: one player has two lazy intervals: no single correction is right for both.
+    """
+    made = {}
+    for name, player in players.items():
+        lazy = {phase.every for phase in phases if phase.player == name and phase.every > 1}
+        if len(lazy) > 1:
+            raise GanlibError(
+                f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
+            )
+        every = lazy.pop() if lazy else None
+        made[name] = player.optimizer(player.parameters(), every / (every + 1) if every else 1.0)
+        for group in made[name].param_groups:
+            group.setdefault("initial_lr", group["lr"])
+    return made
+
+
+def set_rates(optimizers: Mapping[str, torch.optim.Optimizer], players: Mapping[str, Player], step: int) -> None:
+    """Give each optimiser the learning rate that its player's schedule says for `step`."""
+    for name, player in players.items():
+        if player.learning_rate is not None:
+            factor = player.learning_rate(step)
+            for group in optimizers[name].param_groups:
+                _set_rate(group, group["initial_lr"] * factor)
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], Tensor):  # a CUDA graph reads it from the device
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def can_be_captured(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a CUDA graph can take the optimiser's steps."""
+    return all("capturable" in group for group in optimizer.param_groups)
+
+
+def make_capturable(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Move what the optimiser's step reads, its count and its rate, to the device, so that a CUDA graph can take it."""
+    for group in optimizer.param_groups:
+        group["capturable"] = True
+        group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32).to(device, copy=True)
+
+
+def state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The optimiser's state for a checkpoint, without what belongs to the machine."""
+    saved = optimizer.state_dict()
+    groups = [{k: v for k, v in group.items() if k not in OF_THE_MACHINE} for group in saved["param_groups"]]
+    for group in groups:
+        group["lr"] = float(group["lr"])
+    return {"state": saved["state"], "param_groups": groups}
+
+
+def load(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Put back what `state` returned; how steps are computed stays as on this machine."""
+    own = [dict(group) for group in optimizer.param_groups]
+    groups = [
+        {k: tuple(v) if isinstance(v, list) and k != "params" else v for k, v in group.items()}
+        | {k: mine[k] for k in OF_THE_MACHINE if k in mine}
+        for group, mine in zip(saved["param_groups"], own, strict=True)
+    ]
+    optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
+    for group, mine in zip(optimizer.param_groups, own, strict=True):
+        rate, group["lr"] = group["lr"], mine["lr"]
+        _set_rate(group, rate)
