@@ -101,7 +101,8 @@ def write(path: str | Path, state: Mapping[str, Any]) -> Path:
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_split({"format": FORMAT} | dict(state), "", tensors))
-    replace(path, to_bytes(tensors, {"ganlib": text, "checksum": _checksum(text, tensors)}))
+    # One entry: safetensors writes several in random order, and equal states should be equal bytes.
+    replace(path, to_bytes(tensors, {"ganlib": f"{_checksum(text, tensors)} {text}"}))
     return Path(path)
 
 
@@ -144,9 +145,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise GanlibError(f"{str(path)!r} is not a whole checkpoint (damaged, cut short, or another format)") from None
     if "ganlib" not in notes:
         raise GanlibError(f"{str(path)!r} is not a ganlib checkpoint: it is a safetensors file of something else")
-    if notes.get("checksum") != _checksum(notes["ganlib"], tensors):
+    checksum, _, text = notes["ganlib"].partition(" ")
+    if checksum != _checksum(text, tensors):
         raise GanlibError(f"{str(path)!r} is damaged: its content does not match its checksum")
-    state = _join(json.loads(notes["ganlib"]), tensors)
+    state = _join(json.loads(text), tensors)
     if state["format"] != FORMAT:
         raise GanlibError(f"{str(path)!r} is a checkpoint of format {state['format']}; this ganlib reads {FORMAT}")
     return state
