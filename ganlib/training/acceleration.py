@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
@@ -104,7 +105,8 @@ class Engine:
         self._pool: Any = None
         self._stage: tuple = ()
         self._plays: dict[str, int] = {}
-        self._captured: dict[str, tuple[Any, Any, list]] = {}
+        self._against: dict[str, str] = {}  # why something is not captured; "" where nothing speaks against it
+        self._captured: dict[str, tuple[Any, Any, Any]] = {}
         if _wants_channels_last(gan, device, self._dtype):
             gan.to(memory_format=torch.channels_last)
         if deterministic and device.type == "cuda":
@@ -182,36 +184,62 @@ class Engine:
         Args:
             name: what it is, for the user; the same name stands for the same kernels on the same shapes.
             function: kernels only. Its Python runs while it is captured and never again, so whatever it changes must
-                be in tensors.
-            args: a `Batch` among them is copied to where the graph reads it; the others are the same in every call.
+                be in tensors, or be returned.
+            args: batches, dictionaries and lists of tensors are copied to where the graph reads them; anything else
+                must be the same in every call.
 
         Returns:
             What `function` returned; from a graph, tensors that its next replay overwrites.
         """
         if name in self._captured:
             graph, made, static = self._captured[name]
-            for mine, given in zip(static, args, strict=True):
-                if isinstance(given, Batch):
-                    _copy(mine, given)
+            _copy(static, args)
             graph.replay()
             return made
         plays = self._plays[name] = self._plays.get(name, 0) + 1
-        if self._stream is None or plays != WARM_UP + 1:  # a capture is tried once
+        if self._stream is None or plays < WARM_UP:
             return function(*args)
-        generators = _cpu_random_state()
+        if plays == WARM_UP:
+            made, self._against[name] = self._watched(function, args)
+            if self._against[name]:
+                say(f"{name} is played without a CUDA graph: {self._against[name]}")
+            return made
+        if self._against[name]:
+            return function(*args)
         try:
-            static = [_static(given) if isinstance(given, Batch) else given for given in args]
-            graph, made = self._capture(lambda: function(*static))
-            if _cpu_random_state() != generators:
-                raise GanlibError("it draws random numbers on the CPU, which a graph would freeze")
+            static = _static(args)
+            graph, made = self._capture(lambda: function(*_shallow(static)))
         except Exception as error:
-            _restore_cpu_random_state(generators)
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            say(f"{name} is played without a CUDA graph: {first}")
+            self._against[name] = (str(error).strip() or type(error).__name__).splitlines()[0]
+            say(f"{name} is played without a CUDA graph: {self._against[name]}")
             return function(*args)
         self._captured[name] = graph, made, static
         graph.replay()
         return made
+
+    def _watched(self, function: Callable, args: tuple) -> tuple[Any, str]:
+        """Call ``function(*args)``; what it returned, and why it must not be captured, if so.
+
+        Looking first is safer than trying: after a capture that broke off, torch's allocator and generators may still
+        believe in it.
+        """
+        generators, mode = _cpu_random_state(), torch.cuda.get_sync_debug_mode()
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                made = function(*args)
+            finally:
+                torch.cuda.set_sync_debug_mode(mode)
+        waits = [w for w in seen if "synchronizing CUDA operation" in str(w.message)]
+        for other in seen:
+            if other not in waits:
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+        if waits:
+            return made, f"it waits for the device, at {waits[0].filename}:{waits[0].lineno}"
+        if _cpu_random_state() != generators:
+            return made, "it draws random numbers on the CPU, which a graph would freeze"
+        return made, ""
 
     def _capture(self, function: Callable[[], Any]) -> tuple[Any, Any]:
         graph = torch.cuda.CUDAGraph()
@@ -231,6 +259,7 @@ class Engine:
         """Drop all graphs: tensors they point to have been replaced (a checkpoint was loaded)."""
         self._captured.clear()
         self._plays.clear()
+        self._against.clear()
 
     # -- compilation ---------------------------------------------------------------------------------------------------
     def prepared(self, loss: Callable) -> Callable:
@@ -274,30 +303,38 @@ def _wants_channels_last(gan: nn.Module, device: torch.device, dtype: torch.dtyp
 
 
 def _cpu_random_state() -> tuple:
-    numpy_state = np.random.get_state()
-    return (
-        torch.get_rng_state().numpy().tobytes(),
-        (numpy_state[0], numpy_state[1].tobytes(), *numpy_state[2:]),
-        random.getstate(),
-    )
+    kind, keys, *rest = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), (kind, keys.tobytes(), *rest), random.getstate()
 
 
-def _restore_cpu_random_state(state: tuple) -> None:
-    torch.set_rng_state(torch.frombuffer(bytearray(state[0]), dtype=torch.uint8))
-    name, keys, *rest = state[1]
-    np.random.set_state((name, np.frombuffer(keys, np.uint32), *rest))
-    random.setstate(state[2])
+def _static(tree: Any) -> Any:
+    """The same with copies of its tensors, at addresses that stay."""
+    if isinstance(tree, Tensor):
+        return tree.clone()
+    if isinstance(tree, Batch):
+        if not all(part is None or isinstance(part, Tensor) for part in vars(tree).values()):
+            raise GanlibError("its batch holds something other than tensors")
+        return Batch(**{name: _static(part) for name, part in vars(tree).items()})
+    if isinstance(tree, dict):
+        return {name: _static(part) for name, part in tree.items()}
+    return [_static(part) for part in tree] if isinstance(tree, list | tuple) else tree
 
 
-def _static(batch: Batch) -> Batch:
-    """A copy of the batch at addresses that stay."""
-    parts = vars(batch)
-    if not all(part is None or isinstance(part, Tensor) for part in parts.values()):
-        raise GanlibError("its batch holds something other than tensors")
-    return Batch(**{name: part if part is None else part.clone() for name, part in parts.items()})
+def _shallow(tree: Any) -> Any:
+    """The same tensors in dictionaries and lists of their own, to which a function may add."""
+    if isinstance(tree, dict):
+        return {name: _shallow(part) for name, part in tree.items()}
+    return [_shallow(part) for part in tree] if isinstance(tree, list) else tree
 
 
-def _copy(static: Batch, batch: Batch) -> None:
-    for name, part in vars(static).items():
-        if part is not None:
-            part.copy_(getattr(batch, name), non_blocking=True)
+def _copy(static: Any, given: Any) -> None:
+    """Copy the tensors of `given` into those of `static`."""
+    if isinstance(static, Tensor):
+        static.copy_(given, non_blocking=True)
+    elif isinstance(static, Batch | dict):
+        mine, others = (vars(x) if isinstance(x, Batch) else x for x in (static, given))
+        for name, part in mine.items():
+            _copy(part, others[name])
+    elif isinstance(static, list):
+        for part, other in zip(static, given, strict=True):
+            _copy(part, other)

@@ -61,6 +61,7 @@ def make_capturable(optimizer: torch.optim.Optimizer, device: torch.device) -> N
     for group in optimizer.param_groups:
         group["capturable"] = True
         group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32).to(device, copy=True)
+    optimizer._warned_capturable_if_run_uncaptured = True  # a few steps before the capture are meant to be
 
 
 def state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -81,6 +82,11 @@ def load(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
         for group, mine in zip(saved["param_groups"], own, strict=True)
     ]
     optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
+    # A fused step walks through memory, whatever the strides say: moments must lie as their weights do (channels_last).
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
     for group, mine in zip(optimizer.param_groups, own, strict=True):
         rate, group["lr"] = group["lr"], mine["lr"]
         _set_rate(group, rate)

@@ -149,6 +149,7 @@ class Trainer:
 
     def _take_step(self) -> None:
         self.batch_size = self.gan.schedule(self.images_seen) or self.batch_size
+        self._share = self.world.share(self.batch_size, self.accumulate)
         self.engine.enter(self.batch_size, self.gan.stage)
         self._caches = [{} for _ in range(self.accumulate)]
         optim.set_rates(self.optimizers, self.players, self.step)
@@ -165,8 +166,10 @@ class Trainer:
     def _play(self, number: int, phase: Phase) -> None:
         """One turn: the gradients of a fresh batch, averaged over all processes, and a step down them."""
         self.turns.of(phase.player)
-        batch = self._draw() if isinstance(self.data, FromHost) else None
-        values, gradients = self.engine.run(f"{phase.player}'s phase {number}", self._gradients, number, phase, batch)
+        batch = self.data.batch(self._share) if isinstance(self.data, FromHost) else None
+        name, args = f"{phase.player}'s phase {number}", (number, phase, batch, self._caches)
+        values, gradients, caches = self.engine.run(name, self._gradients, *args)
+        self._caches = [dict(cache) for cache in caches]
         self.world.average_(gradients)
         if self.log_gradients:
             norm = torch.nn.utils.get_total_norm(gradients) / self.engine.scale(phase.player)
@@ -174,26 +177,23 @@ class Trainer:
         self.engine.run(f"{phase.player}'s step {number}", self._update, phase)
         self.history.add(values)
 
-    def _gradients(self, number: int, phase: Phase, batch: Batch | None) -> tuple[dict[str, Tensor], list[Tensor]]:
+    def _gradients(self, number: int, phase: Phase, batch: Batch | None, caches: list[dict]) -> tuple[dict, list, list]:
         optimizer, found = self.optimizers[phase.player], []
         optimizer.zero_grad(set_to_none=True)
-        parts = (batch or self._draw()).parts(self.accumulate)
-        for part, cache in zip(parts, self._caches, strict=True):
-            self.gan.step_cache = cache
+        parts = (batch or self.data.batch(self._share)).parts(self.accumulate)
+        for part, self.gan.step_cache in zip(parts, caches, strict=True):  # noqa: B020
             with self.engine.autocast():
                 terms, stats = self._losses[number](part)
             self.engine.backward(sum(terms.values()) * (phase.every / self.accumulate), phase.player)
             found.append({name: value.detach() for name, value in {**terms, **stats}.items()})
         values = {name: sum(part[name] for part in found) / len(found) for name in found[0]} if parts[1:] else found[0]
-        return values, [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        return values, gradients, caches
 
     def _update(self, phase: Phase) -> None:
         self.engine.update(self.optimizers[phase.player], phase.player)
         if phase.after_step:
             phase.after_step()
-
-    def _draw(self) -> Batch:
-        return self.data.batch(self.world.share(self.batch_size, self.accumulate))
 
     def _read(self) -> dict[str, float]:
         """Close the history's window: the host waits for the device here and nowhere else."""

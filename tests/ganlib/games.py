@@ -20,16 +20,20 @@ class Cloud:
     """Two blobs on the plane, and another domain 3 to the right. Counts the batches it has handed out."""
 
     shape = (2,)
+    device = "cpu"
 
     def __init__(self):
         self.drawn = 0
 
     def to(self, device):
+        self.device = device
         return self
 
     def batch(self, n):
         self.drawn += 1
-        return Batch(torch.randn(n, 2) * 0.1 + torch.randint(2, (n, 1)), other=torch.randn(n, 2) + 3)
+        where = {"device": self.device}
+        blobs = torch.randn(n, 2, **where) * 0.1 + torch.randint(2, (n, 1), **where)
+        return Batch(blobs, other=torch.randn(n, 2, **where) + 3)
 
 
 class PenalisedCritic(GAN):
@@ -49,13 +53,13 @@ class PenalisedCritic(GAN):
         return [Phase("critic", self.critic_loss, repeats=5), Phase("generator", self.generator_loss)]
 
     def fake(self, n):
-        return self.generator(torch.randn(n, 4))
+        return self.generator(torch.randn(n, 4, device=self.device))
 
     def critic_loss(self, batch):
         real = batch.images
         with torch.no_grad():
             fake = self.fake(len(real))
-        e = torch.rand(len(real), *[1] * (real.ndim - 1))
+        e = torch.rand(len(real), *[1] * (real.ndim - 1), device=self.device)
         between = (e * real + (1 - e) * fake).requires_grad_()
         (gradient,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
         w = self.critic(real).mean() - self.critic(fake).mean()
@@ -67,7 +71,7 @@ class PenalisedCritic(GAN):
     @torch.no_grad()
     def sample(self, n=None, z=None):
         with evaluating(self.generator):
-            return self.generator(torch.randn(n, 4) if z is None else z)
+            return self.generator(torch.randn(n, 4, device=self.device) if z is None else z)
 
 
 class Cycle(GAN):
@@ -100,7 +104,8 @@ class Cycle(GAN):
         return {"adversarial": cheat, "cycle": 10 * cycle}, {}
 
     def from_history(self, fake):
-        swap, slot = torch.rand(len(fake)) < 0.5, torch.randint(8, (len(fake),))
+        swap = torch.rand(len(fake), device=self.device) < 0.5
+        slot = torch.randint(8, (len(fake),), device=self.device)
         shown = torch.where((swap & (slot < self.filled))[:, None], self.history[slot], fake)
         self.history[slot[swap]] = fake[swap]
         self.filled.fill_(8)
@@ -113,7 +118,7 @@ class Cycle(GAN):
 
     @torch.no_grad()
     def sample(self, n=None, z=None):
-        return self.ab(torch.randn(n, 2) if z is None else z)
+        return self.ab(torch.randn(n, 2, device=self.device) if z is None else z)
 
 
 class Lazy(PenalisedCritic):
@@ -147,7 +152,7 @@ class Lazy(PenalisedCritic):
         return {"g": F.softplus(-self.critic(self.fake(len(batch)))).mean()}, {}
 
     def path(self, batch):
-        z = torch.randn(len(batch), 4, requires_grad=True)
+        z = torch.randn(len(batch), 4, device=self.device).requires_grad_()
         y = self.generator(z)
         (g,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), z, create_graph=True)
         length = g.norm(dim=1)
@@ -169,12 +174,12 @@ class Growing(PenalisedCritic):
         return 8 if images_seen >= 200 else None
 
     def fake(self, n):
-        z = torch.randn(n, 4)
+        z = torch.randn(n, 4, device=self.device)
         return (1 - self.alpha) * self.generator["old"](z) + self.alpha * self.generator["new"](z)
 
     @torch.no_grad()
     def sample(self, n=None, z=None):
-        return self.generator["new"](torch.randn(n, 4) if z is None else z)
+        return self.generator["new"](torch.randn(n, 4, device=self.device) if z is None else z)
 
 
 GAMES = [PenalisedCritic, Cycle, Lazy, Growing]
