@@ -8,6 +8,7 @@ module, and a game calls submodules, freezes players and differentiates twice.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -62,6 +63,7 @@ class World:
         if not dist.is_initialized():
             wait = timedelta(seconds=float(os.environ.get("GANLIB_TIMEOUT", TIMEOUT)))
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=wait)
+            atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())
         return cls(dist.get_rank(), dist.get_world_size(), device)
 
     def share(self, batch_size: int, parts: int = 1) -> int:

@@ -17,12 +17,15 @@ from ganlib.training.distributed import World
 SCRIPT = Path(__file__).with_name("play_together.py")
 
 
-def launch(tasks, folder, size=2, timeout=120):
-    """Run the script in `size` processes; exit codes and standard errors."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = os.environ | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        return free.getsockname()[1]
+
+
+def launch(tasks, folder, size=2, timeout=120):
+    """Run the script in `size` processes; exit codes and standard errors."""
+    env = os.environ | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     processes = [
         subprocess.Popen(
             [sys.executable, SCRIPT, tasks, folder],
@@ -115,3 +118,33 @@ def test_a_world_of_one_exchanges_nothing():
     world.average_([tensor])
     assert torch.equal(tensor, torch.ones(3))
     assert world.gather("x") == ["x"] and world.agree(None) is None and world.share_out(lambda: 5) == 5
+
+
+# Without a GPU `--multi_gpu` starts two processes all the same, and ganlib chooses what they talk through. (torchrun
+# itself is tested in test_cli.py.)
+ACCELERATE = (
+    "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no "
+    "--dynamo_backend no --main_process_port"
+).split()
+NOTEBOOK = """
+import sys
+from accelerate import notebook_launcher
+sys.argv = ["play_together.py", "apart", {folder!r}]
+def cell():
+    import runpy
+    runpy.run_path({script!r}, run_name="__main__")
+notebook_launcher(cell, num_processes=2, use_port="{port}")
+"""
+
+
+@pytest.mark.parametrize("launcher", ["accelerate", "notebook"])
+def test_common_launchers_start_a_run(launcher, tmp_path):
+    port = free_port()
+    if launcher == "notebook":
+        command = ["-c", NOTEBOOK.format(folder=str(tmp_path), script=str(SCRIPT), port=port)]
+    else:
+        command = [*ACCELERATE, port, SCRIPT, "apart", tmp_path]
+    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} >= {"apart-2-0.safetensors", "apart-2-1.safetensors", "out-0"}
+    assert not (tmp_path / "out-1").exists()
