@@ -1,4 +1,7 @@
-"""Networks. A file of this folder offers its own under ``NETWORKS``; nothing else has to be edited."""
+"""Networks. A file of this folder offers its own under ``NETWORKS``; nothing else has to be edited.
+
+An entry is a builder: ``(shape, latent_dim, critic=False, ...) -> (generator, discriminator)``, see `networks`.
+"""
 
 from __future__ import annotations
 
