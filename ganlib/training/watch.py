@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from ganlib.training.trainer import Trainer
 
 SAMPLES = 256  # per look: the spread is then known to a few per cent
+# Measured: healthy MLPs on the ring and on digits stay above 0.15 from the first steps on. A DCGAN begins at 0.002, in
+# evaluation mode, and is past 0.03 ten steps later. One mode of the ring alone has 0.014, one sample alone has 0.
 CONSTANT = 0.02
+# With the saturating loss the gradient in a fake's logit is D(G(z)) itself: a thousandth of what it could be.
 SURE, REJECTED = 0.999, 0.001
 
 
@@ -34,7 +37,7 @@ class Watch(Every):
     What has been seen is read off ``trainer.history``, so that a resumed run sees the same.
 
     Args:
-        steps: the interval.
+        steps: the interval; 10 or more, since freshly made networks may say the same to every latent.
         patience: how many looks in a row must show the same.
         stop: end `fit` when something is wrong; ``trainer.stopped`` says what.
         samples: what is looked at: a function of the trainer that returns generated samples (N, *shape). By default
