@@ -27,6 +27,8 @@ _HOME = {
     "seed": "ganlib.training",
     "Every": "ganlib.training",
     "Snapshots": "ganlib.training",
+    "Evaluate": "ganlib.training",
+    "Watch": "ganlib.training",
     "Lab": "ganlib.lab",
     "GanlibError": "ganlib.errors",
 }

@@ -21,6 +21,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "|grad| generator": ("gradient norm of G", "生成器梯度范数"),
     "D(x)": ("D(x), real", "D(x)（真实）"),
     "D(G(z))": ("D(G(z)), generated", "D(G(z))（生成）"),
+    "spread": ("spread of the samples / of the data", "离散程度：样本与数据之比"),
     # names of losses
     "minimax": ("saturating", "饱和"),
     "non_saturating": ("non-saturating", "非饱和"),
@@ -125,6 +126,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "accuracy ± error": (
         "{p:.1%} ± {error:.1%}, {z:.1f} standard errors above ½",
         "{p:.1%} ± {error:.1%}，比 ½ 高出 {z:.1f} 个标准误差",
+    ),
+    "at step": ("step {step}: {text}", "第 {step} 步：{text}"),
+    "constant samples": (
+        "the samples are constant: their spread is {spread:.2%} of the data's",
+        "生成的样本全都一样：离散程度只有数据的 {spread:.2%}",
+    ),
+    "D has won": (
+        "the discriminator has won: for {n} steps it was right about {accuracy:.1%} of all samples and gave the "
+        "generated ones D(G(z)) ≤ {fake:.1g}",
+        "判别器赢定了：{n} 步以来它判对 {accuracy:.1%} 的样本，给生成样本的 D(G(z)) ≤ {fake:.1g}",
     ),
     "loss of D at the end": ("loss of D, {name}: {loss:.3f}", "判别器损失（{name}）：{loss:.3f}"),
     "coverage": (

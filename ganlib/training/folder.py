@@ -95,7 +95,7 @@ class RunFolder:
             say(f"could not write {str(self.path / STATUS)!r} ({error.strerror})")
 
     def log(self, step: int, means: dict[str, float]) -> None:
-        """Add one window to the log."""
+        """Add a window's means, or what was measured between two steps, to the log."""
         try:
             with open(self.path / LOG, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step} | means) + "\n")
@@ -188,7 +188,7 @@ def _locked(path: Path) -> bool:
 
 
 def log(path: str | Path) -> list[dict[str, float]]:
-    """The rows of a run's log: step and window means. A last line that was being written is left out.
+    """The rows of a run's log: step and what was measured. A last line that was being written is left out.
 
     Raises:
         GanlibError: there is no log.
@@ -196,8 +196,11 @@ def log(path: str | Path) -> list[dict[str, float]]:
     path = Path(path) / LOG
     try:
         lines = path.read_text("utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        rows: dict[int, dict[str, float]] = {}
+        for row in (json.loads(line) for line in lines if line.endswith("\n")):
+            rows.setdefault(row["step"], {}).update(row)  # a window and a measurement may share a step
+        return [rows[step] for step in sorted(rows)]
     except FileNotFoundError:
         raise GanlibError(f"there is no log at {str(path)!r}") from None
-    except ValueError:
-        raise GanlibError(f"{str(path)!r} is damaged: it has a line that is not JSON") from None
+    except (ValueError, KeyError, TypeError):
+        raise GanlibError(f"{str(path)!r} is damaged: it has a line that is not a row of a log") from None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ganlib.errors import GanlibError
+
 if TYPE_CHECKING:
     from ganlib.training.distributed import World
 
@@ -52,6 +54,21 @@ class History:
                 values.append(value)
             self._window.clear()
         return means
+
+    def record(self, step: int, name: str, value: float) -> None:
+        """Add one number that was measured between two steps, for itself: no window, no mean.
+
+        Raises:
+            GanlibError: the name is that of a loss or stat of the game, or has a value for this step already.
+        """
+        last = max(self.steps(name), default=-1)
+        if name == "step" or name in self._window or step <= last:
+            raise GanlibError(
+                f"{name!r} was to be recorded at step {step}, but that name is taken in the history; choose another one"
+            )
+        steps, values = self._series.setdefault(name, ([], []))
+        steps.append(step)
+        values.append(value)
 
     def rows(self) -> list[dict[str, float]]:
         """One row per window: its step and the means of what was measured in it."""

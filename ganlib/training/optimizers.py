@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Phase, Player
+from ganlib.gans.schedules import constant, product
 
 # How a step is computed, not what it computes: a checkpoint of one machine goes on with another one's.
 OF_THE_MACHINE = ("fused", "foreach", "capturable", "differentiable")
@@ -35,11 +38,37 @@ def make(players: Mapping[str, Player], phases: Sequence[Phase]) -> dict[str, to
     return made
 
 
+def scheduled(players: Mapping[str, Player], schedule: Callable[[int], float] | None) -> dict[str, Player]:
+    """The players with one more schedule for all of them; it multiplies a player's own.
+
+    Args:
+        players: of a game.
+        schedule: the factor on every learning rate, as a function of the trainer's step; None for no change.
+    """
+    if schedule is None:
+        return dict(players)
+    if not callable(schedule):
+        raise GanlibError(
+            f"learning_rate={schedule!r} was given; expected a function of the step that gives the factor on every "
+            f"player's learning rate, e.g. cosine(10_000)"
+        )
+    own = {name: player.learning_rate or constant() for name, player in players.items()}
+    return {name: replace(player, learning_rate=product(own[name], schedule)) for name, player in players.items()}
+
+
 def set_rates(optimizers: Mapping[str, torch.optim.Optimizer], players: Mapping[str, Player], step: int) -> None:
-    """Give each optimiser the learning rate that its player's schedule says for `step`."""
+    """Give each optimiser the learning rate that its player's schedule says for `step`.
+
+    Raises:
+        GanlibError: the schedule gives a factor that is negative or not finite.
+    """
     for name, player in players.items():
         if player.learning_rate is not None:
             factor = player.learning_rate(step)
+            if not 0 <= factor < math.inf:
+                raise GanlibError(
+                    f"the schedule of player {name!r} gives {factor} at step {step}; expected a finite factor ≥ 0"
+                )
             for group in optimizers[name].param_groups:
                 _set_rate(group, group["initial_lr"] * factor)
 

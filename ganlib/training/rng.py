@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,3 +48,13 @@ def restore(saved: dict[str, Any], device: torch.device | str = "cpu") -> None:
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     version, words, gauss_next = saved["python"]
     random.setstate((version, tuple(words), gauss_next))
+
+
+@contextmanager
+def untouched(device: torch.device | str = "cpu") -> Iterator[None]:
+    """Whatever is drawn inside, the numbers drawn afterwards are the same."""
+    before = state(device)
+    try:
+        yield
+    finally:
+        restore(before, device)

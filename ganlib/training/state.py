@@ -64,6 +64,8 @@ def put_back(trainer: Trainer, state: dict[str, Any], what: str) -> None:
     Raises:
         GanlibError: it is of another architecture. The trainer is left as it was.
     """
+    if "optimizers" not in state:
+        raise GanlibError(f"{what} holds the weights of a game and no more; a run goes on from its own checkpoints")
     checkpoint.check_fit(trainer.gan, state["gan"], what)
     if (trainer.ema is None) != (state["ema"] is None):
         has, wants = ("no", "keeps one") if trainer.ema else ("a", "keeps none")
