@@ -5,6 +5,18 @@ from ganlib.training.checkpoint import load_gan
 from ganlib.training.ema import EMA
 from ganlib.training.history import History
 from ganlib.training.rng import seed
+from ganlib.training.seeds import Seeds
 from ganlib.training.trainer import Trainer, TrainingDiverged
 
-__all__ = ["EMA", "Every", "History", "Snapshots", "Trainer", "TrainingDiverged", "load_gan", "seed", "to_uint8"]
+__all__ = [
+    "EMA",
+    "Every",
+    "History",
+    "Seeds",
+    "Snapshots",
+    "Trainer",
+    "TrainingDiverged",
+    "load_gan",
+    "seed",
+    "to_uint8",
+]
