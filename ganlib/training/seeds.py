@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from tqdm import tqdm
 
@@ -102,7 +102,14 @@ class Seeds:
         self._own = {name: [names[id(p)] for p in player.parameters()] for name, player in self._players.items()}
         self._movable = [name for name, x in states[0].items() if x.requires_grad]  # a frozen trunk stays frozen
         self._optimizers = {name: self._optimizer(name) for name in self._players}
-        self._call, self._index = _Call(self.gans[0]), torch.arange(len(self.seeds), device=self.device)
+        self._index = torch.arange(len(self.seeds), device=self.device)
+        self._places = [  # where the first game, whose losses are called, keeps each weight and buffer
+            (tensors, key, names[id(x)], x)
+            for module in self.gans[0].modules()
+            for tensors in (module._parameters, module._buffers)
+            for key, x in tensors.items()
+            if x is not None
+        ]
 
     def fit(self, steps: int) -> Seeds:
         """Take `steps` more steps with every seed. The global random state stays as it was.
@@ -148,17 +155,20 @@ class Seeds:
 
     def _play(self, phase: Phase, cache: dict[str, Tensor]) -> dict[str, Tensor]:
         def one_seed(index: Tensor, stacks: dict, batch: dict, cache: dict) -> tuple:
-            self.gans[0].step_cache = dict(cache)
-            state = {f"gan.{name}": x for name, x in stacks.items()}
+            gan.step_cache = dict(cache)
+            for tensors, key, name, _ in self._places:
+                tensors[key] = stacks[name]
             with _SeedBySeed(self, index):
-                terms, stats = torch.func.functional_call(self._call, state, (phase.loss, Batch(**batch)))
+                terms, stats = phase.loss(Batch(**batch))
                 loss = sum(terms.values()) * phase.every
             if loss.ndim:
                 raise GanlibError(f"a loss of {phase.player} has the shape {tuple(loss.shape)}; expected a scalar")
-            replaced = {name: state[f"gan.{name}"] for name, x in stacks.items() if state[f"gan.{name}"] is not x}
-            return loss, {**terms, **stats}, dict(self.gans[0].step_cache), replaced
+            replaced = {
+                name: tensors[key] for tensors, key, name, _ in self._places if tensors[key] is not stacks[name]
+            }
+            return loss, {**terms, **stats}, dict(gan.step_cache), replaced
 
-        batch = self._batch()
+        gan, batch = self.gans[0], self._batch()
         try:
             losses, logged, cache, replaced = torch.func.vmap(one_seed)(self._index, self._stacks, batch, cache)
         except (RuntimeError, ValueError) as error:
@@ -167,7 +177,9 @@ class Seeds:
             reason = str(error).splitlines()[0]
             raise GanlibError(f"a loss of {phase.player} cannot be played for many seeds at once: {reason}") from error
         finally:
-            self.gans[0].step_cache = {}
+            gan.step_cache = {}
+            for tensors, key, _, own in self._places:
+                tensors[key] = own
         optimizer = self._optimizers[phase.player]
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # a seed's weights are in its own loss only, so each gets its own gradient
@@ -256,17 +268,6 @@ def _state(gan: GAN) -> dict[str, Tensor]:
 
 def _other_random_state() -> tuple:
     return random.getstate(), np.random.get_state()[1].tobytes(), np.random.get_state()[2]
-
-
-class _Call(nn.Module):
-    """Lets `functional_call`, which calls modules, call any method of a game."""
-
-    def __init__(self, gan: GAN):
-        super().__init__()
-        self.gan = gan
-
-    def forward(self, loss: Callable[[Batch], tuple], batch: Batch) -> tuple:
-        return loss(batch)
 
 
 class _Outside(torch.autograd.Function):
