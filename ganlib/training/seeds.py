@@ -35,7 +35,8 @@ class Seeds:
 
     * whose optimisers treat each weight by itself, as Adam, SGD and RMSprop do: one that takes the norm of a weight
       matrix would mix the seeds, and cannot be recognised;
-    * whose data and losses draw from torch's global generator, the losses with `rand`, `randn`, `randint`, `randperm`.
+    * whose data and losses draw from torch's global generator, the losses with `rand`, `randn`, `randint`, `randperm`;
+    * whose losses keep what lasts in buffers: plain attributes that they set are set in the first seed's game only.
 
     Args:
         build: makes the game; called once per seed, after `ganlib.seed`.
@@ -68,6 +69,9 @@ class Seeds:
         log_every: int = 50,
         progress: bool = True,
     ):
+        if not callable(build) or isinstance(build, GAN) or not hasattr(data, "batch"):
+            given = f"{type(build).__name__} and {type(data).__name__}"
+            raise GanlibError(f"Seeds was given {given}; expected a function that makes a GAN and then the data")
         self.seeds, self.batch_size = list(seeds), whole("batch size", batch_size, 1)
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise GanlibError(f"seeds {self.seeds} were given; expected one seed or more, each once")
@@ -82,15 +86,18 @@ class Seeds:
         self._generators = [torch.default_generator]
         if self.device.type == "cuda":
             torch.cuda.init()
-            self._generators.append(torch.cuda.default_generators[self.device.index or torch.cuda.current_device()])
+            index = torch.cuda.current_device() if self.device.index is None else self.device.index
+            self._generators.append(torch.cuda.default_generators[index])
         self.gans: list[GAN] = []
         self._random_states: list[list[Tensor]] = []
         before = rng.state()
-        for seed in self.seeds:
-            rng.seed(seed)
-            self.gans.append(self._checked(build()).to(self.device).train())
-            self._random_states.append([generator.get_state() for generator in self._generators])
-        rng.restore(before)
+        try:
+            for seed in self.seeds:
+                rng.seed(seed)
+                self.gans.append(self._checked(build()).to(self.device).train())
+                self._random_states.append([generator.get_state() for generator in self._generators])
+        finally:
+            rng.restore(before)
         states = [_state(gan) for gan in self.gans]
         if any({n: x.shape for n, x in s.items()} != {n: x.shape for n, x in states[0].items()} for s in states):
             raise GanlibError("build() made networks of several architectures; expected the same for every seed")
@@ -123,9 +130,7 @@ class Seeds:
                 before = _other_random_state() if self.step == 0 else None
                 self._take_step()
                 if before and before != _other_random_state():
-                    raise GanlibError(
-                        "the game or the data draw from Python or NumPy; many seeds need torch's generator"
-                    )
+                    raise GanlibError("the game or the data draw from Python or NumPy; many seeds need torch")
                 if self.step % self.log_every == 0:
                     self._read()
         self._read()
@@ -255,7 +260,7 @@ class Seeds:
                 f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
             )
         factor = lazy.pop() if lazy else None
-        parameters = [self._stacks[own].requires_grad_() for own in self._own[name]]
+        parameters = [self._stacks[own].requires_grad_(own in self._movable) for own in self._own[name]]
         optimizer = self._players[name].optimizer(parameters, factor / (factor + 1) if factor else 1.0)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -270,12 +275,17 @@ def _other_random_state() -> tuple:
     return random.getstate(), np.random.get_state()[1].tobytes(), np.random.get_state()[2]
 
 
+DRAWS = (torch.rand, torch.randn, torch.randint, torch.randperm)
+LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn, torch.randint_like: torch.randint}
+SHARED = "a loss differentiates by something that is the same for all seeds"
+
+
 class _Outside(torch.autograd.Function):
     """Calls a function on the stacked tensors behind those that vmap shows: (dimensions, *tensors) → the same."""
 
     @staticmethod
     def forward(function: Callable, *tensors: Tensor) -> Any:
-        raise GanlibError("a loss differentiates by something that is the same for all seeds")
+        raise GanlibError(SHARED)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
@@ -284,10 +294,6 @@ class _Outside(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, dims: tuple, function: Callable, *tensors: Tensor) -> tuple:
         return function(dims[1:], *tensors)
-
-
-DRAWS = (torch.rand, torch.randn, torch.randint, torch.randperm)
-LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn, torch.randint_like: torch.randint}
 
 
 class _SeedBySeed(TorchFunctionMode):
@@ -308,7 +314,7 @@ class _SeedBySeed(TorchFunctionMode):
             func, args = LIKE[func], (*bounds, like.shape)
         if func in DRAWS and kwargs.get("generator") is None:
             return self.draw(func, args, **kwargs)
-        if func is torch.Tensor.requires_grad_:
+        if func in (torch.Tensor.requires_grad_, torch.Tensor.requires_grad.__set__):
             return self.differentiable(*args, **kwargs)
         if func is torch.autograd.grad:
             return self.grad(*args, **kwargs)
@@ -332,6 +338,8 @@ class _SeedBySeed(TorchFunctionMode):
         n, m = len(inputs), len(inputs) + len(outputs)
 
         def together(dims: tuple, *stacked: Tensor) -> tuple:
+            if None in dims[:m]:
+                raise GanlibError(SHARED)
             # A seed's outputs depend on its own inputs only, so one gradient of all outputs holds each seed's.
             scaled = [
                 (w.unsqueeze(to) if at is None else w.movedim(at, to)).expand_as(y)

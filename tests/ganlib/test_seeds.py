@@ -78,11 +78,15 @@ class Remembering(PenalisedCritic):
 
 
 class WithGradOutputs(PenalisedCritic):
-    """The penalty as most code writes it, with `grad_outputs`, and `requires_grad_` as a statement."""
+    """The penalty as most code writes it, with `grad_outputs`; and a trunk that does not learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.critic[0].requires_grad_(False)
 
     def critic_loss(self, batch):
         x = torch.lerp(batch.images, self.fake(len(batch)).detach(), torch.rand(len(batch), 1))
-        x.requires_grad_(True)
+        x.requires_grad = True
         y = self.critic(x)
         (g,) = torch.autograd.grad(outputs=y, inputs=x, grad_outputs=torch.ones_like(y), create_graph=True)
         return {"penalty": (g.flatten(1).norm(2, 1) - 1).square().mean(), "w": y.mean()}, {}
@@ -206,6 +210,12 @@ def test_a_diverged_seed_is_reported_and_touches_no_other(float64):
         seeds.fit(10)
 
 
+@pytest.mark.parametrize("build, data", [(PenalisedCritic(), Cloud()), (Cloud(), vanilla), (vanilla, [1, 2])])
+def test_what_is_given_in_the_wrong_place(build, data):
+    with pytest.raises(GanlibError, match="expected a function that makes a GAN and then the data"):
+        together(build, data)
+
+
 # -- refused -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seeds", [[], [1, 2, 1]])
 def test_no_seeds_or_the_same_twice(seeds):
@@ -275,6 +285,22 @@ def test_a_vector_for_a_loss_and_words_for_a_batch():
         together(Vector, Cloud()).fit(1)
     with pytest.raises(GanlibError, match="captions are of type list; many seeds need tensors"):
         together(PenalisedCritic, Words()).fit(1)
+
+
+def test_a_gradient_by_something_all_seeds_share():
+    class Shared(PenalisedCritic):
+        def generator_loss(self, batch):
+            x = torch.zeros(3, 2, requires_grad=True)
+            (g,) = torch.autograd.grad(self.critic(x).sum(), x, create_graph=True)
+            return {"g": g.mean()}, {}
+
+    class Late(Shared):
+        def generator_loss(self, batch):
+            return {"g": self.critic(torch.zeros(3, 2).requires_grad_()).mean()}, {}
+
+    for game in (Shared, Late):
+        with pytest.raises(GanlibError, match="a loss differentiates by something that is the same for all seeds"):
+            together(game, Cloud()).fit(1)
 
 
 def test_two_lazy_intervals_of_one_player():
