@@ -5,6 +5,7 @@ from ganlib.training.checkpoint import load_gan
 from ganlib.training.ema import EMA
 from ganlib.training.history import History
 from ganlib.training.rng import seed
+from ganlib.training.seeds import Seeds
 from ganlib.training.state import TrainingDiverged
 from ganlib.training.trainer import Trainer
 from ganlib.training.watch import Watch
@@ -14,6 +15,7 @@ __all__ = [
     "Evaluate",
     "Every",
     "History",
+    "Seeds",
     "Snapshots",
     "Trainer",
     "TrainingDiverged",
