@@ -53,8 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(str(error), error.exit_code, debug)
     except KeyboardInterrupt as stop:
         return _say(str(stop) or "interrupted", 130, debug)
-    except BrokenPipeError:  # `ganlib data list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         first = (str(error).strip() or "no message").splitlines()[0]
         text = f"internal error: {type(error).__name__}: {first} (run again with --debug to see where)"

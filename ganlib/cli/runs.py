@@ -90,7 +90,7 @@ def table(args: argparse.Namespace) -> None:
             record = read_record(run)
         except GanlibError:
             record = {"recipe": "?", "settings": {"data": "?"}}
-        now, name = status(run), run.name if run == folder else run.relative_to(folder).as_posix()
+        now, name = status(run), run.resolve().name if run == folder else run.relative_to(folder).as_posix()
         how_far = ("?", "?", "?")
         if "step" in now:
             when = datetime.fromtimestamp(now["updated"]).strftime("%Y-%m-%d %H:%M")
