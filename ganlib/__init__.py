@@ -30,7 +30,8 @@ _HOME = {
     "Lab": "ganlib.lab",
     "GanlibError": "ganlib.errors",
 }
-_PARTS = ("data", "models", "losses", "gans", "training", "metrics", "viz", "labels", "lab", "device", "errors", "cli")
+_PARTS = ("data", "models", "losses", "gans", "training", "metrics", "recipes", "viz", "labels", "lab", "device")
+_PARTS += ("errors", "cli")
 
 __all__ = [*_HOME, *_PARTS]
 

@@ -57,7 +57,7 @@ class Recipe:
     steps: int = 3000
     batch: int = 128
     ema: float = 10_000.0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
 
@@ -136,7 +136,7 @@ def get(name: str) -> Recipe:
             raise unknown(f"recipe of {path}.toml", table, found)
         recipe = found[table]
     else:
-        found = shipped() | {n: Recipe(n, n) for n in gans.names() if n not in shipped()}
+        found = {method: Recipe(method, method) for method in gans.names()} | shipped()
         if name not in found:
             raise unknown("recipe", name, found)
         recipe = found[name]

@@ -244,7 +244,7 @@ def test_interrupted_and_out_of_memory(tmp_path, capsys, monkeypatch):
 def test_the_shell_completes_names(shell, capsys):
     assert run("completion", shell) == 0
     script = capsys.readouterr().out
-    for word in ("gan-digits", "horses-zebras", "--checkpoint-every", "evaluate"):
+    for word in ("gan-digits", "horses-zebras", "--checkpoint-every", "evaluate", "bf16", "sliced-wasserstein"):
         assert word in script
     with pytest.raises(SystemExit):
         run("train", "--help")
