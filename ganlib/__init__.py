@@ -29,24 +29,12 @@ _HOME = {
     "Snapshots": "ganlib.training",
     "Evaluate": "ganlib.training",
     "Watch": "ganlib.training",
+    "Seeds": "ganlib.training",
     "Lab": "ganlib.lab",
     "GanlibError": "ganlib.errors",
 }
-_PARTS = (
-    "data",
-    "models",
-    "losses",
-    "penalties",
-    "gans",
-    "training",
-    "metrics",
-    "viz",
-    "labels",
-    "lab",
-    "device",
-    "errors",
-    "cli",
-)
+_PARTS = ("data", "models", "losses", "penalties", "gans", "training", "metrics", "recipes", "viz", "labels", "lab")
+_PARTS += ("device", "errors", "cli")
 
 __all__ = [*_HOME, *_PARTS]
 

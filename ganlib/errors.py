@@ -8,7 +8,13 @@ from difflib import get_close_matches
 
 
 class GanlibError(ValueError):
-    """Bad input, said in one sentence. The command line prints the sentence without a traceback."""
+    """Bad input, said in one sentence. The command line prints the sentence without a traceback.
+
+    Attributes:
+        exit_code: what the command line ends with.
+    """
+
+    exit_code = 2
 
 
 def unknown(kind: str, given: object, known: Iterable[str]) -> GanlibError:

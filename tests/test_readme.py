@@ -34,10 +34,12 @@ def test_the_example_in_python_runs(tmp_path, monkeypatch):
 def test_the_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^ganlib (.*)$", PAGES["README.md"], re.M)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert cli.main(re.sub(r"--steps \d+", "--steps 2", command).split()) == 0
-    assert {path.name for path in (tmp_path / "runs" / "first").iterdir()} >= {"history.csv", "samples.png"}
+    assert {path.name for path in (tmp_path / "runs" / "first").iterdir()} >= {
+        *("history.csv", "samples.png", "evaluation.json")
+    }
 
 
 def test_every_make_target_named_exists():

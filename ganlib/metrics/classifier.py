@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ganlib.data.images import Images
 from ganlib.errors import GanlibError
 from ganlib.gans.base import evaluating
+from ganlib.metrics.base import Metric, Samples
 
 BATCH = 64  # images of each kind in a step
 
@@ -212,3 +213,33 @@ def class_coverage(images: Tensor, classifier: Classifier, *, least: float = 0.0
     shares = tuple(count / len(images) for count in counts)
     present = tuple(i for i, share in enumerate(shares) if share >= least and share > 0)
     return Coverage(present, shares, confidence.mean().item())
+
+
+def _measure(samples: Samples) -> dict[str, float | int]:
+    classifier = train_classifier(samples.data, seed=samples.seed)
+    made, real = (class_coverage(images, classifier) for images in (samples.generated, samples.real))
+    return {
+        "classes": made.classes,
+        "generated": made.count,
+        "real": real.count,
+        "confidence generated": made.confidence,
+        "confidence real": real.confidence,
+    }
+
+
+def _lacks(samples: Samples) -> str:
+    if not isinstance(samples.data, Images):
+        return "it holds no images"
+    if samples.data.labels is None:
+        return "its images have no labels"
+    return ""
+
+
+METRICS = {
+    "classes": Metric(
+        "classes that a classifier, trained on the data and on nonsense, sees in at least 2% of the samples, and its "
+        "mean confidence; the nearer to real the better",
+        _measure,
+        _lacks,
+    )
+}

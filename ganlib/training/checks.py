@@ -9,7 +9,14 @@ from ganlib.gans.base import GAN
 
 
 def check(
-    gan: Any, data: Any, batch_size: int, log_every: int, checkpoint_every: int, keep: int, accumulate: int
+    gan: Any,
+    data: Any,
+    batch_size: int,
+    log_every: int,
+    checkpoint_every: int,
+    keep: int,
+    accumulate: int,
+    nowhere_for_tensorboard: bool,
 ) -> None:
     """Raise a clear error unless a trainer's game, data and counts can go together."""
     if not isinstance(gan, GAN) or not hasattr(data, "batch"):
@@ -24,3 +31,5 @@ def check(
     expected = tuple(gan.recipe.get("shape", data.shape))
     if expected != tuple(data.shape):
         raise GanlibError(f"the data have shape {tuple(data.shape)}, the networks expect {expected}")
+    if nowhere_for_tensorboard:
+        raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class TrainingDiverged(GanlibError):
     """A loss or a weight became NaN or infinite."""
 
+    exit_code = 3
+
 
 def check_finite(trainer: Trainer, values: Mapping[str, float]) -> None:
     """Raise TrainingDiverged, with the name of what is wrong and the place of the last good state."""

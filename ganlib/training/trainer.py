@@ -37,6 +37,7 @@ class Trainer:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
         accumulate: cut each batch into so many parts, one after the other, and add their gradients: less memory.
         precision, graphs, compile, deterministic: how phases are computed; see `acceleration.Engine`.
+        learning_rate: a factor on every player's rate as a function of the step, e.g. one of `gans.schedules`.
         ema_half_life: average the sampling weights with this half-life, in images; None for off.
         out: folder for checkpoints and logs; None keeps everything in memory.
         checkpoint_every: save to `out` every so many steps and at the end of `fit`.
@@ -69,6 +70,7 @@ class Trainer:
         graphs: bool = True,
         compile: bool = False,
         deterministic: bool = False,
+        learning_rate: Callable[[int], float] | None = None,
         ema_half_life: float | None = None,
         out: str | Path | None = None,
         checkpoint_every: int = 1000,
@@ -79,9 +81,7 @@ class Trainer:
         tensorboard: bool = False,
         log_gradients: bool = False,
     ):
-        check(gan, data, batch_size, log_every, checkpoint_every, keep, accumulate)
-        if tensorboard and out is None:
-            raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")
+        check(gan, data, batch_size, log_every, checkpoint_every, keep, accumulate, tensorboard and out is None)
         self.world = World.join(device)
         self.world.share(batch_size, accumulate)
         self.device, self.batch_size, self.accumulate = self.world.device, batch_size, accumulate
@@ -97,7 +97,7 @@ class Trainer:
         self.history = History()
         self.world.start_equal(gan)
         rng.part(self.world.rank)
-        self.phases, self.players = gan.phases(), gan.players()
+        self.phases, self.players = gan.phases(), optim.scheduled(gan.players(), learning_rate)
         self.turns = Turns(gan, self.players)
         self.optimizers = optim.make(self.players, self.phases)
         self.engine = Engine(gan, self.device, self.optimizers, precision, graphs, compile, deterministic)

@@ -1,6 +1,8 @@
 """The command line, run in this process as a newcomer would type it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,19 @@ from ganlib.training import checkpoint
 
 from . import served_mnist
 
-TINY = ["--steps", "3", "--batch-size", "8", "--model", "mlp-small", "--latent-dim", "4", "--device", "cpu", "--quiet"]
+TINY = [
+    "--steps",
+    "3",
+    "--batch",
+    "8",
+    "--set",
+    "model=mlp-small",
+    "--set",
+    "latent_dim=4",
+    "--device",
+    "cpu",
+    "--quiet",
+]
 
 
 def run(*words):
@@ -27,14 +41,15 @@ def test_train_sample_resume(tmp_path, capsys):
     assert {p.name for p in out.iterdir()} == {"checkpoint-000000003.safetensors", "samples.png", "run.json"} | log
     facts = json.loads((out / "run.json").read_text())
     assert facts["settings"]["data"] == "optdigits" and facts["settings"]["seed"] == 0
-    assert facts["settings"]["latent_dim"] == 4 and facts["settings"]["lr"] == 2e-4
+    assert facts["options"]["latent_dim"] == 4 and facts["options"]["lr"] == 2e-4
     assert "generator" in capsys.readouterr().out
 
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY) == 2
     assert "already holds a run; add --resume" in capsys.readouterr().err
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume") == 2
     assert "--steps 3 was given, but the run in" in capsys.readouterr().err
-    assert run("train", "gan", "--out", out, "--resume", "--steps", 4, "--quiet") == 0  # the rest is in run.json
+    assert run("train", "--resume", "--out", out, "--steps", 4, "--quiet") == 0  # the rest is in run.json
+    assert json.loads((out / "run.json").read_text())["manner"]["device"] == "cpu"
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume", "--steps", 5) == 0
     assert checkpoint.read(out)["step"] == 5
     assert len(json.loads((out / "run.json").read_text())["commands"]) == 3
@@ -50,16 +65,17 @@ def test_train_sample_resume(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--lr", "0.1"], "--lr 0.1 was given, but the run in 'OUT' was started with 0.0002; leave it out"),
+        (["--set", "lr=0.1"], "--set lr 0.1 was given, but the run in 'OUT' was started with 0.0002; leave it out"),
         (["--data", "ring"], "--data ring was given, but the run in 'OUT' was started with optdigits"),
-        (["--batch-size", "9"], "--batch-size 9 was given, but the run in 'OUT' was started with 8"),
+        (["--batch", "9"], "--batch 9 was given, but the run in 'OUT' was started with 8"),
         (["--seed", "1"], "--seed 1 was given, but the run in 'OUT' was started with 0"),
+        (["gan-digits"], "train gan-digits was given, but the run in 'OUT' is of 'gan'"),
     ],
 )
 def test_a_resumed_run_stays_what_it_was(tmp_path, capsys, words, sentence):
     assert run("train", "gan", "--data", "optdigits", "--out", tmp_path / "x", *TINY) == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
-    assert run("train", "gan", "--out", tmp_path / "x", "--resume", "--steps", 5, *words) == 2
+    assert run("train", *words, "--out", tmp_path / "x", "--resume", "--steps", 5) == 2
     assert sentence.replace("OUT", str(tmp_path / "x")) in capsys.readouterr().err
     (tmp_path / "x" / "run.json").write_text("{")
     assert run("train", "gan", "--out", tmp_path / "x", "--resume", "--steps", 5) == 2
@@ -132,7 +148,7 @@ def test_your_own_photos_from_the_folder_to_a_gan(tmp_path, few, monkeypatch, ca
     assert "9 images, 3×16×16" in capsys.readouterr().out
     assert run("data", "preview", "假期 2026", "--size", 16) == 0
     assert Path("假期 2026.png").is_file()
-    assert run("train", "gan", "--data", "假期 2026", "--size", 16, "--out", "run", *TINY, "--batch-size", 4) == 0
+    assert run("train", "gan", "--data", "假期 2026", "--size", 16, "--out", "run", *TINY, "--batch", 4) == 0
     assert (tmp_path / "run" / "samples.png").is_file()
 
 
@@ -144,13 +160,25 @@ def test_data_download_fetches_ahead_of_time(tmp_path, monkeypatch, capsys):
     assert len(data.load("mnist")) == 60  # the server is gone
 
 
+def test_help_waits_for_nothing():
+    code = (
+        "import sys, ganlib.cli as c; c.parser(); print(*[m for m in ('torch', 'numpy', 'shtab') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
 def test_help_is_for_newcomers(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # names with a hyphen stay in one piece
     for words in (
         ["--help"],
         ["train", "--help"],
-        ["train", "gan", "--help"],
         ["sample", "--help"],
+        ["evaluate", "--help"],
+        ["export", "--help"],
+        ["runs", "--help"],
+        ["runs", "plot", "--help"],
+        ["recipes", "--help"],
+        ["completion", "--help"],
         ["data", "--help"],
         ["data", "describe", "--help"],
     ):
@@ -158,23 +186,53 @@ def test_help_is_for_newcomers(capsys, monkeypatch):
             run(*words)
         assert stop.value.code == 0
     text = capsys.readouterr().out
-    for word in ("mlp-small", "least_squares", "--resume", "ganlib data list", "half-life"):
+    for word in ("exit codes:", "--set KEY=VALUE", "--resume", "ganlib data list", "half-life"):
         assert word in text
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["train", "gam", "--data", "digits", "--out", "x"], "unknown GAN 'gam' (did you mean 'gan'?); known: "),
+        (["train", "gam", "--data", "digits", "--out", "x"], "unknown recipe 'gam' (did you mean 'gan'?); known: "),
         (["train", "gan", "--out", "OUT"], "--data was not given; expected the name of a data set"),
         (["train", "gan", "--data", "digit", "--out", "OUT"], "unknown data set 'digit'"),
-        (["train", "gan", "--data", "ring", "--out", "OUT", "--model", "resnet"], "unknown model 'resnet'"),
-        (["train", "gan", "--data", "ring", "--out", "OUT", "--loss", "wgan"], "unknown loss 'wgan'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--set", "model=resnet"], "unknown model 'resnet'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--set", "loss=wgan"], "unknown loss 'wgan'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "0"], "--steps 0 was given"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "-5"], "--steps -5 was given"),
-        (["train", "gan", "--data", "ring", "--out", "OUT", "--batch-size", "0"], "batch_size=0"),
-        (["train", "gan", "--data", "optdigits", "--out", "OUT", "--batch-size", "99999"], "larger than the data set"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--batch", "0"], "batch_size=0"),
+        (["train", "gan", "--data", "optdigits", "--out", "OUT", "--batch", "99999"], "larger than the data set"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--resume"], "holds no run to go on with"),
+        (["train", "--resume"], "--resume was given without --out; expected the folder of the run"),
+        (["train", "--out", "OUT"], "train was given no recipe; expected a name, see `ganlib recipes`"),
+        (
+            ["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "x"],
+            "argument --steps: invalid int value: 'x'",
+        ),
+        (["train", "gan", "--lr", "3"], "unrecognized arguments: --lr 3; see `ganlib --help`"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--ema", "-1"], "--ema -1.0 was given; expected a number"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--precision", "fp8"], "unknown precision 'fp8'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--device", "gpu"], "unknown device 'gpu'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--accumulate", "3"], "expected a multiple of 3"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--keep", "0"], "keep=0 was given"),
+        (["train", "gan", "--data", "ring", "--set", "lr"], "--set lr was given; expected key=value"),
+        (["train", "gan", "--data", "ring", "--set", "lr=fast"], "lr = 'fast' was given; expected a number (Adam's"),
+        (["train", "gan", "--data", "ring", "--set", "latent_dim=2.5"], "latent_dim = 2.5 was given; expected a whole"),
+        (
+            ["train", "gan", "--data", "ring", "--set", "latent_dim=true"],
+            "latent_dim = True was given; expected a whole",
+        ),
+        (
+            ["train", "gan", "--data", "ring", "--set", "lrr=1"],
+            "unknown option 'lrr' (did you mean 'lr'?) of 'gan'; it",
+        ),
+        (["evaluate", "OUT"], "there is no checkpoint at"),
+        (["export", "OUT"], "there is no checkpoint at"),
+        (["runs", "OUT"], "there is no run below the folder 'OUT'"),
+        (["runs", "plot", "OUT"], "'OUT' holds no run"),
+        (["recipes", "gam"], "unknown recipe 'gam'"),
+        (["completion", "fish"], "argument shell: invalid choice: 'fish'"),
+        ([], "the following arguments are required: COMMAND"),
         (["train", "gan", "--data", "ring", "--out", "FILE/run"], "cannot write to the output folder"),
         (["sample", "OUT"], "there is no checkpoint at"),
         (["data", "describe", "mnis"], "unknown data set 'mnis' (did you mean 'mnist'?)"),
@@ -199,7 +257,7 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, words, sentence):
     assert run(*words) == 2
     said = capsys.readouterr().err
     assert said.startswith("ganlib: ") and said.count("\n") == 1
-    assert sentence in said
+    assert sentence.replace("OUT", str(tmp_path / "out")) in said
     assert not (tmp_path / "out").exists()  # no half-made run, not even a folder
 
 

@@ -1,0 +1,145 @@
+"""`ganlib sample`, `ganlib evaluate` and `ganlib export`: what can be done with a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ganlib.cli.pictures import at_least_one, draw, picture
+from ganlib.cli.runs import read_record
+from ganlib.errors import GanlibError
+
+EVALUATION = "evaluation.json"
+
+
+def add_to(commands: Any) -> None:
+    """Put the commands of this file among the others."""
+    command = commands.add_parser("sample", help="draw samples from a run", description="Draw samples from a run.")
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, or a checkpoint file")
+    command.add_argument("--n", type=int, default=64, help="how many (default %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same samples (default %(default)s)")
+    command.add_argument("--out", metavar="PNG", help="the picture to write (default: RUN/samples.png)")
+    command.set_defaults(run=sample)
+
+    command = commands.add_parser(
+        "evaluate",
+        help="measure a run's samples",
+        description="Measure samples of a run against real ones, with a second set of real ones beside them.",
+    )
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder")
+    command.add_argument("--data", metavar="NAME", help="what to compare with (default: what the run was trained on)")
+    command.add_argument("--n", type=int, help="how many samples (default 1000, or half of a smaller data set)")
+    command.add_argument("--seed", type=int, default=0, help="of all that is drawn (default %(default)s)")
+    command.add_argument(
+        "--metric", metavar="METRIC", action="append", help="one of them only; may be given several times"
+    )
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.set_defaults(run=evaluate)
+
+    command = commands.add_parser(
+        "export",
+        help="write a run's generator as ONNX",
+        description="Write the network that draws samples (averaged weights, evaluation mode) as ONNX: "
+        "z (n, latent_dim) → samples in [-1, 1], for any n.",
+    )
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, or a checkpoint file")
+    command.add_argument("--out", metavar="ONNX", help="the file to write (default: RUN/model.onnx)")
+    command.add_argument("--force", action="store_true", help="replace a file that is there")
+    command.set_defaults(run=export)
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A file in the run's folder."""
+    return (path if path.is_dir() else path.parent) / name
+
+
+def sample(args: argparse.Namespace) -> None:
+    """`ganlib sample`."""
+    from ganlib import training
+
+    path = Path(args.checkpoint)
+    gan = training.load_gan(path)
+    at_least_one(n=args.n)
+    target = Path(args.out) if args.out else _beside(path, "samples.png")
+    print(picture(draw(gan.sample, args.n, args.seed), target))
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """`ganlib evaluate`: the result is printed and added to those in RUN/evaluation.json."""
+    from ganlib import metrics
+    from ganlib.training import checkpoint
+
+    run = Path(args.checkpoint)
+    gan, step = checkpoint.load_gan(run), checkpoint.read(run)["step"]
+    target = _beside(run, EVALUATION)
+    earlier = _earlier(target)
+    found = {"step": step} | metrics.evaluate(
+        gan, _real(args.data, run, gan), args.n, seed=args.seed, chosen=args.metric
+    )
+    checkpoint.writable(target.parent)
+    checkpoint.replace(target, (json.dumps([*earlier, found], indent=2, ensure_ascii=False) + "\n").encode())
+    if args.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    print(
+        f"step {step} · {found['n_generated']} generated · {found['n_real']} real, of {found['real']} · "
+        f"seed {found['seed']}"
+    )
+    for name, values in found["metrics"].items():
+        print(f"\n{name}: {values['of']}")
+        for key, value in values.items():
+            if key != "of":
+                print(f"  {key:20} {value:.4f}" if isinstance(value, float) else f"  {key:20} {value}")
+    print(f"\nadded to {target}")
+
+
+def _earlier(path: Path) -> list[Any]:
+    """The evaluations that a run has had."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, list):
+        raise GanlibError(f"{str(path)!r} is damaged; expected a list of evaluations: move it away")
+    return found
+
+
+def _real(name: str | None, run: Path, gan: Any) -> Any:
+    """What to compare with: the named data set in the size of the samples, or the one trained on."""
+    from ganlib import data
+
+    if name is None:
+        settings = read_record(run if run.is_dir() else run.parent)["settings"]
+        name, size = settings["data"], settings["size"]
+    else:
+        shape = gan.recipe["shape"]
+        size = shape[-1] if len(shape) == 3 else None
+    return data.load(name, **({"size": size} if size else {}))
+
+
+def export(args: argparse.Namespace) -> None:
+    """`ganlib export`: nothing is written unless onnxruntime, where it is there, gives the same samples as torch."""
+    from ganlib import training
+    from ganlib.cli import onnx
+    from ganlib.training import checkpoint
+
+    path = Path(args.checkpoint)
+    gan = training.load_gan(path)
+    target = Path(args.out) if args.out else _beside(path, "model.onnx")
+    if target.suffix != ".onnx":
+        raise GanlibError(f"--out {str(target)!r} was given; expected a name that ends in .onnx")
+    if target.exists() and not args.force:
+        raise GanlibError(f"{str(target)!r} is there already; add --force to replace it, or choose another --out")
+    content = onnx.convert(gan)
+    difference = onnx.difference(gan, content)
+    checkpoint.writable(target.parent)
+    checkpoint.replace(target, content)
+    print(f"{target} ({len(content) / 1e6:.1f} MB)")
+    if difference is None:
+        print("not verified: the package onnxruntime is not installed")
+    else:
+        print(f"onnxruntime and torch differ by at most {difference:.1e}")
