@@ -18,7 +18,8 @@ from ganlib.errors import GanlibError, say
 SETTINGS = {"data": None, "size": None, "batch": 128, "accumulate": 1, "ema": 10_000.0, "seed": 0}
 # How it is computed and kept. --resume takes these from the record too, but may change them.
 MANNER = {"steps": 3000, "device": "auto", "precision": "auto", "deterministic": False, "compile": False}
-MANNER |= {"graphs": True, "checkpoint_every": 1000, "keep": 2, "tensorboard": False}
+MANNER |= {"graphs": True, "checkpoint_every": 1000, "keep": 2, "tensorboard": False, "early_stop": False}
+LOOK = 250  # steps between two looks at whether the game has gone wrong
 
 
 def add_to(commands: Any) -> None:
@@ -59,6 +60,7 @@ def add_to(commands: Any) -> None:
     _add(how, "graphs", action=switch, help="CUDA graphs on a GPU (default on)")
     _add(how, "checkpoint_every", type=int, metavar="N", help="steps between checkpoints (default 1000)")
     _add(how, "keep", type=int, metavar="N", help="how many checkpoints to keep (default 2)")
+    _add(how, "early_stop", action=switch, help="stop when samples are constant or the discriminator has won")
     _add(how, "tensorboard", action=switch, help="write FOLDER/tensorboard too")
 
     command = commands.add_parser(
@@ -129,7 +131,8 @@ def train(args: argparse.Namespace) -> None:
         ema_half_life=settings["ema"] or None,
         out=out,
         progress=not args.quiet,
-        **{key: value for key, value in manner.items() if key != "steps"},
+        callbacks=[training.Watch(LOOK, stop=manner["early_stop"])],
+        **{key: value for key, value in manner.items() if key not in ("steps", "early_stop")},
     )
     first = trainer.world.rank == 0
     if args.resume and checkpoint.in_folder(out):
@@ -161,6 +164,8 @@ def train(args: argparse.Namespace) -> None:
             f"expected a smaller --batch, or --accumulate {2 * settings['accumulate']}"
         ) from None
     if first:
+        if trainer.stopped:
+            print(f"stopped at step {trainer.step}: {trainer.stopped}")
         print(" · ".join(f"{name} {trainer.history[name][-1]:.3f}" for name in trainer.history.names()))
         print(f"samples: {picture(draw(trainer.sample, 64, settings['seed']), out / 'samples.png')}")
         print(f"more:    ganlib sample {out}")

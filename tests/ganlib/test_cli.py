@@ -284,3 +284,20 @@ def test_mnist_without_network_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert run("train", "gan", "--data", "mnist", "--out", tmp_path / "run", *TINY) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "digits" in said and "optdigits" in said
+
+
+def test_early_stop_ends_a_run_that_has_collapsed(tmp_path, capsys, monkeypatch):
+    from ganlib.cli import train
+    from ganlib.training import watch
+
+    monkeypatch.setattr(train, "LOOK", 10)
+    monkeypatch.setattr(watch, "CONSTANT", 100.0)  # every run looks collapsed
+    words = ["train", "gan", "--data", "ring", *TINY, "--steps", 90, "--seed", 1]
+    assert run(*words, "--out", tmp_path / "warned") == 0
+    told = capsys.readouterr()
+    assert "step 30: the samples are constant" in told.err and "stopped" not in told.out
+    assert run(*words, "--out", tmp_path / "stopped", "--early-stop") == 0
+    assert "stopped at step 30: the samples are constant" in capsys.readouterr().out
+    assert checkpoint.read(tmp_path / "stopped")["step"] == 30
+    status = json.loads((tmp_path / "stopped" / "status.json").read_text())
+    assert status["state"].startswith("stopped: the samples are constant")

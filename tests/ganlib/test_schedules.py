@@ -104,3 +104,12 @@ def test_a_schedule_that_goes_wrong_is_named(factor):
 
     with pytest.raises(GanlibError, match=f"the schedule of player 'generator' gives {factor} at step 2"):
         trainer(Wrong).fit(5)
+
+
+def test_one_schedule_for_all_players_of_a_trainer():
+    ganlib.seed(0)
+    gan = PenalisedCritic()
+    t = Trainer(gan, Cloud(), 16, device="cpu", progress=False, learning_rate=linear_decay(2, 6)).fit(5)
+    assert all(o.param_groups[0]["lr"] == pytest.approx(1e-3 * 0.5) for o in t.optimizers.values())
+    with pytest.raises(GanlibError, match="learning_rate=0.1 was given; expected a function of the step"):
+        Trainer(gan, Cloud(), 16, device="cpu", learning_rate=0.1)
