@@ -24,7 +24,7 @@ Each command has its own --help.
 
 exit codes:
   0    done
-  1    internal error: a fault of ganlib (--debug, anywhere, shows where)
+  1    internal error: a fault of ganlib (--debug, anywhere, shows where); or nobody read the output on
   2    bad input: one sentence says what was given and what was expected
   3    training diverged: a loss or a weight became NaN or infinite
   130  interrupted with Ctrl-C; training has saved where it was
@@ -49,10 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = parser().parse_args(words)
         args.arguments = arguments
         args.run(args)
+        sys.stdout.flush()
     except GanlibError as error:
         return _say(str(error), error.exit_code, debug)
     except KeyboardInterrupt as stop:
         return _say(str(stop) or "interrupted", 130, debug)
+    except BrokenPipeError:  # `ganlib runs | head -1`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
+        return 1
     except Exception as error:
         first = (str(error).strip() or "no message").splitlines()[0]
         text = f"internal error: {type(error).__name__}: {first} (run again with --debug to see where)"

@@ -239,6 +239,14 @@ def test_interrupted_and_out_of_memory(tmp_path, capsys, monkeypatch):
         assert sentence in said and said.count("\n") == 1
 
 
+def test_output_that_nobody_reads_is_no_internal_error():
+    code = "import sys, ganlib.cli as c; c.data.list_sets = lambda _: print('x' * 100_000); "
+    code += "sys.exit(c.main(['data', 'list']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 1
+
+
 # -- completion --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_shell_completes_names(shell, capsys):
