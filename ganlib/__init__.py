@@ -30,7 +30,21 @@ _HOME = {
     "Lab": "ganlib.lab",
     "GanlibError": "ganlib.errors",
 }
-_PARTS = ("data", "models", "losses", "gans", "training", "metrics", "viz", "labels", "lab", "device", "errors", "cli")
+_PARTS = (
+    "data",
+    "models",
+    "losses",
+    "penalties",
+    "gans",
+    "training",
+    "metrics",
+    "viz",
+    "labels",
+    "lab",
+    "device",
+    "errors",
+    "cli",
+)
 
 __all__ = [*_HOME, *_PARTS]
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
 
-__all__ = ["GAN", "Batch", "Phase", "Player", "adam", "evaluating"]
+__all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating"]
 
 Terms = Mapping[str, Tensor]
 PhaseLoss = Callable[[Batch], tuple[Terms, Terms]]
@@ -169,3 +169,45 @@ class GAN(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the game is played."""
         return next(self.parameters()).device
+
+
+class LatentGAN(GAN):
+    """A game whose generator makes samples of latent vectors and of nothing else.
+
+    Args:
+        generator: (N, latent_dim) → (N, *shape) in [−1, 1].
+        latent_dim: length of z ~ N(0, I).
+    """
+
+    def __init__(self, generator: nn.Module, latent_dim: int):
+        super().__init__()
+        self.generator, self.latent_dim = generator, latent_dim
+
+    def latent(self, n: int) -> Tensor:
+        """z ~ N(0, I): (n, latent_dim)."""
+        return torch.randn(n, self.latent_dim, device=self.device)
+
+    @torch.no_grad()
+    def sample(self, n: int | None = None, z: Tensor | None = None) -> Tensor:
+        """Generated samples.
+
+        Args:
+            n: how many, from fresh latents; or
+            z: latents (N, latent_dim).
+
+        Returns:
+            (N, *shape) in [−1, 1].
+
+        Raises:
+            GanlibError: neither or both are given, or z has another length.
+        """
+        if (n is None) == (z is None):
+            raise GanlibError("sample() takes either n, a number of samples, or z, their latents")
+        if z is None:
+            if n < 1:
+                raise GanlibError(f"n={n} samples were asked for; expected at least 1")
+            z = self.latent(n)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise GanlibError(f"latents of shape {tuple(z.shape)} were given; expected (N, {self.latent_dim})")
+        with evaluating(self.generator):
+            return self.generator(z.to(self.device))

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ganlib import losses, models
-from ganlib.errors import GanlibError
-from ganlib.gans.base import GAN, Batch, Phase, Player, adam, evaluating
+from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
 
 
-class VanillaGAN(GAN):
+class VanillaGAN(LatentGAN):
     """A generator and a discriminator, one step each.
 
     Args:
@@ -37,9 +36,8 @@ class VanillaGAN(GAN):
         lr: float = 2e-4,
         beta1: float = 0.5,
     ):
-        super().__init__()
-        self.generator, self.discriminator = generator, discriminator
-        self.latent_dim = latent_dim
+        super().__init__(generator, latent_dim)
+        self.discriminator = discriminator
         self.loss = losses.get(loss)
         self.optimizer = adam(lr, beta1)
 
@@ -91,35 +89,6 @@ class VanillaGAN(GAN):
         """The three numbers to watch: mean D(x), mean D(G(z)) and the discriminator's accuracy."""
         right = (real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()
         return {"D(x)": real_logits.sigmoid().mean(), "D(G(z))": fake_logits.sigmoid().mean(), "accuracy": right / 2}
-
-    def latent(self, n: int) -> Tensor:
-        """z ~ N(0, I): (n, latent_dim)."""
-        return torch.randn(n, self.latent_dim, device=self.device)
-
-    @torch.no_grad()
-    def sample(self, n: int | None = None, z: Tensor | None = None) -> Tensor:
-        """Generated samples.
-
-        Args:
-            n: how many, from fresh latents; or
-            z: latents (N, latent_dim).
-
-        Returns:
-            (N, *shape) in [−1, 1].
-
-        Raises:
-            GanlibError: neither or both are given, or z has another length.
-        """
-        if (n is None) == (z is None):
-            raise GanlibError("sample() takes either n, a number of samples, or z, their latents")
-        if z is None:
-            if n < 1:
-                raise GanlibError(f"n={n} samples were asked for; expected at least 1")
-            z = self.latent(n)
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise GanlibError(f"latents of shape {tuple(z.shape)} were given; expected (N, {self.latent_dim})")
-        with evaluating(self.generator):
-            return self.generator(z.to(self.device))
 
 
 GANS = {VanillaGAN.name: VanillaGAN}

@@ -22,13 +22,17 @@ def names() -> list[str]:
     return sorted(_known())
 
 
-def networks(name: str, shape: Sequence[int], latent_dim: int, **options) -> tuple[nn.Module, nn.Module]:
+def networks(
+    name: str, shape: Sequence[int], latent_dim: int, critic: bool = False, **options
+) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator that fit each other and the data.
 
     Args:
         name: one of `names()`, e.g. ``"mlp"``.
         shape: shape of one sample, ``(C, H, W)`` for images or ``(d,)`` for points.
         latent_dim: length of the latent vector z.
+        critic: make the second a critic for a gradient penalty, without batch normalisation: the penalty is per sample,
+            and batch normalisation mixes the batch.
         options: what the network's own builder takes.
 
     Returns:
@@ -43,4 +47,4 @@ def networks(name: str, shape: Sequence[int], latent_dim: int, **options) -> tup
         raise GanlibError(f"sample shape {tuple(shape)} was given; expected (channels, height, width) or (dimension,)")
     if latent_dim < 1:
         raise GanlibError(f"latent_dim={latent_dim} was given; expected at least 1")
-    return _known()[name](tuple(shape), latent_dim, **options)
+    return _known()[name](tuple(shape), latent_dim, critic=critic, **options)

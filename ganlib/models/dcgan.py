@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
+from ganlib.models.layers import logits
 
-SIZES = (16, 32, 64, 128)
+SIZES = (16, 32, 64, 128, 256)
 
 
 def _levels(shape: Sequence[int]) -> int:
@@ -20,6 +21,14 @@ def _levels(shape: Sequence[int]) -> int:
             f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]}"
         )
     return SIZES.index(shape[1]) + 2
+
+
+def _widths(width: int, levels: int) -> list[int]:
+    """Channels from the largest image to 4×4: doubled as in the paper, whose 64×64 ends at 8×; larger sizes stay there.
+
+    Without the cap, every doubling of the side would give four times the parameters.
+    """
+    return [width * min(2**i, 8) for i in range(levels)]
 
 
 def _start(module: nn.Module) -> None:
@@ -36,7 +45,7 @@ class DCGANGenerator(nn.Module):
     Args:
         shape: (C, size, size) of one image.
         latent_dim: length of z.
-        width: channels before the last layer; they double with each halving of the side.
+        width: channels before the last layer; they double with each halving of the side, up to 8 times as many.
 
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
@@ -48,7 +57,7 @@ class DCGANGenerator(nn.Module):
     def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 64):
         super().__init__()
         levels = _levels(shape)
-        widths = [width * 2 ** (levels - 1 - i) for i in range(levels)]  # at 4×4, 8×8, …
+        widths = _widths(width, levels)[::-1]  # at 4×4, 8×8, …
         layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, widths[0], 4, bias=False)]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
             layers += [nn.BatchNorm2d(n_in), nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)]
@@ -65,22 +74,26 @@ class DCGANDiscriminator(nn.Module):
 
     Args:
         shape: (C, size, size) of one image.
-        width: channels after the first layer; they double with each halving of the side.
+        width: channels after the first layer; they double with each halving of the side, up to 8 times as many.
+        layer_norm: normalise each sample by itself instead of the batch, as a critic under a gradient penalty needs.
 
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
 
-    *Source*: Radford et al. (2016).
+    *Source*: Radford et al. (2016); layer normalisation in its place: Gulrajani et al. (2017), section 4, "No critic
+    batch normalization", and the authors' code for 64×64 images.
     """
 
-    def __init__(self, shape: Sequence[int], width: int = 64):
+    def __init__(self, shape: Sequence[int], width: int = 64, layer_norm: bool = False):
         super().__init__()
         self.shape = tuple(shape)
         levels = _levels(shape)
-        widths = [width * 2**i for i in range(levels)]
+        widths = _widths(width, levels)
         layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2)]
+            # One group is layer normalisation over (C, H, W), with a scale and an offset for each channel.
+            norm = nn.GroupNorm(1, n_out) if layer_norm else nn.BatchNorm2d(n_out)
+            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), norm, nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, bias=False)).apply(_start)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,17 +102,22 @@ class DCGANDiscriminator(nn.Module):
             raise GanlibError(
                 f"samples of shape {tuple(x.shape[1:])} were given; the discriminator expects {self.shape}"
             )
-        return torch.flatten(self.layers(x))
+        return torch.flatten(logits(self.layers, x))
 
 
-def dcgan(shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> tuple[nn.Module, nn.Module]:
-    """The convolutional pair; on 3×64×64 images 3,576,704 trainable numbers in G and 2,765,568 in D."""
-    return DCGANGenerator(shape, latent_dim, width), DCGANDiscriminator(shape, width)
+def dcgan(
+    shape: Sequence[int], latent_dim: int = 100, width: int = 64, critic: bool = False
+) -> tuple[nn.Module, nn.Module]:
+    """The convolutional pair; on 3×64×64 images 3,576,704 trainable numbers in G and 2,765,568 in D.
+
+    Layer normalisation has as many as batch normalisation, so a critic has as many as a discriminator.
+    """
+    return DCGANGenerator(shape, latent_dim, width), DCGANDiscriminator(shape, width, layer_norm=critic)
 
 
-def dcgan_small(shape: Sequence[int], latent_dim: int = 100) -> tuple[nn.Module, nn.Module]:
+def dcgan_small(shape: Sequence[int], latent_dim: int = 100, critic: bool = False) -> tuple[nn.Module, nn.Module]:
     """The convolutional pair at half the width, for a laptop's processor."""
-    return dcgan(shape, latent_dim, 32)
+    return dcgan(shape, latent_dim, 32, critic)
 
 
 NETWORKS = {"dcgan": dcgan, "dcgan-small": dcgan_small}

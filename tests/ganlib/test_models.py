@@ -34,6 +34,53 @@ def test_the_counts_of_dcgan():
     assert [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512, 1]
     small, _ = models.networks("dcgan-small", (3, 64, 64), 100)
     assert small.layers[0].out_channels == 256
+    assert tuple(map(count, models.networks("dcgan", (3, 32, 32), 100))) == (1_068_928, 663_296)
+
+
+def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
+    """Each doubling beyond 64 adds one layer of 512 → 512 channels in both, 4,194,304 weights and 1,024 of the norm."""
+    for levels, size in ((5, 128), (6, 256)):
+        generator, discriminator = models.networks("dcgan", (3, size, size), 100)
+        widths = [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+        assert widths == [64, 128, 256, *[512] * (levels - 3), 1]
+        widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+        assert widths == [*[512] * (levels - 3), 256, 128, 64, 3]
+        more = (levels - 4) * (4 * 4 * 512 * 512 + 2 * 512)
+        assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_568 + more)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
+    shape = (3, 32, 32)
+    generator, discriminator = models.networks(name, shape, 10)
+    same, critic = models.networks(name, shape, 10, critic=True)
+    assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critic.modules())
+    assert list(same.state_dict()) == list(generator.state_dict())
+    assert (count(same), count(critic)) == (count(generator), count(discriminator))
+    if name.startswith("dcgan"):  # where batch normalisation was, one group: all of (C, H, W) of one sample together
+        kinds = [type(m).__name__.replace("GroupNorm", "BatchNorm2d") for m in critic.layers]
+        assert kinds == [type(m).__name__ for m in discriminator.layers]
+        assert all(m.num_groups == 1 for m in critic.modules() if isinstance(m, nn.GroupNorm))
+        features = critic.layers[:4](torch.rand(2, *shape))[1]  # behind the first normalisation
+        assert features.mean().abs() < 1e-5 and features.std().item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("critic", [False, True])
+@pytest.mark.parametrize("name", models.names())
+def test_logits_are_made_in_full_precision(name, critic):
+    discriminator = models.networks(name, (3, 16, 16), 10, critic=critic)[1]
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    inputs = []
+    discriminator.layers[-2].register_forward_hook(lambda module, given, made: inputs.append(made))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = discriminator(x)
+        plain = discriminator.layers[-1](inputs[0])  # what the last layer would make of it here
+    assert logits.dtype == torch.float32 and plain.dtype == torch.bfloat16
+    assert torch.equal(logits, discriminator.layers[-1](inputs[0].float()).flatten())
+    assert not torch.equal(logits, plain.flatten())
+    assert discriminator(x).dtype == torch.float32
+    assert discriminator.double()(x.double()).dtype == torch.float64
+    assert "layers.0.weight" in discriminator.state_dict()  # the island has no name of its own
 
 
 def test_dcgan_starts_small_and_normalises_where_the_paper_does():
@@ -47,6 +94,7 @@ def test_dcgan_starts_small_and_normalises_where_the_paper_does():
 
 SHAPES = [(name, shape) for name in ("mlp", "mlp-small") for shape in [(1, 28, 28), (3, 8, 8), (2,)]]
 SHAPES += [(name, (channels, size, size)) for name in ("dcgan", "dcgan-small") for channels, size in ((1, 16), (3, 32))]
+SHAPES += [("dcgan-small", (1, 128, 128)), ("dcgan-small", (3, 256, 256))]
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES)
@@ -82,7 +130,9 @@ def test_bad_input():
     with pytest.raises(GanlibError, match=r"sample shape \(1, 0, 28\)"):
         models.networks("mlp", (1, 0, 28), 10)
     for shape in [(1, 28, 28), (3, 64, 32), (2,)]:
-        with pytest.raises(GanlibError, match=r"DCGAN needs \(channels, size, size\) with a size of 16, 32, 64 or 128"):
+        with pytest.raises(
+            GanlibError, match=r"DCGAN needs \(channels, size, size\) with a size of 16, 32, 64, 128 or 256"
+        ):
             models.networks("dcgan", shape, 10)
     with pytest.raises(GanlibError, match=r"expects \(3, 32, 32\)"):
         models.networks("dcgan", (3, 32, 32), 10)[1](torch.zeros(2, 3, 64, 64))
