@@ -28,7 +28,11 @@ from benchmarks.throughput import GAMES
 
 BATCH = 64
 CPU = torch.device("cpu")
-FITS = ("default", {}), ("GOMP_SPINCOUNT=20000", {"GOMP_SPINCOUNT": "20000"}), ("passive", {"OMP_WAIT_POLICY": "PASSIVE"})
+FITS = (
+    ("default", {}),
+    ("GOMP_SPINCOUNT=20000", {"GOMP_SPINCOUNT": "20000"}),
+    ("passive", {"OMP_WAIT_POLICY": "PASSIVE"}),
+)
 
 
 def trainer(game: str, change: Callable[[ganlib.GAN], object] | None = None, **settings: Any) -> ganlib.Trainer:
@@ -201,9 +205,7 @@ def measure(steps: int, rounds: int, parts: list[str]) -> dict[str, Any]:
         "rounds": rounds,
         "matmul_changes_bits": products(),
         "compiler": compiler(),
-        "ms_per_step": {
-            part: {game: PARTS[part][0](game, steps, rounds) for game in PARTS[part][1]} for part in parts
-        },
+        "ms_per_step": {part: {game: PARTS[part][0](game, steps, rounds) for game in PARTS[part][1]} for part in parts},
     }
 
 

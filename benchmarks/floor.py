@@ -55,7 +55,9 @@ class Count(TorchDispatchMode):
     def __init__(self, peak: dict[torch.dtype, float], bandwidth: float):
         super().__init__()
         self.peak, self.bandwidth = peak, bandwidth
-        self.found: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(("calls", "flops", "bytes", "s"), 0))
+        self.found: dict[str, dict[str, float]] = defaultdict(
+            lambda: dict.fromkeys(("calls", "flops", "bytes", "s"), 0)
+        )
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

@@ -61,7 +61,7 @@ def trainer(resolution: int, batch: int, width: int, device: torch.device, image
 def one(
     resolution: int, batch: int, width: int, device: torch.device, steps: int, rounds: int, enough: float
 ) -> dict[str, Any]:
-    """Train one configuration: seconds per 1,000 images and peak of memory in bytes; 0 steps: about `enough` seconds."""
+    """Train one configuration: seconds per 1,000 images, peak of memory in bytes; 0 steps are `enough` seconds."""
     ganlib.seed(0)
     trainer(16, 8, 4, device, 16).fit(5)  # what is loaded on first use is not this configuration's
     if device.type == "cuda":

@@ -114,7 +114,9 @@ def measure(steps: int, batch: int, device: torch.device, games: Sequence[str], 
 
 def table(record: dict[str, Any]) -> str:
     """The record as Markdown."""
-    parts = [f"{common.where(record)} Batch {record['batch']}, {record['steps']} steps between two reads of the losses.\n"]
+    parts = [
+        f"{common.where(record)} Batch {record['batch']}, {record['steps']} steps between two reads of the losses.\n"
+    ]
     for game in record["games"].values():
         waiting = ", ".join(f"`{name}` {n / record['steps']:g} times a step" for name, n in game["waits"].items())
         verdict = f"the host waits: {waiting}." if waiting else "the host waits for nothing and copies nothing."

@@ -2,7 +2,7 @@
 
 The tutorial loops are our own writing of the usual ones: a DataLoader over PIL images with ToTensor + Normalize for
 every sample, a discriminator that ends in a sigmoid with BCELoss, an optimiser without options, gradients computed for
-networks that do not move, `.item()` on both losses at each step. The one for WGAN-GP takes a step of the critic on every
+networks that do not move, `.item()` on both losses at each step. The one for WGAN-GP takes a step of the critic on each
 batch, with fakes that are not cut off from the generator, and one of the generator on every fifth. Networks, batch size
 and images are the same on both sides, and the loops take turns in one process, so that a machine whose speed drifts
 favours none. A step is the same work for all: one of each player, or five of the critic and one of the generator.
@@ -128,9 +128,7 @@ def tutorial_wgan_gp(
         mix = torch.rand(len(real), 1, 1, 1, device=device)
         points = (mix * real + (1 - mix) * fake).requires_grad_(True)
         scores = critic(points)
-        (gradient,) = torch.autograd.grad(
-            scores, points, torch.ones_like(scores), create_graph=True, retain_graph=True
-        )
+        (gradient,) = torch.autograd.grad(scores, points, torch.ones_like(scores), create_graph=True, retain_graph=True)
         return ((gradient.reshape(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
 
     def steps(n: int) -> None:
@@ -248,7 +246,7 @@ def table(record: dict[str, Any]) -> str:
         "to the tutorial loop. Images are the real ones that D or the critic sees.\n"
     ]
     for game in record["games"].values():
-        count = " + ".join(f"{n:,}" for n in game["parameters"].values())
+        count = ", ".join(f"{name} {n:,}" for name, n in game["parameters"].items())
         rows = [
             [name, f"{row['ms_per_step']:.2f}", f"{row['images_per_s']:,.0f}", f"{row['speedup']:.2f}"]
             for name, row in game["loops"].items()
