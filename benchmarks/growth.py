@@ -157,37 +157,35 @@ def table(record: dict[str, Any]) -> str:
 
 
 def figure(record: dict[str, Any]) -> Any:
-    """Time and memory against each axis, both axes logarithmic, with the fitted lines."""
+    """Time and memory relative to the base point, along each axis, all scales logarithmic, with the fitted lines."""
     axes = list(record["exponents"])
-    fig, panels = viz.panels(2 * len(axes), width=2.7, height=2.9)
-    titles = {"seconds_per_1000": "seconds per 1,000 images", "memory": "peak of memory, MB"}
-    names = {"resolution": "resolution, pixels", "batch": "batch size", "width": "width, channels"}
-    for row, (key, title) in enumerate(titles.items()):
-        shown = panels[row * len(axes) : (row + 1) * len(axes)]
-        for axis, panel in zip(axes, shown, strict=True):
-            points = along(record["points"], axis)
-            xs = np.array([p[axis] for p in points], float)
-            ys = np.array([p[key] for p in points], float) / (1e6 if key == "memory" else 1)
+    (base,) = [p for p in record["points"] if all(p[axis] == value for axis, value in BASE.items())]
+    units = {
+        "seconds_per_1000": ("time per image", f"1 = {base['seconds_per_1000']:.2g} s per 1,000 images", "o"),
+        "memory": ("peak of memory", f"1 = {base['memory'] / 1e6:.0f} MB", "s"),
+    }
+    names = {"resolution": "resolution in pixels", "batch": "batch size", "width": "width in channels"}
+    fig, panels = viz.panels(len(axes), width=3.7, height=3.4)
+    for axis, panel in zip(axes, panels, strict=True):
+        points = along(record["points"], axis)
+        xs = np.array([p[axis] for p in points], float)
+        for color, (key, (name, _, marker)) in zip(viz.COLORS, units.items(), strict=False):
+            ys = np.array([p[key] for p in points]) / base[key]
             power = record["exponents"][axis][key]
             fit = np.exp(np.log(ys).mean()) * (xs / np.exp(np.log(xs).mean())) ** power
-            panel.plot(xs, fit, color=viz.COLORS[5], linewidth=1, linestyle="--")
-            panel.plot(xs, ys, "o-", color=viz.COLORS[row])
-            panel.set(xscale="log", yscale="log", title=f"~ {axis}$^{{{power:.2f}}}$", xlabel=names[axis])
-            panel.set_xticks(xs, [f"{x:.0f}" for x in xs])
-            panel.minorticks_off()
-        low, high = (f(panel.get_ylim()[i] for panel in shown) for i, f in enumerate((min, max)))
-        for panel in shown:
-            panel.set_ylim(low, high)
-            panel.yaxis.set_major_locator(_locator())
-            panel.yaxis.set_major_formatter("{x:g}")
-        shown[0].set_ylabel(title)
+            panel.plot(xs, fit, color=color, linewidth=1.2)
+            panel.plot(xs, ys, marker, color=color, label=f"{name} ~ {axis}$^{{{power:.2f}}}$")
+        panel.set(xscale="log", yscale="log", xlabel=names[axis])
+        panel.set_xticks(xs, [f"{x:.0f}" for x in xs])
+        panel.minorticks_off()
+    low, high = (f(panel.get_ylim()[i] for panel in panels) for i, f in enumerate((min, max)))
+    for panel in panels:
+        panel.set_ylim(low, 2.5 * high)  # room for the legend
+        ticks = [10.0**k * m for k in range(-4, 5) for m in (1, 3) if low <= 10.0**k * m <= 2.5 * high]
+        panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        panel.legend(loc="upper left", borderaxespad=0, handletextpad=0.2)
+    panels[0].set_ylabel("\n".join(["cost relative to the base point", *(unit for _, unit, _ in units.values())]))
     return fig
-
-
-def _locator() -> Any:
-    from matplotlib.ticker import LogLocator
-
-    return LogLocator(subs=(1, 3))
 
 
 def main() -> None:
