@@ -9,13 +9,14 @@ with a second training beside it, as on a laptop where two notebooks run.
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import torch
@@ -28,11 +29,11 @@ from benchmarks.throughput import GAMES
 
 BATCH = 64
 CPU = torch.device("cpu")
-FITS = (
-    ("default", {}),
-    ("GOMP_SPINCOUNT=20000", {"GOMP_SPINCOUNT": "20000"}),
-    ("passive", {"OMP_WAIT_POLICY": "PASSIVE"}),
-)
+WAITING = {
+    "default": {},
+    "GOMP_SPINCOUNT=20000": {"GOMP_SPINCOUNT": "20000"},
+    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+}
 
 
 def trainer(game: str, change: Callable[[ganlib.GAN], object] | None = None, **settings: Any) -> ganlib.Trainer:
@@ -111,44 +112,35 @@ def compiled(game: str, steps: int, rounds: int) -> dict[str, float]:
 
 def openmp(game: str, steps: int, rounds: int) -> dict[str, float]:
     """How OpenMP's threads wait for work: processes alone, and two at a time."""
-    steps, found = max(2, round(steps * GAMES[game].share)), {}
-    job = [sys.executable, __file__, "--one", json.dumps({"game": game, "steps": steps})]
-    times: dict[str, list[float]] = {}
-    for _ in range(min(rounds, 3)):
-        for name, setting in FITS:
-            for together in (1, 2):
-                beside = [
-                    subprocess.Popen(job, env=os.environ | setting, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                    for _ in range(together)
-                ]
-                for process in beside:
-                    process.stdout.readline()  # it is warm
-                for process in beside:
-                    process.stdin.write(b"go\n")
-                    process.stdin.flush()
-                taken = [float(process.stdout.readline()) for process in beside]
-                for process in beside:
-                    process.communicate(b"end\n")
-                label = f"{name}, {'alone' if together == 1 else 'two at a time'}"
-                times.setdefault(label, []).append(1e3 * statistics.mean(taken))
-    found.update({name: statistics.median(values) for name, values in times.items()})
-    return found
+    job = [sys.executable, __file__, "--worker", game]
+    workers = {
+        name: [subprocess.Popen(job, env=os.environ | extra, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
+        for name, extra in WAITING.items()
+    }
+
+    def ask(processes: list[subprocess.Popen], steps: int) -> None:
+        for process in processes:
+            print(steps, file=process.stdin, flush=True)
+        for process in processes:
+            process.stdout.readline()
+
+    try:
+        loops = {}
+        for name, pair in workers.items():
+            loops[f"{name}, alone"] = functools.partial(ask, pair[:1])
+            loops[f"{name}, two at a time"] = functools.partial(ask, pair)
+        return turns(game, loops, steps, rounds)
+    finally:
+        for process in sum(workers.values(), []):
+            process.communicate()  # the end of its input ends it
 
 
-def one(game: str, steps: int) -> None:
-    """A process of `openmp`: warms up, waits for a line, trains, prints milliseconds per step, waits to be ended."""
+def worker(game: str) -> None:
+    """A process of `openmp`: takes as many steps as each line of its input says, and prints a line when it is done."""
     played = trainer(game)
-    played.fit(2)
-    print("warm", flush=True)
-    sys.stdin.readline()
-    print(common.seconds(lambda: played.fit(steps), CPU) / steps, flush=True)
-    # Goes on working until it is told to end: the other one must not be timed alone towards its end.
-    import threading
-
-    ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), ended.set()), daemon=True).start()
-    while not ended.is_set():
-        played.fit(1)
+    for line in sys.stdin:
+        played.fit(int(line))
+        print("done", flush=True)
 
 
 PARTS = {
@@ -230,8 +222,8 @@ def table(record: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--one"]:
-        one(**json.loads(sys.argv[2]))
+    if sys.argv[1:2] == ["--worker"]:
+        worker(sys.argv[2])
         return
     parser = common.options(__doc__, steps=50, rounds=5)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all")

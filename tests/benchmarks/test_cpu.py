@@ -1,6 +1,5 @@
 """The table of settings can be made, leaves the process as it was, and says what ganlib's defaults rest on."""
 
-import json
 import subprocess
 import sys
 
@@ -20,15 +19,10 @@ def test_runs_and_reports(monkeypatch):
     assert "| adam | mlp | fused |" in cpu.table(record)
 
 
-def test_a_process_for_itself_waits_and_ends():
-    job = [sys.executable, cpu.__file__, "--one", json.dumps({"game": "mlp", "steps": 1})]
-    with subprocess.Popen(job, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "warm\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        assert float(process.stdout.readline()) > 0
-        process.communicate("end\n", timeout=60)
-    assert process.returncode == 0
+def test_a_worker_takes_the_steps_it_is_told():
+    job = [sys.executable, cpu.__file__, "--worker", "mlp"]
+    made = subprocess.run(job, input="1\n2\n", capture_output=True, text=True, timeout=300)
+    assert made.returncode == 0 and made.stdout == "done\ndone\n"
 
 
 def test_committed_result():
