@@ -1,0 +1,110 @@
+"""What the benchmarks share: options, the machine, a fair clock, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+Loop = Callable[[int], object]  # takes so many steps
+
+
+def options(doc: str, steps: int, rounds: int) -> argparse.ArgumentParser:
+    """The options that every benchmark takes."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=steps, help="steps (or images) per round (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=rounds, help="rounds (default %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    return parser
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where and when a measurement was made."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def where(record: Mapping[str, Any]) -> str:
+    """The machine of a record in one line."""
+    device = "" if record["device"] == "cpu" else f"{record['device']}; "
+    return (
+        f"{device}{record['cpu']}, {record['cores']} cores, {record['threads']} threads, torch {record['torch']}, "
+        f"Python {record['python']}, {record['date']}."
+    )
+
+
+def markdown(header: list[str], rows: list[list[str]], words: int = 1) -> str:
+    """A table; all columns but the first `words` are numbers."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * words + "---:|" * (len(header) - words)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def finish(record: dict[str, Any], text: str, write: bool) -> None:
+    """Print the result and keep it: results/NAME.{json,md}, on a GPU results/NAME-gpu.{json,md}."""
+    print(text)
+    if write:
+        RESULTS.mkdir(exist_ok=True)
+        name = record["benchmark"] + ("" if record["device"] == "cpu" else "-gpu")
+        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def result(name: str) -> dict[str, Any]:
+    """A committed record."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def seconds(function: Callable[[], object], device: torch.device) -> float:
+    """Time of one call, the device's work included."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    function()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds per step of several loops, one value a round.
+
+    They take turns in one process, after one round that warms up, so that a machine whose speed drifts favours none.
+    """
+    times: dict[str, list[float]] = {name: [] for name in loops}
+    for i in range(rounds + 1):
+        for name, loop in loops.items():
+            taken = seconds(lambda loop=loop: loop(steps), device) / steps
+            if i > 0:
+                times[name].append(taken)
+    return times
+
+
+def ratio(slow: list[float], fast: list[float]) -> float:
+    """How many times faster: the median over the rounds, each compared with itself."""
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
