@@ -38,6 +38,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "environment": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "GOMP_", "MKL_", "KMP_"))},
         "date": datetime.date.today().isoformat(),
     }
 
@@ -53,9 +54,10 @@ def _cpu_name() -> str:
 def where(record: Mapping[str, Any]) -> str:
     """The machine of a record in one line."""
     device = "" if record["device"] == "cpu" else f"{record['device']}; "
+    extra = "".join(f", {name}={value}" for name, value in record.get("environment", {}).items())
     return (
-        f"{device}{record['cpu']}, {record['cores']} cores, {record['threads']} threads, torch {record['torch']}, "
-        f"Python {record['python']}, {record['date']}."
+        f"{device}{record['cpu']}, {record['cores']} cores, {record['threads']} threads{extra}, "
+        f"torch {record['torch']}, Python {record['python']}, {record['date']}."
     )
 
 

@@ -1,28 +1,27 @@
 """How fast are the data sets? Painting the embedded ones, decoding a folder of photographs, handing out batches.
 
 python benchmarks/data.py  # prints and writes benchmarks/results/data.{json,md}
-python benchmarks/data.py --images 256 --sizes 32 --rounds 1 --no-write
+python benchmarks/data.py --steps 256 --sizes 32 --rounds 1 --no-write
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import statistics
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import common
 from ganlib import data
 from ganlib.data import avatars, digits, files, pairs
 from ganlib.device import resolve
 
-RESULTS = Path(__file__).parent / "results"
 PHOTO = (640, 480)  # width and height of the photographs that are decoded, in pixels
 BATCH = 64
 
@@ -52,15 +51,6 @@ def photographs(folder: Path, images: int) -> None:
         faces[i % len(faces)].save(folder / f"{i:05}.jpg", quality=90)
 
 
-def seconds(function: Callable[[], object], device: torch.device) -> float:
-    """Time of one call."""
-    start = time.perf_counter()
-    function()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def measure(images: int, sizes: Sequence[int], rounds: int, device: torch.device) -> dict:
     """Time everything, each in `rounds` rounds after one that warms up, with an empty cache.
 
@@ -80,20 +70,17 @@ def measure(images: int, sizes: Sequence[int], rounds: int, device: torch.device
                     times = []
                     for i in range(rounds + 1):
                         os.environ["GANLIB_CACHE"] = f"{scratch}/{size}-{i}"  # what is kept would be read back
-                        times.append(seconds(function, device))
+                        times.append(common.seconds(function, device))
                     count = decoded if name.startswith("decode") else images
                     rows.setdefault(name, {})[str(size)] = count / statistics.median(times[1:])
         finally:
             os.environ.pop("GANLIB_CACHE") if before is None else os.environ.update(GANLIB_CACHE=before)
     return {
         "benchmark": "data",
+        **common.machine(device),
         "images": images,
         "rounds": rounds,
         "photographs": f"JPEG, {PHOTO[0]}×{PHOTO[1]}",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "cores": os.cpu_count(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
         "images_per_s": rows,
     }
 
@@ -101,33 +88,20 @@ def measure(images: int, sizes: Sequence[int], rounds: int, device: torch.device
 def table(record: dict) -> str:
     """The record as Markdown."""
     sizes = list(next(iter(record["images_per_s"].values())))
-    lines = [
-        f"Images per second. Device {record['device']}, {record['cores']} cores, torch {record['torch']}; medians of "
-        f"{record['rounds']} rounds of {record['images']:,} images (photographs: {record['photographs']}).",
-        "",
-        "| work | " + " | ".join(f"{size}×{size}" for size in sizes) + " |",
-        "|---|" + "---:|" * len(sizes),
-    ]
-    for name, row in record["images_per_s"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{row[size]:,.0f}" for size in sizes) + " |")
-    return "\n".join(lines) + "\n"
+    head = (
+        f"Images per second. {common.where(record)} Medians of {record['rounds']} rounds of {record['images']:,} "
+        f"images (photographs: {record['photographs']}).\n\n"
+    )
+    rows = [[name, *(f"{row[size]:,.0f}" for size in sizes)] for name, row in record["images_per_s"].items()]
+    return head + common.markdown(["work", *(f"{size}×{size}" for size in sizes)], rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=4096, help="images per round (default %(default)s)")
+    parser = common.options(__doc__, steps=4096, rounds=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128], help="in pixels (default 32 64 128)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (default %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
-    parser.add_argument("--no-write", action="store_true", help="print only")
     args = parser.parse_args()
-    record = measure(args.images, args.sizes, args.rounds, resolve(args.device))
-    print(table(record))
-    if not args.no_write:
-        RESULTS.mkdir(exist_ok=True)
-        name = "data" if record["device"] == "cpu" else "data-gpu"
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        (RESULTS / f"{name}.md").write_text(table(record), encoding="utf-8")
+    record = measure(args.steps, args.sizes, args.rounds, resolve(args.device))
+    common.finish(record, table(record), not args.no_write)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def figure(record: dict[str, Any]) -> Any:
     axes = list(record["exponents"])
     (base,) = [p for p in record["points"] if all(p[axis] == value for axis, value in BASE.items())]
     units = {
-        "seconds_per_1000": ("time per image", f"1 = {base['seconds_per_1000']:.2g} s per 1,000 images", "o"),
+        "seconds_per_1000": ("time per image", f"1 = {base['seconds_per_1000']:.3g} s per 1,000 images", "o"),
         "memory": ("peak of memory", f"1 = {base['memory'] / 1e6:.0f} MB", "s"),
     }
     names = {"resolution": "resolution in pixels", "batch": "batch size", "width": "width in channels"}
