@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -93,10 +94,46 @@ def seconds(function: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
+class Worker:
+    """A process that takes steps when it is asked to: called like a loop, it answers when they are done.
+
+    Args:
+        command: what starts it; it reads numbers of steps, a line each, and prints a line after each.
+        environment: added to this process's.
+    """
+
+    def __init__(self, command: list[str], environment: Mapping[str, str] | None = None):
+        env = os.environ | (environment or {})
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()  # the end of its input ends it
+
+    def begin(self, steps: int) -> None:
+        """Ask for so many steps."""
+        print(steps, file=self.process.stdin, flush=True)
+
+    def wait(self) -> None:
+        """Until they are done.
+
+        Raises:
+            RuntimeError: the process has ended instead.
+        """
+        if not self.process.stdout.readline():
+            raise RuntimeError(f"a process of the benchmark ended with exit code {self.process.wait()}")
+
+    def __call__(self, steps: int) -> None:
+        self.begin(steps)
+        self.wait()
+
+
 def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds per step of several loops, one value a round.
 
-    They take turns in one process, after one round that warms up, so that a machine whose speed drifts favours none.
+    They take turns, after one round that warms up, so that a machine whose speed drifts favours none.
     """
     times: dict[str, list[float]] = {name: [] for name in loops}
     for i in range(rounds + 1):

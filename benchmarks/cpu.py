@@ -9,6 +9,7 @@ with a second training beside it, as on a laptop where two notebooks run.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import statistics
@@ -16,7 +17,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import torch
@@ -113,27 +113,21 @@ def compiled(game: str, steps: int, rounds: int) -> dict[str, float]:
 
 def openmp(game: str, steps: int, rounds: int) -> dict[str, float]:
     """How OpenMP's threads wait for work: processes alone, and two at a time."""
-    job = [sys.executable, __file__, "--worker", game]
-    workers = {
-        name: [subprocess.Popen(job, env=os.environ | extra, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
-        for name, extra in WAITING.items()
-    }
+    command = [sys.executable, __file__, "--worker", game]
 
-    def ask(processes: list[subprocess.Popen], steps: int) -> None:
-        for process in processes:
-            print(steps, file=process.stdin, flush=True)
-        for process in processes:
-            process.stdout.readline()
+    def both(pair: list[common.Worker], steps: int) -> None:
+        for one in pair:
+            one.begin(steps)
+        for one in pair:
+            one.wait()
 
-    try:
+    with contextlib.ExitStack() as stack:
         loops = {}
-        for name, pair in workers.items():
-            loops[f"{name}, alone"] = functools.partial(ask, pair[:1])
-            loops[f"{name}, two at a time"] = functools.partial(ask, pair)
+        for name, extra in WAITING.items():
+            pair = [stack.enter_context(common.Worker(command, extra)) for _ in range(2)]
+            loops[f"{name}, alone"] = pair[0]
+            loops[f"{name}, two at a time"] = functools.partial(both, pair)
         return turns(game, loops, steps, rounds)
-    finally:
-        for process in sum(workers.values(), []):
-            process.communicate()  # the end of its input ends it
 
 
 def worker(game: str) -> None:

@@ -13,7 +13,9 @@ favours none. A step is the same work for all: one of each player, or five of th
 
 from __future__ import annotations
 
-import copy
+import argparse
+import contextlib
+import json
 import statistics
 import subprocess
 import sys
@@ -165,28 +167,48 @@ def settings(device: torch.device) -> dict[str, dict[str, Any]]:
     }
 
 
-def loops(game: Game, images: ganlib.data.Images, batch: int, workers: Sequence[int], device: torch.device) -> dict:
-    """Every way of playing one game, each with networks of its own: name → a function that takes n steps."""
-    found, gan = {}, game.build(images.shape).to(device)
-    networks = [gan.generator, gan.critic if game.name == "wgan-gp" else gan.discriminator]
-    tutorial = tutorial_wgan_gp if game.name == "wgan-gp" else tutorial_gan
-    for w in workers:
-        found[f"tutorial, {w} workers"] = tutorial(*copy.deepcopy(networks), endless(images.pixels, batch, w), device)
-    for name, chosen in settings(device).items():
-        trainer = ganlib.Trainer(game.build(images.shape), images, batch, device=device, progress=False, **chosen)
-        found[name] = trainer.fit
-    return found
+def names(workers: Sequence[int], device: torch.device) -> list[str]:
+    """The ways of playing that are compared, the tutorials' first."""
+    return [*(f"tutorial, {w} workers" for w in workers), *settings(device)]
+
+
+def loop(name: str, game: Game, images: ganlib.data.Images, batch: int, device: torch.device) -> common.Loop:
+    """One way of playing a game: a function that takes n steps."""
+    ganlib.seed(0)
+    gan = game.build(images.shape).to(device)
+    if name in settings(device):
+        return ganlib.Trainer(gan, images, batch, device=device, progress=False, **settings(device)[name]).fit
+    batches = endless(images.pixels, batch, int(name.split()[1]))
+    if game.name == "wgan-gp":
+        return tutorial_wgan_gp(gan.generator, gan.critic, batches, device)
+    return tutorial_gan(gan.generator, gan.discriminator, batches, device)
+
+
+def worker(job: str) -> None:
+    """A process of `play`: takes as many steps as each line of its input says, and prints a line when it is done."""
+    job = json.loads(job)
+    game, device = GAMES[job["game"]], torch.device(job["device"])
+    steps = loop(job["name"], game, game.images(job["images"]), job["batch"], device)
+    for line in sys.stdin:
+        common.seconds(lambda line=line: steps(int(line)), device)  # waits for the device
+        print("done", flush=True)
 
 
 def play(
-    game: Game, steps: int, rounds: int, batch: int, workers: Sequence[int], device: torch.device, images: int
+    name: str, steps: int, rounds: int, batch: int, workers: Sequence[int], device: torch.device, images: int
 ) -> dict[str, Any]:
     """Time one game: per loop the milliseconds per step, real images per second and the speed-up."""
-    ganlib.seed(0)
+    game = GAMES[name]
     steps = max(2, round(steps * game.share))
     gan = game.build(game.images(1).shape)
     turns = sum(phase.repeats for phase in gan.phases()[:-1])
-    times = common.in_turn(loops(game, game.images(images), batch, workers, device), steps, rounds, device)
+    job = {"game": name, "batch": batch, "device": str(device), "images": images}
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for way in names(workers, device):
+            command = [sys.executable, __file__, "--worker", json.dumps(job | {"name": way})]
+            processes[way] = stack.enter_context(common.Worker(command))
+        times = common.in_turn(processes, steps, rounds, device)
     base = times[f"tutorial, {workers[0]} workers"]
     return {
         "title": game.title,
@@ -225,7 +247,7 @@ def measure(
     Returns:
         A JSON-able record. A speed-up is relative to the first tutorial loop.
     """
-    played = {name: play(GAMES[name], steps, rounds, batch, workers, device, images) for name in games}
+    played = {name: play(name, steps, rounds, batch, workers, device, images) for name in games}
     # The short names are imported on first use, so use them: `import ganlib` alone would flatter us.
     base = import_seconds("import torch", "pass", runs)
     added = import_seconds("import ganlib; ganlib.load, ganlib.build, ganlib.Trainer", "import torch", runs)
@@ -263,7 +285,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="batch size (default %(default)s)")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="DataLoader workers (default 0 2)")
     parser.add_argument("--games", nargs="+", choices=GAMES, help=f"default: all; on a CPU {' '.join(ON_CPU)}")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.worker:
+        return worker(args.worker)
     device = resolve(args.device)
     games = args.games or (GAMES if device.type == "cuda" else ON_CPU)
     record = measure(args.steps, args.rounds, args.batch, args.workers, device, tuple(games))

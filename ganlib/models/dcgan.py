@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
@@ -33,14 +32,14 @@ def _widths(width: int, levels: int) -> list[int]:
 
 def _start(module: nn.Module) -> None:
     """The paper's initial weights: N(0, 0.02²), and around 1 for the scales of batch normalisation."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
 class DCGANGenerator(nn.Module):
-    """z → 4×4 → 8×8 → … → tanh: transposed convolutions with stride 2, batch normalisation and ReLU.
+    """z → projected to 4×4 → 8×8 → … → tanh: transposed convolutions with stride 2, batch normalisation and ReLU.
 
     Args:
         shape: (C, size, size) of one image.
@@ -58,7 +57,10 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         levels = _levels(shape)
         widths = _widths(width, levels)[::-1]  # at 4×4, 8×8, …
-        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, widths[0], 4, bias=False)]
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim, widths[0] * 16, bias=False),
+            nn.Unflatten(1, (widths[0], 4, 4)),
+        ]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
             layers += [nn.BatchNorm2d(n_in), nn.ReLU(), nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape[0], 4, 2, 1, bias=False)]
@@ -66,11 +68,11 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (N, latent_dim) → (N, C, size, size)."""
-        return self.layers(z[:, :, None, None])
+        return self.layers(z)
 
 
 class DCGANDiscriminator(nn.Module):
-    """An image → convolutions with stride 2, batch normalisation (not in the first) and LeakyReLU → one logit.
+    """An image → convolutions with stride 2, batch normalisation (not in the first), LeakyReLU → flat → one logit.
 
     Args:
         shape: (C, size, size) of one image.
@@ -94,7 +96,8 @@ class DCGANDiscriminator(nn.Module):
             # One group is layer normalisation over (C, H, W), with a scale and an offset for each channel.
             norm = nn.GroupNorm(1, n_out) if layer_norm else nn.BatchNorm2d(n_out)
             layers += [nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), norm, nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, bias=False)).apply(_start)
+        layers += [nn.Flatten(), nn.Linear(widths[-1] * 16, 1, bias=False)]
+        self.layers = nn.Sequential(*layers).apply(_start)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, size, size) → logits (N,)."""
@@ -102,7 +105,7 @@ class DCGANDiscriminator(nn.Module):
             raise GanlibError(
                 f"samples of shape {tuple(x.shape[1:])} were given; the discriminator expects {self.shape}"
             )
-        return torch.flatten(logits(self.layers, x))
+        return logits(self.layers, x).squeeze(1)
 
 
 def dcgan(

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.data.batch import Batch
+from ganlib.device import keep_freed_memory
 from ganlib.errors import GanlibError, say, unknown
 from ganlib.gans.base import GAN
 from ganlib.training import optimizers as optim
@@ -107,6 +108,8 @@ class Engine:
         self._plays: dict[str, int] = {}
         self._against: dict[str, str] = {}  # why something is not captured; "" where nothing speaks against it
         self._captured: dict[str, tuple[Any, Any, Any]] = {}
+        if device.type == "cpu":
+            keep_freed_memory()
         if _wants_channels_last(gan, device, self._dtype):
             gan.to(memory_format=torch.channels_last)
         if deterministic and device.type == "cuda":
@@ -295,7 +298,7 @@ class Engine:
 
 
 def _wants_channels_last(gan: nn.Module, device: torch.device, dtype: torch.dtype | None) -> bool:
-    # Measured (benchmarks/results/throughput.md): pays for plain convolutions on the CPU and, in half precision, on
+    # Measured (benchmarks/results/cpu.md): pays for plain convolutions on the CPU and, in half precision, on
     # tensor cores; grouped convolutions are many times slower in it.
     convolutions = [m for m in gan.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     fits = device.type == "cpu" or (device.type == "cuda" and dtype is not None)

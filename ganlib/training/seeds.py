@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ganlib.data.batch import Batch, Source
 from ganlib.data.images import whole
-from ganlib.device import resolve
+from ganlib.device import keep_freed_memory, resolve
 from ganlib.errors import GanlibError
 from ganlib.gans.base import GAN, Phase
 from ganlib.training import rng
@@ -110,9 +110,7 @@ class Seeds:
         self._movable = [name for name, x in states[0].items() if x.requires_grad]  # a frozen trunk stays frozen
         self._optimizers = {name: self._optimizer(name) for name in self._players}
         self._index = torch.arange(len(self.seeds), device=self.device)
-        # Once a block of this size has been freed, Linux leaves smaller ones with the process instead of taking them
-        # back and handing them out again page by page: for ten seeds 475 page faults a step became fewer than 50.
-        torch.empty(31 << 20, dtype=torch.uint8)
+        keep_freed_memory()
         self._places = [  # where the first game, whose losses are called, keeps each weight and buffer
             (tensors, key, names[id(x)], x)
             for module in self.gans[0].modules()

@@ -1,6 +1,9 @@
 """Precision and captured phases, as far as a machine without a GPU can tell; test_cuda.py does the rest."""
 
+import platform
 import random
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -464,3 +467,26 @@ def test_a_player_of_an_unknown_optimiser_has_its_own_rate():
 
     t = trainer(Plain).fit(3)
     assert t.optimizers["critic"].param_groups[0]["lr"] == pytest.approx(0.1 * 0.25)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="a habit of glibc")
+def test_freed_memory_is_kept_for_the_next_step():
+    code = """if True:
+        import resource, torch
+        from ganlib.device import keep_freed_memory
+
+        def faults():
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            for _ in range(20):
+                torch.empty(1 << 20).fill_(1.0)  # 4 MB, 1,024 pages
+            return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+
+        torch.set_num_threads(1)
+        before = faults()
+        keep_freed_memory()
+        faults()
+        print(before, faults())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(float, done.stdout.split())
+    assert before > 900 and after < 10

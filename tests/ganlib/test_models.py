@@ -29,11 +29,13 @@ def test_the_counts_of_dcgan():
     """At 64×64 with 100 latents, colour, 64 channels: the layers 4·4·100·512, 4·4·512·256, … and the scales between."""
     generator, discriminator = models.networks("dcgan", (3, 64, 64), 100)
     assert (count(generator), count(discriminator)) == (3_576_704, 2_765_568)
+    assert generator.layers[0].weight.shape == (512 * 4 * 4, 100)  # "project and reshape", figure 1
     widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
-    assert widths == [512, 256, 128, 64, 3]
-    assert [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512, 1]
+    assert widths == [256, 128, 64, 3]
+    assert [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)] == [64, 128, 256, 512]
+    assert discriminator.layers[-1].weight.shape == (1, 512 * 4 * 4)  # "flattened and then fed into a single" output
     small, _ = models.networks("dcgan-small", (3, 64, 64), 100)
-    assert small.layers[0].out_channels == 256
+    assert small.layers[0].out_features == 256 * 4 * 4
     assert tuple(map(count, models.networks("dcgan", (3, 32, 32), 100))) == (1_068_928, 663_296)
 
 
@@ -42,9 +44,9 @@ def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
     for levels, size in ((5, 128), (6, 256)):
         generator, discriminator = models.networks("dcgan", (3, size, size), 100)
         widths = [m.out_channels for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
-        assert widths == [64, 128, 256, *[512] * (levels - 3), 1]
+        assert widths == [64, 128, 256, *[512] * (levels - 3)]
         widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
-        assert widths == [*[512] * (levels - 3), 256, 128, 64, 3]
+        assert widths == [*[512] * (levels - 4), 256, 128, 64, 3]
         more = (levels - 4) * (4 * 4 * 512 * 512 + 2 * 512)
         assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_568 + more)
 
@@ -85,9 +87,10 @@ def test_logits_are_made_in_full_precision(name, critic):
 
 def test_dcgan_starts_small_and_normalises_where_the_paper_does():
     generator, discriminator = models.networks("dcgan", (3, 32, 32), 100)
-    assert all(0.018 < m.weight.std() < 0.022 for m in generator.modules() if isinstance(m, nn.ConvTranspose2d))
+    drawn = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d | nn.Linear)]
+    assert len(drawn) == 4 and all(0.018 < m.weight.std() < 0.022 for m in drawn)
     kinds = [type(m).__name__ for m in discriminator.layers]
-    assert kinds[:2] == ["Conv2d", "LeakyReLU"] and kinds[-1] == "Conv2d" and kinds.count("BatchNorm2d") == 2
+    assert kinds[:2] == ["Conv2d", "LeakyReLU"] and kinds[-1] == "Linear" and kinds.count("BatchNorm2d") == 2
     assert [type(m).__name__ for m in generator.layers].count("BatchNorm2d") == 3
     assert all(m.eps == 1e-5 for m in generator.modules() if isinstance(m, nn.BatchNorm2d))
 
