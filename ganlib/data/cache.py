@@ -105,7 +105,12 @@ def tensors(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
         pass  # not there, or not readable: if the folder is to blame, writing will tell
     except ValueError as error:
         say(f"{path} is damaged ({error}); making it again")
-    made = make()
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)  # whatever it is where the set is asked for: one name, one content
+    try:
+        made = make()
+    finally:
+        torch.set_default_dtype(usual)
     write(path, _pack(made))
     return dict(sorted(made.items()))
 

@@ -23,7 +23,7 @@ def test_the_host_waits_for_nothing(name, device):
 
 def test_the_tutorial_loop_is_caught():
     game = throughput.GAMES["mlp"]
-    loop = throughput.loops(game, game.images(64), 8, (0,), CPU)["tutorial, 0 workers"]
+    loop = throughput.loop("tutorial, 0 workers", game, game.images(64), 8, CPU)
     with profile(acc_events=True) as profiler:
         loop(2)
     assert steady.waits(profiler.events(), CPU)["aten::item"] >= 4  # two losses a step

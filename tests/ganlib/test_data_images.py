@@ -262,3 +262,18 @@ def test_a_new_file_is_a_new_data_set(tmp_path, monkeypatch):
     finally:
         data._makers.cache_clear()
         sys.modules.pop("ganlib.data.shapes_of_a_test", None)
+
+
+@pytest.mark.parametrize("name", ["digits", "stacked-digits", "avatars", "horses-zebras", "photos-paintings"])
+def test_the_same_pixels_whatever_the_default_type_is(name, tmp_path, monkeypatch):
+    """The cache has one name for a set, so it must have one content."""
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        monkeypatch.setenv("GANLIB_CACHE", str(tmp_path / str(dtype)))
+        torch.set_default_dtype(dtype)
+        try:
+            samples = ganlib.load(name, n=8, size=32)
+        finally:
+            torch.set_default_dtype(torch.float32)
+        found.append(samples.b.pixels if hasattr(samples, "b") else samples.pixels)
+    assert torch.equal(*found)
