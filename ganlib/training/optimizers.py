@@ -18,8 +18,17 @@ from ganlib.gans.schedules import constant, product
 OF_THE_MACHINE = ("fused", "foreach", "capturable", "differentiable")
 
 
-def make(players: Mapping[str, Player], phases: Sequence[Phase]) -> dict[str, torch.optim.Optimizer]:
+def make(
+    players: Mapping[str, Player],
+    phases: Sequence[Phase],
+    parameters: Mapping[str, Sequence[Tensor]] | None = None,
+) -> dict[str, torch.optim.Optimizer]:
     """An optimiser per player, corrected once for the player's lazy phases (c = k/(k+1)).
+
+    Args:
+        players: by name.
+        phases: of the same game.
+        parameters: what each player's optimiser moves; by default the player's own.
 
     Raises:
         GanlibError: one player has two lazy intervals: no single correction is right for both.
@@ -32,7 +41,9 @@ def make(players: Mapping[str, Player], phases: Sequence[Phase]) -> dict[str, to
                 f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
             )
         every = lazy.pop() if lazy else None
-        made[name] = player.optimizer(player.parameters(), every / (every + 1) if every else 1.0)
+        made[name] = player.optimizer(
+            parameters[name] if parameters else player.parameters(), every / (every + 1) if every else 1.0
+        )
         for group in made[name].param_groups:
             group.setdefault("initial_lr", group["lr"])
     return made

@@ -24,6 +24,7 @@ from ganlib.data.images import whole
 from ganlib.device import keep_freed_memory, resolve
 from ganlib.errors import GanlibError
 from ganlib.gans.base import GAN, Phase
+from ganlib.training import optimizers as optim
 from ganlib.training import rng
 
 
@@ -108,7 +109,11 @@ class Seeds:
         names = {id(x): name for name, x in states[0].items()}
         self._own = {name: [names[id(p)] for p in player.parameters()] for name, player in self._players.items()}
         self._movable = [name for name, x in states[0].items() if x.requires_grad]  # a frozen trunk stays frozen
-        self._optimizers = {name: self._optimizer(name) for name in self._players}
+        stacks = {
+            player: [self._stacks[name].requires_grad_(name in self._movable) for name in own]
+            for player, own in self._own.items()
+        }
+        self._optimizers = optim.make(self._players, self._phases[0], stacks)
         self._index = torch.arange(len(self.seeds), device=self.device)
         keep_freed_memory()
         self._places = [  # where the first game, whose losses are called, keeps each weight and buffer
@@ -143,10 +148,7 @@ class Seeds:
             for batch_size in self._each(lambda i: self.gans[i].schedule(self.images_seen)):
                 if batch_size not in (None, self.batch_size):
                     raise GanlibError(f"the game asks for batches of {batch_size}; many seeds keep {self.batch_size}")
-        for name, player in self._players.items():
-            if player.learning_rate is not None:
-                for group in self._optimizers[name].param_groups:
-                    group["lr"] = group["initial_lr"] * player.learning_rate(self.step)
+        optim.set_rates(self._optimizers, self._players, self.step)
         cache: dict[str, Tensor] = {}
         for number, phase in enumerate(self._phases[0]):
             if self.step % phase.every == 0:
@@ -253,19 +255,6 @@ class Seeds:
             if x.data_ptr() != view.data_ptr():
                 view.copy_(x)
                 x.data = view
-
-    def _optimizer(self, name: str) -> torch.optim.Optimizer:
-        lazy = {phase.every for phase in self._phases[0] if phase.player == name and phase.every > 1}
-        if len(lazy) > 1:
-            raise GanlibError(
-                f"player {name!r} has the lazy intervals {sorted(lazy)}; its optimiser can serve only one"
-            )
-        factor = lazy.pop() if lazy else None
-        parameters = [self._stacks[own].requires_grad_(own in self._movable) for own in self._own[name]]
-        optimizer = self._players[name].optimizer(parameters, factor / (factor + 1) if factor else 1.0)
-        for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-        return optimizer
 
 
 def _state(gan: GAN) -> dict[str, Tensor]:
