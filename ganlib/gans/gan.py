@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganlib import losses, models
 from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
+from ganlib.models.layers import on_each
 
 
 class VanillaGAN(LatentGAN):
@@ -75,8 +76,7 @@ class VanillaGAN(LatentGAN):
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
         with torch.no_grad():  # D's turn: no gradient is wanted in G
             fake = self.generator(self.latent(len(batch)))
-        real_logits = self.discriminator(batch.images)  # (N,)
-        fake_logits = self.discriminator(fake)  # (N,)
+        real_logits, fake_logits = on_each(self.discriminator, batch.images, fake)  # (N,) each
         loss = self.loss.discriminator(real_logits, fake_logits)
         return {"discriminator": loss}, self.judgement(real_logits, fake_logits)
 

@@ -10,9 +10,8 @@ from torch import nn
 from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
+from ganlib.models.layers import BATCH_NORMS, on_each
 from ganlib.penalties import between, gradient_norms
-
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class WGANGP(LatentGAN):
@@ -99,7 +98,8 @@ class WGANGP(LatentGAN):
     def critic_loss(self, batch: Batch) -> tuple[dict, dict]:
         with torch.no_grad():  # the critic's turn: no gradient is wanted in G
             fake = self.generator(self.latent(len(batch)))
-        w = self.critic(batch.images).mean() - self.critic(fake).mean()  # the critic makes it large
+        real_scores, fake_scores = on_each(self.critic, batch.images, fake)  # (N,) each
+        w = real_scores.mean() - fake_scores.mean()  # the critic makes it large
         slopes = gradient_norms(self.critic, between(batch.images, fake))  # (N,)
         penalty = self.penalty_weight * (slopes - 1).square().mean()
         return {"-W": -w, "penalty": penalty}, {"W": w.detach(), "|grad f|": slopes.detach().mean()}

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from ganlib.device import full_precision
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
 
 def logits(layers: nn.Sequential, x: Tensor) -> Tensor:
     """Run a discriminator's layers, the last one in full precision even under autocast.
@@ -26,3 +28,23 @@ def logits(layers: nn.Sequential, x: Tensor) -> Tensor:
         x = layer(x)
     with full_precision(x):
         return last(x.to(torch.promote_types(x.dtype, torch.float32)))
+
+
+def on_each(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:
+    """What a network says of each batch: ``(network(a), network(b), ...)``, in one pass where that is the same.
+
+    One pass over all samples costs less than several. It is another computation where a layer looks at the whole batch:
+    batch normalisation would then see real and generated samples together. Such networks get each batch by itself.
+
+    Args:
+        network: (N, *shape) → (N, ...). A layer of your own that mixes the samples of a batch says so with an attribute
+            ``mixes_samples = True``; batch normalisation is known.
+        batches: each (N, *shape); N may differ.
+
+    Returns:
+        One output per batch, in order.
+    """
+    mixes = any(isinstance(part, BATCH_NORMS) or getattr(part, "mixes_samples", False) for part in network.modules())
+    if mixes or len({batch.shape[1:] for batch in batches}) > 1:
+        return tuple(network(batch) for batch in batches)
+    return network(torch.cat(batches)).split([len(batch) for batch in batches])

@@ -6,6 +6,7 @@ from torch import nn
 
 from ganlib import models
 from ganlib.errors import GanlibError
+from ganlib.models.layers import on_each
 
 
 def count(module):
@@ -123,6 +124,46 @@ def test_no_sigmoid_before_the_losses():
     for name in models.names():
         discriminator = models.networks(name, (1, 16, 16), 4)[1]
         assert not any(isinstance(m, nn.Sigmoid) for m in discriminator.modules())
+
+
+class Deviation(nn.Module):
+    """A layer of one's own that looks at the whole batch, as a minibatch standard deviation does."""
+
+    mixes_samples = True
+
+    def forward(self, x):
+        return x / x.std(0, keepdim=True)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(5), nn.SyncBatchNorm(5), Deviation(), nn.LayerNorm(5), nn.Dropout(0.0)])
+def test_a_network_judges_batches_in_one_pass_only_where_no_layer_mixes_them(layer):
+    network = nn.Sequential(nn.Linear(3, 5), layer, nn.Linear(5, 1), nn.Flatten(0)).double()
+    real, fake = torch.randn(6, 3).double() + 2, torch.randn(4, 3).double()
+    passes = []
+    apart = network(real), network(fake)
+    network.register_forward_hook(lambda module, given, made: passes.append(len(given[0])))
+    together = on_each(network, real, fake)
+    assert [scores.shape for scores in together] == [(6,), (4,)]
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(apart, together, strict=True))
+    assert passes == ([10] if isinstance(layer, nn.LayerNorm | nn.Dropout) else [6, 4])
+
+
+def test_one_pass_leaves_the_gradients_of_the_real_loss_alone():
+    """The gradient of a mean over real samples has nothing of the generated ones."""
+    critic = models.networks("dcgan", (1, 16, 16), 4, critic=True)[1].double()
+    real, fake = torch.randn(2, 5, 1, 16, 16).double()
+    (critic(real).mean() - 3 * critic(fake).mean()).backward()
+    apart = [p.grad.clone() for p in critic.parameters()]
+    critic.zero_grad()
+    a, b = on_each(critic, real, fake)
+    (a.mean() - 3 * b.mean()).backward()
+    assert all(torch.allclose(p.grad, g, atol=1e-12) for p, g in zip(critic.parameters(), apart, strict=True))
+
+
+def test_batches_of_different_shapes_get_the_networks_own_complaint():
+    discriminator = models.networks("mlp", (1, 4, 4), 4)[1]
+    with pytest.raises(GanlibError, match=r"samples of shape \(1, 5, 5\) were given"):
+        on_each(discriminator, torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 5, 5))
 
 
 def test_bad_input():
