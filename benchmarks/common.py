@@ -18,6 +18,7 @@ import torch
 
 RESULTS = Path(__file__).parent / "results"
 Loop = Callable[[int], object]  # takes so many steps
+PAUSE = 0.2  # seconds
 
 
 def options(doc: str, steps: int, rounds: int) -> argparse.ArgumentParser:
@@ -31,7 +32,11 @@ def options(doc: str, steps: int, rounds: int) -> argparse.ArgumentParser:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Where and when a measurement was made."""
+    """Where and when a measurement was made, and how fast the machine was just then.
+
+    A processor whose neighbours are busy runs at a lower clock. That changes ratios too: what waits for memory is not
+    slowed down as much as what computes.
+    """
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cpu": _cpu_name(),
@@ -40,6 +45,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "GOMP_", "MKL_", "KMP_"))},
+        "matmul_gflops": peak_flops(torch.float32, device) / 1e9,
         "date": datetime.date.today().isoformat(),
     }
 
@@ -58,6 +64,7 @@ def where(record: Mapping[str, Any]) -> str:
     extra = "".join(f", {name}={value}" for name, value in record.get("environment", {}).items())
     return (
         f"{device}{record['cpu']}, {record['cores']} cores, {record['threads']} threads{extra}, "
+        f"{record['matmul_gflops']:,.0f} GFLOP/s in a large product, "
         f"torch {record['torch']}, Python {record['python']}, {record['date']}."
     )
 
@@ -92,6 +99,14 @@ def seconds(function: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - start
+
+
+def peak_flops(dtype: torch.dtype, device: torch.device, n: int | None = None) -> float:
+    """FLOP/s of a product of two n × n matrices, the best of a few."""
+    n = n or (8192 if device.type == "cuda" else 2048)
+    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+    times = [seconds(lambda: a @ b, device) for _ in range(6)]
+    return 2 * n**3 / min(times[1:])
 
 
 class Worker:
@@ -133,11 +148,13 @@ class Worker:
 def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds per step of several loops, one value a round.
 
-    They take turns, after one round that warms up, so that a machine whose speed drifts favours none.
+    They take turns, after one round that warms up, so that a machine whose speed drifts favours none. A pause before
+    each turn lets what the one before still does in the background (workers that load ahead) come to its end.
     """
     times: dict[str, list[float]] = {name: [] for name in loops}
     for i in range(rounds + 1):
         for name, loop in loops.items():
+            time.sleep(PAUSE)
             taken = seconds(lambda loop=loop: loop(steps), device) / steps
             if i > 0:
                 times[name].append(taken)

@@ -108,14 +108,6 @@ def traffic(func: Any, args: tuple, kwargs: dict, out: Any) -> int:
 
 
 # -- what the device can do --------------------------------------------------------------------------------------------
-def peak_flops(dtype: torch.dtype, device: torch.device, n: int | None = None) -> float:
-    """FLOP/s of a product of two n × n matrices, the best of a few."""
-    n = n or (8192 if device.type == "cuda" else 2048)
-    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-    times = [common.seconds(lambda: a @ b, device) for _ in range(6)]
-    return 2 * n**3 / min(times[1:])
-
-
 def bandwidth(device: torch.device, bytes_: int | None = None) -> float:
     """Bytes/s of a copy, read and written, the best of a few."""
     n = bytes_ or (2**31 if device.type == "cuda" else 2**28)
@@ -146,7 +138,7 @@ def floor(
 
     eager = trainer(graphs=False).fit(2)
     with eager.engine.running():  # the peak under the rules for rounding that hold in training
-        peak = {dtype: peak_flops(dtype, device) for dtype in (torch.float32, *half(eager.engine.precision))}
+        peak = {dtype: common.peak_flops(dtype, device) for dtype in (torch.float32, *half(eager.engine.precision))}
     rate = bandwidth(device)
     counts = []
     for n in (1, 2):  # their difference is one step, without what `fit` does at its end

@@ -281,7 +281,7 @@ def table(record: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = common.options(__doc__, steps=100, rounds=7)
+    parser = common.options(__doc__, steps=40, rounds=21)
     parser.add_argument("--batch", type=int, default=64, help="batch size (default %(default)s)")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="DataLoader workers (default 0 2)")
     parser.add_argument("--games", nargs="+", choices=GAMES, help=f"default: all; on a CPU {' '.join(ON_CPU)}")

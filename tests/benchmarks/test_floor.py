@@ -57,7 +57,7 @@ def test_fused_adam_reads_four_and_writes_three():
 
 
 def test_one_step_of_the_mlp_gan(monkeypatch):
-    monkeypatch.setattr(floor, "peak_flops", lambda dtype, device: 1e11)
+    monkeypatch.setattr(common, "peak_flops", lambda dtype, device: 1e11)
     monkeypatch.setattr(floor, "bandwidth", lambda device: 1e10)
     record = floor.measure(2, 1, 8, CPU, ["mlp"], images=32)
     (game,) = record["games"]
@@ -72,7 +72,7 @@ def test_one_step_of_the_mlp_gan(monkeypatch):
 
 
 def test_the_device_is_measured():
-    assert 1e8 < floor.peak_flops(torch.float32, CPU, n=128) < 1e14
+    assert 1e8 < common.peak_flops(torch.float32, CPU, n=128) < 1e14
     assert 1e7 < floor.bandwidth(CPU, 2**22) < 1e13
 
 
