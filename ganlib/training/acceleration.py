@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ganlib.data.batch import Batch
 from ganlib.device import keep_freed_memory
@@ -266,23 +267,34 @@ class Engine:
 
     # -- compilation ---------------------------------------------------------------------------------------------------
     def prepared(self, loss: Callable) -> Callable:
-        """The phase's loss, compiled if that was asked for and is possible."""
+        """The phase's loss, compiled from the second call on if that was asked for and is possible."""
         if not self.compiles:
             return loss
-        compiled, name = torch.compile(loss), getattr(loss, "__name__", "a phase")
-        state = {"call": compiled}
+        name, compiled, state = getattr(loss, "__name__", "a phase"), torch.compile(loss), {}
 
-        def first_try(batch: Batch) -> Any:
-            if state["call"] is loss:
-                return loss(batch)
+        def first(batch: Batch) -> Any:
+            with _Derivatives() as within:
+                made = loss(batch)
+            state["call"] = compiled_if_possible
+            if within.found:
+                # Asked to differentiate compiled code twice, PyTorch says in the backward pass that it cannot, too late
+                # to turn back; some versions do not say it and leave the gradient out.
+                eager_from_now("it differentiates a derivative")
+            return made
+
+        def compiled_if_possible(batch: Batch) -> Any:
             try:
                 return compiled(batch)
-            except Exception as error:  # second derivatives, mostly
-                say(f"{name} is played without compilation: {str(error).strip().splitlines()[0]}")
-                state["call"] = loss
+            except Exception as error:
+                eager_from_now(str(error).strip().splitlines()[0])
                 return loss(batch)
 
-        return first_try
+        def eager_from_now(reason: str) -> None:
+            say(f"{name} is played without compilation: {reason}")
+            state["call"] = loss
+
+        state["call"] = first
+        return lambda batch: state["call"](batch)
 
     # -- saving --------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
@@ -295,6 +307,17 @@ class Engine:
             if name in state:
                 scaler.load_state_dict(state[name])
         self.forget()
+
+
+class _Derivatives(TorchFunctionMode):
+    """Notices derivatives that are made to be differentiated again, as a gradient penalty's are."""
+
+    found = False
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func is torch.autograd.grad and (kwargs or {}).get("create_graph"):
+            self.found = True
+        return func(*args, **(kwargs or {}))
 
 
 def _wants_channels_last(gan: nn.Module, device: torch.device, dtype: torch.dtype | None) -> bool:

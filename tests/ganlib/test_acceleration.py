@@ -413,19 +413,48 @@ def test_compiled_losses_play_the_same_game(monkeypatch, capsys):
 def test_a_loss_that_cannot_be_compiled_is_played_as_usual(monkeypatch, capsys):
     def never(loss):
         def call(batch):
-            raise RuntimeError("torch.compile with aot_autograd does not currently support double backward")
+            raise RuntimeError("no compiler was found\nat line 7")
 
         return call
 
     monkeypatch.setattr(torch, "compile", never)
-    t, plain = trainer(compile=True).fit(3), trainer().fit(3)
+    t, plain = trainer(Cycle, compile=True).fit(3), trainer(Cycle).fit(3)
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2
-    assert said[0] == (
-        "ganlib: critic_loss is played without compilation: "
-        "torch.compile with aot_autograd does not currently support double backward"
-    )
+    reason = "is played without compilation: no compiler was found"
+    assert said == [f"ganlib: translate {reason}", f"ganlib: judge {reason}"]
     assert same(weights(t), weights(plain))
+
+
+def test_a_loss_that_fails_compiled_or_not_says_why(monkeypatch):
+    """The eager loss's own error comes through, on the first call and on later ones."""
+    monkeypatch.setattr(torch, "compile", lambda loss: loss)
+    engine = trainer(compile=True).engine
+    for good_calls in (0, 1, 2):
+        calls = []
+
+        def loss(batch, calls=calls, good_calls=good_calls):
+            calls.append(batch)
+            if len(calls) > good_calls:
+                raise ZeroDivisionError("mine")
+            return {}, {}
+
+        prepared = engine.prepared(loss)
+        for _ in range(good_calls):
+            prepared(None)
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            prepared(None)
+
+
+@pytest.mark.parametrize(("game", "loss"), [(PenalisedCritic, "critic_loss"), (Lazy, "r1")])
+def test_a_penalty_is_not_compiled(game, loss, monkeypatch, capsys):
+    """With torch's own compilation: the error would come in the backward pass, and once it did not come at all."""
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda loss: real(loss, backend="aot_eager"))
+    t, plain = trainer(game, compile=True).fit(2), trainer(game).fit(2)
+    said = capsys.readouterr().err.splitlines()
+    assert f"ganlib: {loss} is played without compilation: it differentiates a derivative" in said
+    for one, other in zip(weights(t), weights(plain), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_no_needless_gradients():
