@@ -27,7 +27,7 @@ from ganlib.errors import GanlibError, unknown
 
 FOLDER = Path(__file__).parent / "gans"
 TYPES = {"gan": (str,), "about": (dict,), "data": (str,), "size": (int,), "steps": (int,), "batch": (int,)}
-TYPES |= {"ema": (float, int), "options": (dict,)}
+TYPES |= {"ema": (float, int), "schedule": (str,), "options": (dict,)}
 WORDS = {str: "a word", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
 WORDS |= {NoneType: "none"}
 
@@ -45,6 +45,7 @@ class Recipe:
         steps: how long to train.
         batch: samples per phase.
         ema: half-life of the weight average in images, 0 for none.
+        schedule: of the learning rate, see `gans.schedules.read`; None to keep it as it is.
         options: of the method's ``build``; the rest keep their defaults.
         file: where it stands; None for a method without a table.
     """
@@ -57,6 +58,7 @@ class Recipe:
     steps: int = 3000
     batch: int = 128
     ema: float = 10_000.0
+    schedule: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
@@ -147,10 +149,16 @@ def get(name: str) -> Recipe:
 def _check(recipe: Recipe) -> None:
     """What can be said only with the method at hand."""
     from ganlib import gans
+    from ganlib.gans import schedules
 
     where = f"{str(recipe.file)!r}, [{recipe.name}]"
     if recipe.gan not in gans.names():
         raise GanlibError(f"{where}: gan: {unknown('GAN', recipe.gan, gans.names())}")
+    if recipe.schedule is not None:
+        try:
+            schedules.read(recipe.schedule)
+        except GanlibError as error:
+            raise GanlibError(f"{where}: {error}") from None
     for key, value in recipe.options.items():
         try:
             recipe.options[key] = fitting(recipe.gan, key, [value])

@@ -12,7 +12,7 @@
 # Where it says **Predict**, answer before you run the cell: a wrong guess is the quickest way to learn something here. Two words of the code come back often: `lab.pick` takes the number that fits your profile, `lab.t` the words in your language.
 #
 # The cell below installs the course's small library where it is missing (Colab, Kaggle) and chooses a profile: `cpu` for about three minutes on two idle cores, `gpu` for MNIST and 30,000 steps. To choose yourself, add `profile="gpu"`. If training crawls, another program is using the processor: close it, or start with `OMP_NUM_THREADS=1 make lab`, which is slower on an idle machine and several times faster on a busy one.
-# %% [markdown] lang="zh" matches="dcedaa39d461"
+# %% [markdown] lang="zh" matches="eac7fa6b5d3d"
 # # 实验 02 · 让 GAN 学会写数字
 #
 # 两个网络都从随机权重出发。一个从未见过数字，以后也见不到；另一个只会回答“是真的，还是生成的？”。几分钟之后，前一个就会写字了。
@@ -185,8 +185,10 @@ assert fake.abs().max() <= 1
 # %% tags=["strict"]
 lab.show(gan.discriminator_loss, gan.generator_loss)
 # %% [markdown] lang="en"
+# `on_each` applies the discriminator to both batches, in one pass because it has no layer that mixes samples.
 # `self.loss` is a pair of functions of logits. For the generator there are two candidates:
 # %% [markdown] lang="zh"
+# `on_each` 把判别器用在两个批量上；这个判别器里没有混合样本的层，所以只需前向一次。
 # `self.loss` 是一对关于 logit 的函数。生成器这边有两个候选：
 # %% tags=["strict"]
 lab.show(

@@ -27,7 +27,7 @@ exit codes:
   1    internal error: a fault of ganlib (--debug, anywhere, shows where); or nobody read the output on
   2    bad input: one sentence says what was given and what was expected
   3    training diverged: a loss or a weight became NaN or infinite
-  130  interrupted with Ctrl-C; training has saved where it was
+  130  interrupted with Ctrl-C or SIGTERM; training has saved where it was
 """
 
 

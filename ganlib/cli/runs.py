@@ -46,7 +46,7 @@ def read_record(run: Path) -> dict[str, Any]:
         record = json.loads((run / RECORD).read_text("utf-8"))
         for key in ("commands", "recipe", "gan", "options", "manner"):
             record[key]
-        for key in ("data", "size", "batch", "accumulate", "ema", "seed"):
+        for key in ("data", "size", "batch", "ema", "seed"):
             record["settings"][key]
     except (OSError, ValueError, KeyError, TypeError):
         raise GanlibError(f"{str(run / RECORD)!r} is missing or damaged; it says what the run was made with") from None

@@ -15,10 +15,11 @@ from ganlib.cli.runs import RECORD, read_record, status
 from ganlib.errors import GanlibError, say
 
 # What a run is made with. --resume goes on with the same: another value would be another run.
-SETTINGS = {"data": None, "size": None, "batch": 128, "accumulate": 1, "ema": 10_000.0, "seed": 0}
+SETTINGS = {"data": None, "size": None, "batch": 128, "ema": 10_000.0, "schedule": None, "seed": 0}
 # How it is computed and kept. --resume takes these from the record too, but may change them.
-MANNER = {"steps": 3000, "device": "auto", "precision": "auto", "deterministic": False, "compile": False}
-MANNER |= {"graphs": True, "checkpoint_every": 1000, "keep": 2, "tensorboard": False, "early_stop": False}
+MANNER = {"steps": 3000, "device": "auto", "precision": "auto", "accumulate": 1, "deterministic": False}
+MANNER |= {"compile": False, "graphs": True, "checkpoint_every": 1000, "keep": 2, "tensorboard": False}
+MANNER |= {"early_stop": False}
 LOOK = 250  # steps between two looks at whether the game has gone wrong
 
 
@@ -45,8 +46,9 @@ def add_to(commands: Any) -> None:
     _add(made, "data", metavar="NAME", help="a data set, see `ganlib data list`, or a path to your own images")
     _add(made, "size", type=int, metavar="PIXELS", help="height and width of the images")
     _add(made, "batch", type=int, metavar="N", help="samples per phase, over all processes")
-    _add(made, "accumulate", type=int, metavar="PARTS", help="cut each batch into so many parts: less memory")
     _add(made, "ema", type=float, metavar="IMAGES", help="half-life of the weight average, 0 for none")
+    schedule = "factor on the learning rates over the steps, e.g. 'linear_decay(1000, 3000)'; see ganlib.gans.schedules"
+    _add(made, "schedule", metavar="TEXT", help=schedule)
     _add(made, "seed", type=int, metavar="N", help="seed of everything random (default 0)")
     _add(made, "set", action="append", metavar="KEY=VALUE", help="an option of the method; may be given several times")
 
@@ -55,6 +57,7 @@ def add_to(commands: Any) -> None:
     _add(how, "steps", type=int, metavar="N", help="train until this step")
     _add(how, "device", help="auto (default), cpu, cuda or cuda:N")
     _add(how, "precision", help="auto (default), fp32, tf32, bf16 or fp16")
+    _add(how, "accumulate", type=int, metavar="PARTS", help="cut each batch into so many parts: less memory")
     _add(how, "deterministic", action=switch, help="only algorithms that give the same bits each time")
     _add(how, "compile", action=switch, help="compile the losses with torch.compile")
     _add(how, "graphs", action=switch, help="CUDA graphs on a GPU (default on)")
@@ -90,10 +93,10 @@ def show(args: argparse.Namespace) -> None:
     recipe = recipes.get(args.recipe)
     print("\n".join([f"{recipe.name}: {recipe.about.get('en', recipe.gan)}", *filter(None, [recipe.about.get("zh")])]))
     print(f"from {recipe.file or 'the method alone'}\n")
-    for key in ("gan", "data", "size", "steps", "batch", "ema"):
+    missing = {"data": "not set: say --data", "size": "the data set's own", "schedule": "the rate stays"}
+    for key in ("gan", "data", "size", "steps", "batch", "ema", "schedule"):
         value = getattr(recipe, key)
-        missing = "not set: say --data" if key == "data" else "the data set's own"
-        print(f"{key:8}  {missing if value is None else value}")
+        print(f"{key:8}  {missing[key] if value is None else value}")
     print("\nwhat --set knows, with this recipe's values:")
     meanings, options = recipes.meanings(recipe.gan), gans.options(recipe.gan)
     width = max(map(len, meanings), default=0)
@@ -109,6 +112,7 @@ def train(args: argparse.Namespace) -> None:
 
     from ganlib import data, gans, training
     from ganlib.device import resolve
+    from ganlib.gans import schedules
     from ganlib.training import checkpoint, folder
     from ganlib.training.acceleration import choose_precision
 
@@ -118,6 +122,7 @@ def train(args: argparse.Namespace) -> None:
     at_least_one(steps=manner["steps"])
     if not settings["ema"] >= 0:
         raise GanlibError(f"--ema {settings['ema']} was given; expected a number of images, or 0 for no average")
+    schedule = schedules.read(settings["schedule"]) if settings["schedule"] is not None else None
     choose_precision(manner["precision"], resolve(manner["device"]), half_safe=True)
     if not args.resume and folder.is_run(out):
         raise GanlibError(f"{str(out)!r} already holds a run; add --resume to go on with it, or choose another --out")
@@ -127,7 +132,7 @@ def train(args: argparse.Namespace) -> None:
         gans.build(record["gan"], images.shape, **options),
         images,
         settings["batch"],
-        accumulate=settings["accumulate"],
+        learning_rate=schedule,
         ema_half_life=settings["ema"] or None,
         out=out,
         progress=not args.quiet,
@@ -161,7 +166,7 @@ def train(args: argparse.Namespace) -> None:
     except torch.OutOfMemoryError:
         raise GanlibError(
             f"batches of {settings['batch']} do not fit into the memory of {trainer.device}; "
-            f"expected a smaller --batch, or --accumulate {2 * settings['accumulate']}"
+            f"expected a smaller --batch, or --accumulate {2 * manner['accumulate']}"
         ) from None
     if first:
         if trainer.stopped:
@@ -184,16 +189,16 @@ def _new(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     if args.recipe is None:
         raise GanlibError("train was given no recipe; expected a name, see `ganlib recipes`")
     recipe = recipes.get(args.recipe)
-    recipe = replace(recipe, **_given(args, ("data", "size", "batch", "ema", "steps")))
+    recipe = replace(recipe, **_given(args, ("data", "size", "batch", "ema", "schedule", "steps")))
     if recipe.data is None:
         raise GanlibError("--data was not given; expected the name of a data set, see `ganlib data list`")
-    tried = {key: getattr(recipe, key) for key in ("data", "size", "batch", "ema")}
+    tried = {key: getattr(recipe, key) for key in ("data", "size", "batch", "ema", "schedule")}
     chosen = dict(recipe.options) | recipes.parse(recipe.gan, getattr(args, "set", []))
     record = {
         "commands": [["ganlib", *args.arguments]],
         "recipe": args.recipe,
         "gan": recipe.gan,
-        "settings": SETTINGS | tried | _given(args, ("accumulate", "seed")),
+        "settings": SETTINGS | tried | _given(args, ["seed"]),
         "options": {key: p.default for key, p in gans.options(recipe.gan).items()} | chosen,
         "manner": MANNER | _given(args, MANNER) | {"steps": recipe.steps},
     }
@@ -225,13 +230,15 @@ def _resumed(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     record = read_record(out)
     if args.recipe not in (None, record["recipe"]):
         raise GanlibError(f"train {args.recipe} was given, but the run in {str(out)!r} is of {record['recipe']!r}")
+    record["settings"] = SETTINGS | record["settings"]
     asked = [(f"--{key}", value, record["settings"][key]) for key, value in _given(args, SETTINGS).items()]
     chosen = recipes.parse(record["gan"], getattr(args, "set", []))
     asked += [(f"--set {key}", value, record["options"].get(key)) for key, value in chosen.items()]
     for flag, value, before in asked:
         if value != before:
             raise GanlibError(
-                f"{flag} {value} was given, but the run in {str(out)!r} was started with {before}; leave it out, or "
+                f"{flag} {value} was given, but the run in {str(out)!r} was started with "
+                f"{'none' if before is None else before}; leave it out, or "
                 f"choose another --out"
             )
     record["manner"] = MANNER | record["manner"] | _given(args, MANNER)

@@ -5,10 +5,11 @@ Player(self.generator, adam(2e-4, 0.5), learning_rate=linear_decay(50_000, 100_0
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, unknown
 
 Schedule = Callable[[int], float]
 
@@ -76,6 +77,49 @@ def warm_up(steps: int) -> Schedule:
 def product(*schedules: Schedule) -> Schedule:
     """Several schedules at once, multiplied: ``product(warm_up(500), cosine(20_000))``."""
     return lambda step: math.prod(schedule(step) for schedule in schedules)
+
+
+def read(text: str) -> Schedule:
+    """A schedule that is written down as Python would write it: ``"product(warm_up(500), cosine(20_000))"``.
+
+    Args:
+        text: calls of this file's functions, with numbers or other calls as arguments; nothing else is executed.
+
+    Raises:
+        GanlibError: it is no such text, or a function refuses its arguments.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        tree = None
+    if not isinstance(tree, ast.Call):
+        raise GanlibError(f"the schedule {text!r} was given; expected a call such as linear_decay(1000, 3000)")
+    try:
+        return _call(tree)
+    except (GanlibError, TypeError) as error:  # TypeError: wrong number of arguments
+        raise GanlibError(f"the schedule {text!r} was given: {error}") from None
+
+
+def _call(tree: ast.expr) -> Schedule:
+    known = {made.__name__: made for made in (constant, cosine, linear_decay, product, warm_up)}
+    name = ast.unparse(tree.func)
+    if name not in known:
+        raise unknown("schedule", name, known)
+    values = [_call(a) if isinstance(a, ast.Call) else _number(a) for a in tree.args]
+    named = {word.arg: _number(word.value) for word in tree.keywords if word.arg}
+    if any(callable(value) != (name == "product") for value in values):
+        raise GanlibError(f"{name} takes {'schedules' if name == 'product' else 'numbers'}, not {ast.unparse(tree)}")
+    return known[name](*values, **named)
+
+
+def _number(tree: ast.expr) -> float:
+    try:
+        value = ast.literal_eval(tree)
+    except ValueError:
+        value = None
+    if type(value) not in (int, float):
+        raise GanlibError(f"{ast.unparse(tree)} is no number")
+    return value
 
 
 def _expect(holds: bool, given: str, expected: str) -> None:

@@ -180,7 +180,7 @@ def status(path: str | Path) -> dict[str, Any]:
 def _locked(path: Path) -> bool:
     lock = FileLock(path / LOCK)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=0.2, poll_interval=0.02)  # another process may be asking the same at this moment
     except (Timeout, OSError):
         return True
     lock.release()

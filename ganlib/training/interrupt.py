@@ -8,22 +8,33 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+# What a terminal sends; what clusters, rented machines and `docker stop` send a while before they kill.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into an entry of the list that is returned; the second one interrupts as usual."""
+    """Turn the first Ctrl-C, or request to end, into an entry of the list that is returned.
+
+    The second one does what it would have done without.
+    """
     seen: list[bool] = []
     if threading.current_thread() is not threading.main_thread():
         yield seen  # only the main thread may set signal handlers
         return
-    previous = signal.getsignal(signal.SIGINT)
+    previous = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
+
+    def put_back() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
     def on_interrupt(signum: int, frame: Any) -> None:
         seen.append(True)
-        signal.signal(signal.SIGINT, previous)
+        put_back()
 
-    signal.signal(signal.SIGINT, on_interrupt)
+    for number in SIGNALS:
+        signal.signal(number, on_interrupt)
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, previous)
+        put_back()

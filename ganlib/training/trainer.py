@@ -108,7 +108,7 @@ class Trainer:
     def fit(self, steps: int) -> Trainer:
         """Take `steps` more steps, or fewer if a callback calls `stop`.
 
-        Ctrl-C lets the step finish, saves to `out` and raises KeyboardInterrupt; a second one stops at once.
+        Ctrl-C or SIGTERM lets the step finish, saves to `out` and raises KeyboardInterrupt; a second one stops at once.
 
         Raises:
             GanlibError: `steps` is not positive, or `out` cannot be used.

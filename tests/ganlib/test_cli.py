@@ -48,7 +48,8 @@ def test_train_sample_resume(tmp_path, capsys):
     assert "already holds a run; add --resume" in capsys.readouterr().err
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume") == 2
     assert "--steps 3 was given, but the run in" in capsys.readouterr().err
-    assert run("train", "--resume", "--out", out, "--steps", 4, "--quiet") == 0  # the rest is in run.json
+    words = ["--steps", 4, "--accumulate", 2, "--quiet"]  # the rest is in run.json
+    assert run("train", "--resume", "--out", out, *words) == 0
     assert json.loads((out / "run.json").read_text())["manner"]["device"] == "cpu"
     assert run("train", "gan", "--data", "optdigits", "--out", out, *TINY, "--resume", "--steps", 5) == 0
     assert checkpoint.read(out)["step"] == 5
@@ -69,6 +70,7 @@ def test_train_sample_resume(tmp_path, capsys):
         (["--data", "ring"], "--data ring was given, but the run in 'OUT' was started with optdigits"),
         (["--batch", "9"], "--batch 9 was given, but the run in 'OUT' was started with 8"),
         (["--seed", "1"], "--seed 1 was given, but the run in 'OUT' was started with 0"),
+        (["--schedule", "constant(2)"], "--schedule constant(2) was given, but the run in 'OUT' was started with none"),
         (["gan-digits"], "train gan-digits was given, but the run in 'OUT' is of 'gan'"),
     ],
 )
@@ -214,6 +216,10 @@ def test_help_is_for_newcomers(capsys, monkeypatch):
         (["train", "gan", "--data", "ring", "--out", "OUT", "--precision", "fp8"], "unknown precision 'fp8'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--accumulate", "3"], "expected a multiple of 3"),
+        (
+            ["train", "gan", "--data", "ring", "--out", "OUT", "--schedule", "cosine"],
+            "schedule 'cosine' was given;",
+        ),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--keep", "0"], "keep=0 was given"),
         (["train", "gan", "--data", "ring", "--set", "lr"], "--set lr was given; expected key=value"),
         (["train", "gan", "--data", "ring", "--set", "lr=fast"], "lr = 'fast' was given; expected a number (Adam's"),

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import torch
 
 from ganlib import cli, data, gans, recipes
 from ganlib.errors import GanlibError
+from ganlib.training import checkpoint
 
 TABLE = (
     '[mine]\ngan = "gan"\ndata = "ring"\nsteps = 2\nbatch = 8\nema = 100\n[mine.options]\nmodel = "mlp-small"\nlr = 1\n'
@@ -80,7 +82,7 @@ def test_a_file_of_your_own(tmp_path, monkeypatch, capsys):
     assert run("train", "my.toml:mine", "--quiet") == 0
     assert run("train", "one.toml", "--quiet", "--seed", 3, "--set", "lr=0.5") == 0
     first, second = (json.loads((tmp_path / "runs" / name / "run.json").read_text()) for name in ("mine", "mine-2"))
-    settings = {"data": "ring", "size": None, "batch": 8, "accumulate": 1, "ema": 100.0, "seed": 0}
+    settings = {"data": "ring", "size": None, "batch": 8, "ema": 100.0, "schedule": None, "seed": 0}
     assert first["settings"] == settings and first["manner"]["steps"] == 2 and first["options"]["lr"] == 1.0
     assert second["settings"] == settings | {"seed": 3} and second["options"]["lr"] == 0.5
     assert run("train", "--resume", "--out", "runs/mine", "--steps", 3, "--quiet") == 0
@@ -99,6 +101,10 @@ def test_a_file_of_your_own(tmp_path, monkeypatch, capsys):
         ('[a]\ngan = "gan"\nsteps = true', "[a]: steps = True was given; expected a whole number"),
         ('[a]\ngan = "gan"\nema = "long"', "[a]: ema = 'long' was given; expected a number"),
         ('[a]\ngan = "gan"\nabout = "mine"', "[a]: about = 'mine' was given; expected a table"),
+        (
+            '[a]\ngan = "gan"\nschedule = "cosin(3)"',
+            "[a]: the schedule 'cosin(3)' was given: unknown",
+        ),
         ('[a]\ngan = "gam"', "[a]: gan: unknown GAN 'gam' (did you mean 'gan'?)"),
         ("[a]\nsteps = 3", "[a]: the key 'gan' is missing"),
         ('[a]\ngan = "gan"\n[a.options]\nlr = "x"', "[a]: options: lr = 'x' was given; expected a number (Adam"),
@@ -117,6 +123,24 @@ def test_a_bad_recipe_is_one_sentence_that_names_file_and_key(tmp_path, capsys, 
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and sentence in said and "bad.toml" in said
     assert not (tmp_path / "x").exists()
+
+
+def test_a_schedule_of_a_recipe_or_the_command_line_paces_the_run(tmp_path, monkeypatch, capsys):
+    """Rate 0 in the first steps: nothing moves. The run keeps its schedule when it goes on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.toml").write_text(TABLE.replace("[mine.", 'schedule = "constant(0)"\n[mine.'))
+
+    def weights(folder):
+        return checkpoint.load_gan(tmp_path / folder).state_dict().values()
+
+    assert run("train", "my.toml", "--quiet", "--out", "still") == 0
+    first = weights("still")
+    assert run("train", "--resume", "--out", "still", "--steps", 4, "--quiet") == 0
+    assert all(torch.equal(a, b) for a, b in zip(first, weights("still"), strict=True))
+    assert run("train", "my.toml", "--quiet", "--out", "moved", "--schedule", "warm_up(1)") == 0
+    assert not any(torch.equal(a, b) for a, b in zip(first, weights("moved"), strict=True))
+    assert run("recipes", "my.toml") == 0
+    assert "schedule  constant(0)" in capsys.readouterr().out
 
 
 def test_a_name_may_be_used_once(tmp_path, monkeypatch):

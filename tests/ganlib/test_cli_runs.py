@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -170,6 +171,15 @@ def test_runs_are_listed_with_their_state(copied, capsys, monkeypatch):
     assert rows["points"][:2] == ["?", "?"] and rows["images"][2:] == ["unknown", "?", "?", "?"]
     monkeypatch.chdir(copied / "points")
     assert list(table(capsys, ".")) == ["points"]  # a run itself
+
+
+def test_two_that_look_at_a_killed_run_at_once_do_not_take_each_other_for_it(copied):
+    """As the processes of a launcher do with --resume: to look, each holds the lock for a moment."""
+    status(copied / "images", state="running")
+    lock = FileLock(copied / "images" / folder.LOCK, thread_local=False)
+    lock.acquire()
+    threading.Timer(0.05, lock.release).start()
+    assert folder.status(copied / "images")["state"] == "killed"
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(copied, capsys):

@@ -8,7 +8,7 @@ import torch
 import ganlib
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Player, adam
-from ganlib.gans.schedules import constant, cosine, linear_decay, product, warm_up
+from ganlib.gans.schedules import constant, cosine, linear_decay, product, read, warm_up
 from ganlib.training import Trainer
 from ganlib.training import optimizers as optim
 
@@ -37,6 +37,46 @@ def trainer(game, seed=0):
 )
 def test_closed_forms(schedule, values):
     assert {step: schedule(step) for step in values} == pytest.approx(values, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("constant(0.3)", constant(0.3)),
+        (" linear_decay(100, end=200) ", linear_decay(100, 200)),
+        ("cosine(300, floor=0.2)", cosine(300, 0.2)),
+        ("product(warm_up(4), cosine(1_00))", product(warm_up(4), cosine(100))),
+    ],
+)
+def test_a_schedule_written_down(text, same):
+    assert [read(text)(step) for step in range(0, 320, 7)] == [same(step) for step in range(0, 320, 7)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cosin(3)", "unknown schedule 'cosin' .did you mean 'cosine'"),
+        ("0.5", "expected a call such as linear_decay"),
+        ("", "expected a call such as linear_decay"),
+        ("cosine(", "expected a call such as linear_decay"),
+        ("cosine()", "missing 1 required positional argument"),
+        ("cosine(3, 4)", "a floor in"),
+        ("cosine('3')", "'3' is no number"),
+        ("cosine(True)", "True is no number"),
+        ("cosine(warm_up(3))", "cosine takes numbers"),
+        ("product(3)", "product takes schedules"),
+        ("warm_up(n)", "n is no number"),
+        ("linear_decay(200, 100)", "expected 0 ≤ start < end"),
+        ("__import__('os').system('true')", "unknown schedule"),
+        ("warm_up(__import__('os').getpid())", "unknown schedule"),
+        ("product(*[1])", "1. is no number"),
+        ("warm_up(**{'steps': 3})", "missing 1 required"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_in_one_sentence(text, words):
+    with pytest.raises(GanlibError, match=words) as caught:
+        read(text)
+    assert str(caught.value).startswith(f"the schedule {text!r} was given") and "\n" not in str(caught.value)
 
 
 class Decaying(PenalisedCritic):

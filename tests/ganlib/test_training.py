@@ -385,16 +385,17 @@ def test_infinite_weights_are_never_saved(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_and_a_request_to_end_finish_the_step_and_save(tmp_path, sent):
     def press(t):
         if t.step == 7:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.Signals[sent])
 
-    previous = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     t = trainer(out=tmp_path, callbacks=[press])
     with pytest.raises(KeyboardInterrupt, match="stopped at step"):
         t.fit(1000)
-    assert signal.getsignal(signal.SIGINT) is previous
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == previous
     stopped = t.step
     assert 7 <= stopped <= 8
     again = trainer(seed=3, out=tmp_path).resume()
