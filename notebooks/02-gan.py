@@ -188,8 +188,7 @@ lab.show(gan.discriminator_loss, gan.generator_loss)
 # `on_each` applies the discriminator to both batches, in one pass because it has no layer that mixes samples.
 # `self.loss` is a pair of functions of logits. For the generator there are two candidates:
 # %% [markdown] lang="zh"
-# `on_each` 把判别器用在两个批量上；这个判别器里没有混合样本的层，所以只需前向一次。
-# `self.loss` 是一对关于 logit 的函数。生成器这边有两个候选：
+# `on_each` 把判别器用在两个批量上；这个判别器里没有混合样本的层，所以只需前向一次。`self.loss` 是一对关于 logit 的函数。生成器这边有两个候选：
 # %% tags=["strict"]
 lab.show(
     ganlib.losses.minimax_generator, ganlib.losses.non_saturating_generator
