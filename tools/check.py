@@ -83,7 +83,9 @@ def sync() -> Count:
 
 
 def tests() -> Count:
-    return pytest("tests", "tests", "--ignore=tests/site")
+    # A process for each core, each with one thread: most tests compute too little to use several.
+    parallel = ["-n", "auto", "--dist", "loadfile"]
+    return pytest("tests", *parallel, "tests", "--ignore=tests/site", OMP_NUM_THREADS="1")
 
 
 def labs() -> Count:
