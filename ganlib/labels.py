@@ -130,7 +130,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "at step": ("step {step}: {text}", "第 {step} 步：{text}"),
     "constant samples": (
         "the samples are constant: their spread is {spread:.2%} of the data's",
-        "生成的样本全都一样：离散程度只有数据的 {spread:.2%}",
+        "生成的样本几乎全都一样：离散程度只有数据的 {spread:.2%}",
     ),
     "D has won": (
         "the discriminator has won: for {n} steps it was right about {accuracy:.1%} of all samples and gave the "
