@@ -23,7 +23,7 @@ def free_port():
         return free.getsockname()[1]
 
 
-def launch(tasks, folder, size=2, timeout=120):
+def launch(tasks, folder, size=2, timeout=300):
     """Run the script in `size` processes; exit codes and standard errors."""
     env = os.environ | {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     processes = [
