@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
+from ganlib.models.layers import untracked
 
 __all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating"]
 
@@ -83,6 +84,8 @@ class Phase:
         repeats: steps in a row, each on a fresh batch; a number or a function of the trainer's step (WGAN's warm-up).
         every: k plays the phase on every k-th step only, weighted by k (lazy regularisation).
         after_step: called after each optimiser step (weight clipping, tracking a mean).
+        keeps: players whose passes in this turn a later turn of the step goes on with, through `GAN.step_cache`. Where
+            passes can be kept, these players are not frozen in this turn.
     """
 
     player: str
@@ -90,6 +93,7 @@ class Phase:
     repeats: int | Callable[[int], int] = 1
     every: int = 1
     after_step: Callable[[], None] | None = None
+    keeps: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -117,7 +121,7 @@ class GAN(nn.Module, ABC):
     Attributes:
         name: the word on the command line and in checkpoints.
         recipe: what `ganlib.build` was called with, so that a checkpoint can build the same game again.
-        step_cache: what one phase made and another needs in the same step; emptied before every step.
+        step_cache: what one phase made and another needs in the same step; empty before and after every step.
         half_safe: whether float16 with a loss scaler is safe; bfloat16 always is. A critic's scores have no bound, and
             float16 ends at 65,504.
         local_buffers: buffers that differ from process to process on purpose, e.g. a history of fakes; all other
@@ -186,6 +190,26 @@ class LatentGAN(GAN):
     def latent(self, n: int) -> Tensor:
         """z ~ N(0, I): (n, latent_dim)."""
         return torch.randn(n, self.latent_dim, device=self.device)
+
+    def fakes(self, n: int) -> Tensor:
+        """Samples for the discriminator's turn, from new latents: (n, *shape), without a way back to the generator."""
+        z = self.step_cache["z"] = self.latent(n)
+        if not any(p.requires_grad for p in self.generator.parameters()):  # frozen: the pass will be made again
+            with torch.no_grad(), untracked(self.generator):
+                return self.generator(z)
+        fake = self.step_cache["fake"] = self.generator(z)
+        return fake.detach()
+
+    def judged_fakes(self, n: int) -> Tensor:
+        """Samples for the generator's turn: (n, *shape), those that the discriminator has judged last in this step.
+
+        The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Samples from
+        new latents if none have been judged.
+        """
+        z, fake = self.step_cache.pop("z", None), self.step_cache.pop("fake", None)
+        if fake is None:
+            fake = self.generator(self.latent(n) if z is None else z)
+        return fake
 
     @torch.no_grad()
     def sample(self, n: int | None = None, z: Tensor | None = None) -> Tensor:

@@ -71,17 +71,17 @@ class VanillaGAN(LatentGAN):
         }
 
     def phases(self) -> list[Phase]:
-        return [Phase("discriminator", self.discriminator_loss), Phase("generator", self.generator_loss)]
+        judge = Phase("discriminator", self.discriminator_loss, keeps=("generator",))
+        return [judge, Phase("generator", self.generator_loss)]
 
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        with torch.no_grad():  # D's turn: no gradient is wanted in G
-            fake = self.generator(self.latent(len(batch)))
+        fake = self.fakes(len(batch))
         real_logits, fake_logits = on_each(self.discriminator, batch.images, fake)  # (N,) each
         loss = self.loss.discriminator(real_logits, fake_logits)
         return {"discriminator": loss}, self.judgement(real_logits, fake_logits)
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        fake = self.generator(self.latent(len(batch)))
+        fake = self.judged_fakes(len(batch))
         return {"generator": self.loss.generator(self.discriminator(fake))}, {}
 
     @torch.no_grad()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +31,22 @@ def logits(layers: nn.Sequential, x: Tensor) -> Tensor:
         x = layer(x)
     with full_precision(x):
         return last(x.to(torch.promote_types(x.dtype, torch.float32)))
+
+
+@contextlib.contextmanager
+def untracked(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation leaves its running statistics as they are inside; the batch is still normalised by its own.
+
+    For a pass in another player's turn, after which the network's own turn makes the same pass again.
+    """
+    parts = [part for part in network.modules() if isinstance(part, BATCH_NORMS) and part.track_running_stats]
+    try:
+        for part in parts:
+            part.track_running_stats = False
+        yield
+    finally:
+        for part in parts:
+            part.track_running_stats = True
 
 
 def on_each(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:

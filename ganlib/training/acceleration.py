@@ -158,6 +158,15 @@ class Engine:
         finally:
             outside.wait_stream(self._stream)
 
+    @property
+    def keeps_passes(self) -> bool:
+        """Whether a turn can keep a pass, with what its gradient needs, for a later turn; see `Phase.keeps`.
+
+        Neither a CUDA graph nor compiled code hands its intermediate results to the next one. Whether graphs are used
+        must not change a run's numbers, so no pass is kept on a GPU at all.
+        """
+        return self.device.type == "cpu" and not self.compiles
+
     # -- precision -----------------------------------------------------------------------------------------------------
     def autocast(self) -> contextlib.AbstractContextManager:
         """What a phase's loss is computed under. Games and penalties keep islands of full precision inside."""

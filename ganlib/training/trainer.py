@@ -98,9 +98,9 @@ class Trainer:
         self.world.start_equal(gan)
         rng.part(self.world.rank)
         self.phases, self.players = gan.phases(), optim.scheduled(gan.players(), learning_rate)
-        self.turns = Turns(gan, self.players)
         self.optimizers = optim.make(self.players, self.phases)
         self.engine = Engine(gan, self.device, self.optimizers, precision, graphs, compile, deterministic)
+        self.turns = Turns(gan, self.players, keeps=self.engine.keeps_passes and accumulate == 1)
         self.ema = EMA(gan, ema_half_life) if ema_half_life is not None else None
         self._losses = [self.engine.prepared(phase.loss) for phase in self.phases]
 
@@ -157,6 +157,7 @@ class Trainer:
             if self.step % phase.every == 0:
                 for _ in range(phase.repeats(self.step) if callable(phase.repeats) else phase.repeats):
                     self._play(number, phase)
+        self.gan.step_cache = {}
         self.step += 1
         self.images_seen += self.batch_size
         self.world.average_buffers(self.gan)
@@ -165,7 +166,7 @@ class Trainer:
 
     def _play(self, number: int, phase: Phase) -> None:
         """One turn: the gradients of a fresh batch, averaged over all processes, and a step down them."""
-        self.turns.of(phase.player)
+        self.turns.of(phase)
         batch = self.data.batch(self._share) if isinstance(self.data, FromHost) else None
         name, args = f"{phase.player}'s phase {number}", (number, phase, batch, self._caches)
         values, gradients, caches = self.engine.run(name, self._gradients, *args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from ganlib.gans.base import GAN, Player
+from ganlib.gans.base import GAN, Phase, Player
 
 
 class Turns:
@@ -17,16 +17,19 @@ class Turns:
     Args:
         gan: the game.
         players: its players.
+        keeps: whether a turn may keep a pass for a later one, whose player then is free in both; see `Phase.keeps`.
     """
 
-    def __init__(self, gan: GAN, players: Mapping[str, Player]):
+    def __init__(self, gan: GAN, players: Mapping[str, Player], keeps: bool = False):
         self._movable = [p for p in gan.parameters() if p.requires_grad]
+        self._keeps = keeps
         self._own = {name: {id(p) for p in player.parameters()} for name, player in players.items()}
 
-    def of(self, player: str) -> None:
-        """From here on `player` moves, until the next call."""
+    def of(self, phase: Phase) -> None:
+        """From here on the phase's player moves, until the next call."""
+        free = [self._own[player] for player in (phase.player, *(phase.keeps if self._keeps else ()))]
         for p in self._movable:
-            p.requires_grad_(id(p) in self._own[player])
+            p.requires_grad_(any(id(p) in own for own in free))
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:

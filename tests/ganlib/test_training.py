@@ -17,6 +17,7 @@ from ganlib.errors import GanlibError
 from ganlib.gans.base import Phase, Player, adam, evaluating
 from ganlib.gans.gan import VanillaGAN
 from ganlib.training import EMA, Every, Snapshots, Trainer, TrainingDiverged, checkpoint, rng
+from ganlib.training.acceleration import Engine
 
 from .games import GAMES, Cloud, Cycle, Growing, Lazy, PenalisedCritic, mlp
 
@@ -184,7 +185,7 @@ def test_the_step_cache_is_empty_at_the_start_of_a_step():
             assert not self.step_cache
             return super().translate(batch)
 
-    trainer(Stale).fit(2)
+    assert not trainer(Stale).fit(2).gan.step_cache  # and nothing is held when training is over
 
 
 # -- the vanilla GAN ---------------------------------------------------------------------------------------------------
@@ -202,6 +203,44 @@ def test_vanilla_gan_learns_a_gaussian():
         t = Trainer(gan, Blob(), 64, device="cpu", ema_half_life=2000, progress=False).fit(400)
         assert (before - 2).norm() > 2
         assert (t.sample(2000).mean(0) - 2).norm() < 0.5
+
+
+def digits_game(trunk=False, **options):
+    """A trained GAN with batch normalisation, and how often its generator ran in training mode."""
+    ganlib.seed(0)
+    gan, runs = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4), []
+    gan.generator.layers.insert(1, nn.BatchNorm1d(gan.generator.layers[0].out_features))
+    gan.generator.layers[0].requires_grad_(not trunk)
+    gan.generator.register_forward_hook(lambda module, inputs, output: runs.append(module.training))
+    images = ganlib.load("digits", n=64, size=8)
+    return Trainer(gan, images, 16, device="cpu", progress=False, **options).fit(5), sum(runs)
+
+
+@pytest.mark.parametrize("trunk", [False, True])
+def test_one_pass_of_the_generator_serves_both_turns(trunk, monkeypatch):
+    kept, runs = digits_game(trunk)
+    assert runs == 5  # one a step
+    monkeypatch.setattr(Engine, "keeps_passes", False)  # as on a GPU: the pass is made again
+    again, runs = digits_game(trunk)
+    assert runs == 10
+    assert same(tensors(kept), tensors(again))  # running statistics included
+    assert (kept.gan.generator.layers[0].weight.grad is None) == trunk
+
+
+@pytest.mark.parametrize("options", [{"accumulate": 2}, {"compile": True}])
+def test_no_pass_is_kept_where_that_costs_memory_or_cannot_be(options, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda loss: loss)
+    assert digits_game(**options)[1] == 10 * options.get("accumulate", 1)
+
+
+def test_the_generator_answers_for_the_samples_that_were_judged():
+    gan, seen = ganlib.build("gan", (1, 4, 4), model="mlp-small", latent_dim=3), []
+    gan.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0][-8:]))
+    batch = Batch(torch.rand(8, 1, 4, 4))
+    gan.discriminator_loss(batch), gan.generator_loss(batch), gan.generator_loss(batch)
+    judged, answered, new = seen
+    assert torch.equal(judged, answered) and not judged.requires_grad and answered.requires_grad
+    assert not torch.equal(answered, new)  # each pass serves once: the generator has moved since
 
 
 def test_discriminator_phase_reaches_no_gradient_of_the_generator():
