@@ -62,10 +62,10 @@ def test_complex_or_whole_numbers():
 ENTRIES = ["fid", "kid", "inception-score", "precision-recall", "density-coverage"]
 
 
-def extract(images, extractor):
+def extract(images, data):
     """Four means of each image's quarters, and three logits."""
     means = torch.nn.functional.avg_pool2d(images, images.shape[-1] // 2).flatten(1)
-    return Features(means, extractor, "none", 5 * means[:, :3])
+    return Features(means, data.name, "none", 5 * means[:, :3])
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_precision_and_recall_agree_with_torch_fidelity(n, d, m, k):
     theirs = prc_features_to_metric(y, x, prc_neighborhood=k, prc_batch_size=100, save_cpu_ram=False, verbose=False)
     right = theirs["precision"], theirs["recall"]
     assert values(precision_recall(x, y, k=k)) == pytest.approx(right, rel=1e-6)
-    assert 0.05 < min(right) and max(right) < 0.999
+    assert 0.02 < min(right) and max(right) < 0.999
     for wrong in (
         values(precision_recall(x, y, k=k - 1)),
         values(precision_recall(y, x, k=k)),
@@ -76,7 +76,7 @@ def test_copies_are_ties_whatever_the_rounding(monkeypatch, scale, rows):
     monkeypatch.setattr(module, "ROWS", rows)
     x = (sets(200, 50)[0].float() * scale + 5).float()  # memorised images
     assert values(precision_recall(x, x)) == (1, 1)
-    assert values(density_coverage(x, x)) == (1, 1)
+    assert values(density_coverage(x, x)) == pytest.approx((1, 1), rel=1e-12)
     half = x[:100]
     assert precision_recall(x, half)[0].value == 1
 
