@@ -85,7 +85,7 @@ def density_coverage(
     density, covered = [], x.new_zeros(n, dtype=torch.bool)
     for part in y.split(ROWS):
         inside = _distances2(part, x) < radii2  # (ROWS, N)
-        density.append(inside.sum(1) / k)
+        density.append(inside.sum(1).double() / k)
         covered |= inside.any(0)
     missed = math.prod((n - i) / (len(fake) + n - i) for i in range(1, k + 1))
     return (
