@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganlib.data.images import Images
 from ganlib.errors import GanlibError
 
 
@@ -99,6 +100,11 @@ class Result:
     def __float__(self) -> float:
         return self.value
 
+    def table(self) -> dict[str, Any]:
+        """What an entry of ``METRICS`` returns: the line, and its numbers by name."""
+        numbers = {"generated": self.value, "error": self.error, "real": self.floor}
+        return {"result": str(self)} | {name: number for name, number in numbers.items() if number is not None}
+
     def __str__(self) -> str:
         error = "" if self.error is None else f" ± {self.error:.2g}"
         parts = {
@@ -180,6 +186,35 @@ def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -
         GanlibError: n is below `least`, and small sets are not allowed.
     """
     if n < least and not allow_small:
-        raise GanlibError(
-            f"{name} was given {n} samples; expected at least {least}, since {why} (allow_small=True computes it anyway)"
-        )
+        raise GanlibError(f"{name} was given {n} samples; expected at least {least}, since {why} (or allow_small=True)")
+
+
+def extracted(samples: Samples) -> tuple[Features, Features, Features]:
+    """Features of the generated, the real and the other real samples, by the extractor that fits the data."""
+    from ganlib.metrics import features
+
+    return tuple(
+        features.extract(images, samples.data.name) for images in (samples.generated, samples.real, samples.other)
+    )
+
+
+def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits: bool = False) -> str:
+    """Why a metric on features cannot be computed, or "".
+
+    Args:
+        samples: what there is.
+        least: (dimension, classes) → samples that the metric needs.
+        logits: whether it needs logits too.
+    """
+    if not isinstance(samples.data, Images):
+        return "it holds no images"
+    try:
+        from ganlib.metrics import features
+
+        one = features.extract(samples.real[:1], samples.data.name)
+    except (ImportError, GanlibError) as reason:
+        return str(reason)
+    if logits and one.logits is None:
+        return f"extractor {one.extractor!r} has no logits"
+    needed = least(one.values.shape[1], 0 if one.logits is None else one.logits.shape[1])
+    return "" if len(samples.real) >= needed else f"it needs {needed} samples, and {len(samples.real)} were drawn"
