@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganlib.data import avatars
 from ganlib.errors import GanlibError, unknown
-from ganlib.metrics.base import Features, Result, enough, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair
 from ganlib.metrics.reading import Reader, labels, read
 
 BLOCK = 1024  # rows of a matrix of distances at once
@@ -245,3 +245,35 @@ def _equal(asked: Tensor, found: Tensor, name: str) -> Tensor:
     if len(asked) != len(found):
         raise GanlibError(f"{len(asked)} labels were asked for and {len(found)} read; expected as many")
     return (asked == found).double()
+
+
+def _measure(samples: Samples) -> dict[str, float]:
+    from ganlib.metrics import features
+
+    # The data set's own shares, not the sampler's law: a combination may have been left out.
+    law = {
+        name: torch.bincount(column.cpu(), minlength=len(samples.data.vocabulary[name])).double() / len(column)
+        for name, column in samples.data.attributes.items()
+    }
+    made, real = (attribute_tv(images, law, reader=features.attributes) for images in (samples.generated, samples.real))
+    each = {
+        f"{name} {of}": value for of, r in (("generated", made), ("real", real)) for name, value in r.details.items()
+    }
+    return {"generated": made.value, "real": real.value, "floor": real.floor} | each
+
+
+def _lacks(samples: Samples) -> str:
+    if getattr(samples.data, "name", "") != "avatars":
+        return "it holds no avatars"
+    n = len(samples.generated)
+    return "" if n >= LEAST else f"it needs {LEAST} samples, and {n} were drawn"
+
+
+METRICS = {
+    "attributes": Metric(
+        "total variation between the attributes read in the samples and the data's, mean and each; real shows what a "
+        "perfect generator gets with this reader",
+        _measure,
+        _lacks,
+    )
+}

@@ -20,7 +20,7 @@ from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, pair
 
 PROJECTIONS = 256
-MOST = 4000  # points of the larger cloud; the time grows like the cube
+MOST = 5000  # points of the larger cloud; the time grows like the cube
 
 
 def sliced_wasserstein(
@@ -73,7 +73,7 @@ def wasserstein(
         fake: (M, *shape).
         order: 1, the mean distance moved, or 2, its root mean square.
         other: more real samples (M, *shape), for the floor.
-        allow_large: also for more than 4,000 points, which take minutes and a matrix of N·M numbers.
+        allow_large: also for more than 5,000 points, which take minutes and a matrix of N·M numbers.
 
     Returns:
         The distance between the clouds, in the units of the samples. As an estimate for the laws that the clouds were
@@ -134,16 +134,7 @@ def _result(
             raise GanlibError(f"the floor needs as many other real samples as fake ones, {len(two)}, not {len(more)}")
         floor = distance(one.values, more.values)
     value = distance(one.values, two.values)
-    named = {} if one.extractor == "given" else {"extractor": one.extractor, "resizer": one.resizer}
-    return Result(name, value, n_real=len(one), n_fake=len(two), floor=floor, **named)
-
-
-def _numbers(measure: Callable[[Samples], Result]) -> Callable[[Samples], dict[str, float]]:
-    def numbers(samples: Samples) -> dict[str, float]:
-        found = measure(samples)
-        return {"generated": found.value, "real": found.floor}
-
-    return numbers
+    return Result(name, value, None, len(one), len(two), one.extractor, one.resizer, floor)
 
 
 def _lacks(samples: Samples) -> str:
@@ -157,17 +148,17 @@ def _lacks(samples: Samples) -> str:
 METRICS = {
     "sliced-wasserstein": Metric(
         f"distance to real samples along {PROJECTIONS} directions, smaller is better; real to real is the floor",
-        _numbers(lambda s: sliced_wasserstein(s.real, s.generated, other=s.other, seed=s.seed)),
+        lambda s: sliced_wasserstein(s.real, s.generated, other=s.other, seed=s.seed).table(),
         lambda samples: "",
     ),
     "wasserstein-1": Metric(
         "exact distance to real samples, smaller is better; real to real is the floor",
-        _numbers(lambda s: wasserstein(s.real, s.generated, order=1, other=s.other)),
+        lambda s: wasserstein(s.real, s.generated, order=1, other=s.other).table(),
         _lacks,
     ),
     "wasserstein-2": Metric(
         "exact root mean square distance to real samples, smaller is better; real to real is the floor",
-        _numbers(lambda s: wasserstein(s.real, s.generated, order=2, other=s.other)),
+        lambda s: wasserstein(s.real, s.generated, order=2, other=s.other).table(),
         _lacks,
     ),
 }
