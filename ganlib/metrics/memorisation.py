@@ -67,8 +67,9 @@ def memorisation(
 
     from scipy import stats  # it takes a while to import
 
-    # The k-th smallest of m uniform numbers is beta(k, m + 1 - k), so the count is beta-binomial.
-    p = float(stats.betabinom.sf(count - 1, n, k, m + 1 - k))
+    # The k-th smallest of m uniform numbers is beta(k, m + 1 - k), so the count is beta-binomial. Its sf() in scipy is
+    # one minus a sum: for small p nothing but rounding.
+    p = min(1.0, float(stats.betabinom.pmf(range(count, n + 1), n, k, m + 1 - k).sum()))
     rank = float(stats.mannwhitneyu(near.numpy(), usual.numpy()).statistic)
     share = count / n
     details = {

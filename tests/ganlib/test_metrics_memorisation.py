@@ -1,5 +1,6 @@
 """Copies are found, and nobody is accused who did not copy."""
 
+import itertools
 import math
 
 import pytest
@@ -99,6 +100,18 @@ def test_z_is_that_of_the_ranks():
     wins = (near[:, None] > usual).double().sum().item()
     z = (wins - 120 * 400 / 2) / math.sqrt(120 * 400 * 521 / 12)
     assert memorisation(TRAIN, HELD, cloud(120, 7)).details["z"] == pytest.approx(z, abs=0.01)
+
+
+def test_p_is_the_share_of_orders():
+    """Of all orders of 3 generated and 5 held-out distances, those with so many made ones before the k-th other."""
+    k, n, m = 2, 3, 5
+    held = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]).view(-1, 1)
+    orders = list(itertools.combinations(range(n + m), n))  # places of the generated ones
+    for count, made in enumerate(([2.5, 6.0, 7.0], [1.5, 6.0, 7.0], [0.5, 1.5, 7.0], [0.5, 0.6, 1.5])):
+        before = lambda places: sum(place - i < k for i, place in enumerate(places))  # held-out ones before: place - i
+        share = sum(before(places) >= count for places in orders) / len(orders)
+        found = memorisation(torch.zeros(1, 1), held, torch.tensor(made).view(-1, 1), quantile=1 / 3, allow_small=True)
+        assert found.value == count / n and found.details["p"] == pytest.approx(share, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def test_factors_that_are_lost_are_seen_one_by_one(scene):
     _, truth, _ = scene
     read = {name: truth.attributes[name].clone() for name in ("pose", "facing", "x", "size")}
     flipped = factor_agreement(read | {"facing": 1 - read["facing"]}, truth)
-    assert flipped.details == {"pose": 1, "facing": 0, "x": 1, "size": 1} and flipped.value == 0.75
+    assert flipped.details == pytest.approx({"pose": 1, "facing": 0, "x": 1, "size": 1})
+    assert flipped.value == pytest.approx(0.75)
     constant = factor_agreement({"x": torch.full((N,), 0.5)}, truth)
     assert constant.value == pytest.approx(0, abs=1e-6)
     other = factor_agreement({name: values.roll(1) for name, values in read.items()}, truth)

@@ -21,8 +21,8 @@ def normal(*shape, seed=0):
 @pytest.mark.parametrize("order", [1, 2])
 def test_on_the_line_points_go_in_order(order):
     x, y = normal(300, 1), 2 * normal(300, 1, seed=1) + 0.5
-    sorted_apart = (x.sort(0).values - y.sort(0).values).abs()
-    assert wasserstein(x, y, order=order).value == pytest.approx((sorted_apart**order).mean() ** (1 / order), rel=1e-9)
+    apart = (x.sort(0).values - y.sort(0).values).abs()
+    assert wasserstein(x, y, order=order).value == pytest.approx((apart**order).mean().item() ** (1 / order), rel=1e-9)
 
 
 def test_clouds_of_different_sizes():
@@ -51,14 +51,14 @@ def test_a_shift_costs_its_length_and_a_linear_map_what_gaussians_say():
 
 
 def gaussian_w2(m, s, n, t):
-    cross = scipy.linalg.sqrtm((s.numpy() @ t.numpy())).real
+    cross = scipy.linalg.sqrtm(s.numpy() @ t.numpy()).real
     return math.sqrt(float((m - n).square().sum()) + float(s.trace() + t.trace()) - 2 * cross.trace())
 
 
 def test_the_laws_distance_is_approached_from_above():
     # Between N(0, 1) and N(1, 4) on the line W2 = sqrt(1 + 1).
-    found = [wasserstein(normal(2000, 1, seed=i), 1 + 2 * normal(2000, 1, seed=9 + i), order=2).value for i in range(5)]
-    assert sum(found) / 5 == pytest.approx(math.sqrt(2), abs=0.05)
+    found = [wasserstein(normal(1000, 1, seed=i), 1 + 2 * normal(1000, 1, seed=9 + i), order=2).value for i in range(5)]
+    assert sum(found) / 5 == pytest.approx(math.sqrt(2), abs=0.1)
     # Between two clouds of one law it is above 0 and falls slowly: like 1/sqrt(n) on the line, n^(-1/8) in R^8.
     floor = lambda n, d: sum(wasserstein(normal(n, d, seed=i), normal(n, d, seed=50 + i)).value for i in range(8)) / 8
     assert floor(100, 1) / floor(400, 1) == pytest.approx(2, abs=0.7)
