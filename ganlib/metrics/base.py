@@ -194,7 +194,7 @@ def extracted(samples: Samples) -> tuple[Features, Features, Features]:
     from ganlib.metrics import features
 
     return tuple(
-        features.extract(images, samples.data.name) for images in (samples.generated, samples.real, samples.other)
+        features.extract(images, data=samples.data) for images in (samples.generated, samples.real, samples.other)
     )
 
 
@@ -211,7 +211,7 @@ def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits
     try:
         from ganlib.metrics import features
 
-        one = features.extract(samples.real[:1], samples.data.name)
+        one = features.extract(samples.real[:1], data=samples.data)
     except (ImportError, GanlibError) as reason:
         return str(reason)
     if logits and one.logits is None:

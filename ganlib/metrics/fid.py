@@ -75,8 +75,17 @@ def _distance(mean1: Tensor, root1: Tensor, mean2: Tensor, root2: Tensor) -> tup
     return float((mean1 - mean2).square().sum()), max(float(spread), 0.0)  # below 0 by rounding only
 
 
+def _reference(real: Any, fake: Features | Tensor) -> tuple[int, tuple[Tensor, Tensor], Features, Features]:
+    """n, the Gaussian, and both sets of features; of stored statistics, the mean stands for the real ones."""
+    if not hasattr(real, "covariance"):
+        real, fake = pair(real, fake)
+        return len(real), _gaussian(real.values), real, fake
+    mean, fake = pair(Features(real.mean[None], real.extractor, real.resizer), fake)
+    return real.n, (mean.values[0], _root(real.covariance.to(mean.values.device))), mean, fake
+
+
 def fid(
-    real: Features | Tensor,
+    real: Features | Tensor | Any,
     fake: Features | Tensor,
     *,
     other: Features | Tensor | None = None,
@@ -95,7 +104,8 @@ def fid(
       Right to first order in 1/n; for Gaussian features within 3 % even at n = d + 6. It is as random as an FID is.
 
     Args:
-        real: (N, d) features of real images.
+        real: (N, d) features of real images, or their stored statistics: whatever has ``mean``, ``covariance``, ``n``,
+            ``extractor`` and ``resizer``. Statistics cannot be halved: they have a floor with `other` only.
         fake: (M, d) features of generated images.
         other: features of other real images, at least as many as `fake`.
         floor: compute the floor; False saves half of the time.
@@ -111,10 +121,8 @@ def fid(
 
     *Source*: Heusel et al. (2017), eq. 6; its bias: Chong and Forsyth (2020), section 3.
     """
-    real, fake = pair(real, fake)
-    n = min(len(real), len(fake))
-    _enough("FID", n, real.values.shape[1], allow_small)
-    given = _gaussian(real.values)
+    n_real, given, real, fake = _reference(real, fake)
+    _enough("FID", min(n_real, len(fake)), real.values.shape[1], allow_small)
     means, covariances = _distance(*given, *_gaussian(fake.values))
     lowest = None
     if other is not None:
@@ -124,14 +132,14 @@ def fid(
                 f"other holds {len(other)} samples; expected at least {len(fake)}, as many as there are generated ones"
             )
         lowest = sum(_distance(*given, *_gaussian(other.values[: len(fake)])))
-    elif floor and len(real) >= 4:
+    elif floor and 4 <= n_real == len(real):
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(real))).to(real.values.device)
         one, two = (_gaussian(real.values[rows]) for rows in order.chunk(2))
         lowest = sum(_distance(*one, *two)) * (1 / len(real) + 1 / len(fake)) / (4 / len(real))
     return Result(
         "FID",
         means + covariances,
-        n_real=len(real),
+        n_real=n_real,
         n_fake=len(fake),
         extractor=real.extractor,
         resizer=real.resizer,
@@ -141,7 +149,7 @@ def fid(
 
 
 def fid_infinity(
-    real: Features | Tensor,
+    real: Features | Tensor | Any,
     fake: Features | Tensor,
     *,
     points: int = POINTS,
@@ -154,7 +162,7 @@ def fid_infinity(
     The bias that comes from the finite number of *real* samples stays in.
 
     Args:
-        real: (N, d) features of real images; all of them are used at every point.
+        real: (N, d) features of real images, or their statistics; all of them are used at every point.
         fake: (M, d) features of generated images, of which random subsets are drawn.
         points: subset sizes, evenly spaced from `least` to M; at least 3.
         least: smallest size; None for M/10, but no less than 5d (with fewer samples the law is no line).
@@ -170,16 +178,16 @@ def fid_infinity(
 
     *Source*: Chong and Forsyth (2020), section 4 and algorithm 1 (without its quasi-random latents).
     """
-    real, fake = pair(real, fake)
+    n_real, given, real, fake = _reference(real, fake)
     n, d = len(fake), real.values.shape[1]
-    _enough("FID∞", len(real), d, allow_small)
+    _enough("FID∞", n_real, d, allow_small)
     enough("FID∞", n, 10 * d, f"below 5d samples FID in {d} dimensions is no line over 1/n", allow_small)
     least = max(n // 10, min(5 * d, n // 2)) if least is None else least
     if points < 3 or not 2 <= least <= n - points:
         raise GanlibError(
             f"points={points} and least={least} were given; expected at least 3 sizes from 2 to {n} samples"
         )
-    rng, given, found = np.random.default_rng(seed), _gaussian(real.values), []
+    rng, found = np.random.default_rng(seed), []
     sizes = np.linspace(least, n, points).astype(int)
     for size in sizes:
         rows = torch.from_numpy(rng.permutation(n)[:size]).to(fake.values.device)
@@ -189,7 +197,7 @@ def fid_infinity(
         "FID∞",
         float(intercept),
         float(errors[1, 1] ** 0.5),
-        n_real=len(real),
+        n_real=n_real,
         n_fake=n,
         extractor=real.extractor,
         resizer=real.resizer,
