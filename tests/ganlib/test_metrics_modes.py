@@ -242,6 +242,11 @@ def test_evaluate_knows_them():
     found = metric.measure(samples)
     assert found["modes"] == found["counted real"] == 8 and found["counted generated"] == 0
     assert found["reverse KL generated"] is None and found["high quality real"] > 0.97
+    untrained = ganlib.build("gan", (2,), latent_dim=2)
+    told = metrics.evaluate(untrained, ring, 100, chosen=["modes", "wasserstein-1"])["metrics"]
+    assert (
+        told["modes"]["high quality real"] > 0.9 and told["wasserstein-1"]["generated"] > told["wasserstein-1"]["real"]
+    )
     few = Samples(ring, points[:50], points[:50], points[:50], 0)
     assert metric.lacks(few) == "it needs 80 samples, and 50 were drawn"
     moons = ganlib.load("two-moons")
