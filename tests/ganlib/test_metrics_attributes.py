@@ -1,6 +1,7 @@
 """Attributes against the exact law, and each planted fault seen by what should see it."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -194,6 +195,20 @@ X = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
 def test_bad_input_is_one_sentence(call, sentence):
     with pytest.raises(GanlibError, match=sentence):
         call()
+
+
+def test_evaluate_compares_with_the_data(monkeypatch):
+    data = ganlib.load("avatars", size=16, n=300, without=[("glasses", True), ("smile", True)])
+    images = data.normalised()
+    known = {image.numpy().tobytes(): i for i, image in enumerate(images)}
+    oracle = lambda part: {k: v[[known[image.numpy().tobytes()] for image in part]] for k, v in data.attributes.items()}
+    monkeypatch.setattr(metrics, "features", SimpleNamespace(attributes=oracle), raising=False)
+    made = images[data.attributes["glasses"] == 0][:100].repeat(3, 1, 1, 1)
+    metric, samples = metrics.get("attributes"), Samples(data, made, images, images, 0)
+    found = metric.measure(samples)
+    assert metric.lacks(samples) == "" and found["real"] == 0 < found["floor"] < found["generated"]
+    share = (data.attributes["glasses"] == 1).double().mean().item()
+    assert found["glasses generated"] == pytest.approx(share) and found["glasses real"] == 0
 
 
 def test_evaluate_knows_it():

@@ -1,6 +1,7 @@
 """Mode coverage: exact ceilings and floors of a perfect sampler, and each planted fault seen by what should see it."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -233,6 +234,22 @@ def test_one_sample_if_it_is_allowed():
 
 
 # -- ganlib evaluate ---------------------------------------------------------------------------------------------------
+def test_evaluate_reads_stacked_digits_with_the_zoo(monkeypatch):
+    def extract(images, extractor):
+        assert extractor == "digits"
+        return SimpleNamespace(logits=torch.nn.functional.one_hot(count_dots(images), 10).float())
+
+    monkeypatch.setattr(metrics, "features", SimpleNamespace(extract=extract), raising=False)
+    real = dotted(torch.randint(1000, (10_000,), generator=torch.Generator().manual_seed(0)))
+    metric, samples = (
+        metrics.get("stacked-modes"),
+        Samples(SimpleNamespace(name="stacked-digits"), real[:1], real, real, 0),
+    )
+    assert metric.lacks(samples) == "it needs 10000 samples, and 1 were drawn"
+    found = metric.measure(Samples(samples.data, real[:1].expand_as(real), real, real, 0))
+    assert found["counted generated"] == 1 and found["counted real"] == found["modes"] == 1000
+
+
 def test_evaluate_knows_them():
     ring = ganlib.load("ring")
     points = drawn(ring, 1000)
@@ -243,10 +260,8 @@ def test_evaluate_knows_them():
     assert found["modes"] == found["counted real"] == 8 and found["counted generated"] == 0
     assert found["reverse KL generated"] is None and found["high quality real"] > 0.97
     untrained = ganlib.build("gan", (2,), latent_dim=2)
-    told = metrics.evaluate(untrained, ring, 100, chosen=["modes", "wasserstein-1"])["metrics"]
-    assert (
-        told["modes"]["high quality real"] > 0.9 and told["wasserstein-1"]["generated"] > told["wasserstein-1"]["real"]
-    )
+    told = metrics.evaluate(untrained, ring, 100, chosen=["modes"])["metrics"]["modes"]
+    assert told["high quality real"] > 0.9 and told["counted generated"] < 8
     few = Samples(ring, points[:50], points[:50], points[:50], 0)
     assert metric.lacks(few) == "it needs 80 samples, and 50 were drawn"
     moons = ganlib.load("two-moons")
