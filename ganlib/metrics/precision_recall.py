@@ -46,8 +46,13 @@ def precision_recall(
     """
     real, fake = _ready("precision and recall", real, fake, k, allow_small)
     x, y, slack = _centred(real.values, fake.values)
-    inside = (_counts(y, x, _radii2(x, k) + slack) > 0, _counts(x, y, _radii2(y, k) + slack) > 0)
-    return _result("precision", inside[0], real, fake, k=k), _result("recall", inside[1], real, fake, k=k)
+    around_real, around_fake = _radii2(x, k) + slack, _radii2(y, k) + slack
+    precise, recalled = [], x.new_zeros(len(x), dtype=torch.bool)
+    for part, radii2 in zip(y.split(ROWS), around_fake.split(ROWS), strict=True):
+        distances2 = _distances2(part, x)  # (ROWS, N)
+        precise.append((distances2 <= around_real).any(1))
+        recalled |= (distances2 <= radii2[:, None]).any(0)
+    return _result("precision", torch.cat(precise), real, fake, k=k), _result("recall", recalled, real, fake, k=k)
 
 
 def density_coverage(
@@ -76,13 +81,15 @@ def density_coverage(
     """
     real, fake = _ready("density and coverage", real, fake, k, allow_small)
     x, y, slack = _centred(real.values, fake.values)
-    radii2 = _radii2(x, k)
-    density = _counts(y, x, radii2 - slack, strict=True).double() / k
-    covered = _nearest2(x, y) < radii2 - slack
-    n = len(real)
+    radii2, n = _radii2(x, k) - slack, len(real)
+    density, covered = [], x.new_zeros(n, dtype=torch.bool)
+    for part in y.split(ROWS):
+        inside = _distances2(part, x) < radii2  # (ROWS, N)
+        density.append(inside.sum(1).double() / k)
+        covered |= inside.any(0)
     missed = math.prod((n - i) / (len(fake) + n - i) for i in range(1, k + 1))
     return (
-        _result("density", density, real, fake, k=k, perfect=1.0),
+        _result("density", torch.cat(density), real, fake, k=k, perfect=1.0),
         _result("coverage", covered, real, fake, k=k, perfect=1 - missed),
     )
 
@@ -129,17 +136,6 @@ def _radii2(x: Tensor, k: int) -> Tensor:
         near.diagonal(start).fill_(torch.inf)  # not its own neighbour; a copy of it is
         radii2.append(near.topk(k, largest=False).values[:, -1])
     return torch.cat(radii2)
-
-
-def _counts(x: Tensor, centres: Tensor, radii2: Tensor, strict: bool = False) -> Tensor:
-    """How many balls each row of `x` lies in: (N,)."""
-    inside = torch.lt if strict else torch.le
-    return torch.cat([inside(_distances2(part, centres), radii2).sum(1) for part in x.split(ROWS)])
-
-
-def _nearest2(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distance of each row of `x` to the nearest row of `y`: (N,)."""
-    return torch.cat([_distances2(part, y).amin(1) for part in x.split(ROWS)])
 
 
 def _measure_by(function: Any) -> Any:
