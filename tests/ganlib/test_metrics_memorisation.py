@@ -35,6 +35,8 @@ def test_a_copy_is_at_distance_0_far_from_the_origin_too():
     far = TRAIN + 10_000
     distances, index = nearest(far[:50], far)
     assert torch.equal(distances, torch.zeros(50)) and torch.equal(index, torch.arange(50))
+    exact = TRAIN.double()  # and near copies are not blurred by |x|² - 2xy + |y|²
+    assert nearest(exact[:50] + 1e-9, exact)[0].tolist() == pytest.approx([1e-9 * math.sqrt(6)] * 50, rel=1e-3)
 
 
 # -- who copied --------------------------------------------------------------------------------------------------------
