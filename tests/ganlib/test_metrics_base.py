@@ -10,7 +10,7 @@ import torch
 import ganlib
 import ganlib.metrics
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Result, Samples, as_features, pair
+from ganlib.metrics.base import Features, Result, Samples, as_features, enough, pair
 
 
 def test_a_result_prints_what_it_was_computed_from():
@@ -55,7 +55,14 @@ def test_what_cannot_be_compared_is_refused(real, fake, words):
         pair(real, fake)
 
 
-def test_complex_or_whole_numbers():
+def test_too_few_samples_are_refused_unless_allowed():
+    enough("FID", 9, 9, "of its rank")
+    enough("FID", 8, 9, "of its rank", allow_small=True)
+    with pytest.raises(GanlibError, match="FID was given 8 samples; expected at least 9, since of its rank"):
+        enough("FID", 8, 9, "of its rank")
+
+
+def test_whole_numbers_are_features_too():
     assert as_features(torch.ones(2, 2, dtype=torch.uint8), "real").values.dtype == torch.float64
 
 
