@@ -208,6 +208,7 @@ def test_the_class_is_that_of_the_data_set():
         (lambda law: stacked_coverage(torch.zeros(5, 3, 8, 8), count_dots), "expected at least 10000"),
         (lambda law: stacked_coverage(torch.zeros(5, 3, 8, 8).byte(), count_dots), "torch.uint8; expected floats"),
         (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), 7.0), count_dots), "from 7 to 7; expected -1 to 1"),
+        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), -2.0), count_dots), "from -2 to -2; expected -1 to 1"),
         (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), torch.nan), count_dots), "from nan to nan; expected"),
         (
             lambda law: stacked_coverage(
