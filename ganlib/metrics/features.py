@@ -19,14 +19,15 @@ from torch import Tensor
 from ganlib import zoo
 from ganlib.data import cache
 from ganlib.data.images import Images, resized, whole
+from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.base import Features
 
-BATCH = 250  # images at once; few enough for the caches of a CPU
+BATCH = 64  # images at once: few enough for the caches of a CPU and, in Inception, for its memory
 VERSION = 1  # of the way from images to statistics: raise it whenever a number changes
 SLACK = 1 / 255  # a float no further outside of [-1, 1] rounds to byte 0 or 255 all the same
 
-Network = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # bytes (n, C, H, W) → features (n, d), logits
+Network = Callable[[Tensor], tuple[Tensor, Tensor]]  # bytes (n, C, H, W) → features (n, d), logits
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,14 @@ def _inception(device: torch.device) -> Network:
     return lambda pixels: net(pixels)
 
 
+def _inception_identity() -> str:
+    _fidelity()  # so that a missing package is named
+    return f"torch-fidelity {importlib.metadata.version('torch-fidelity')}"
+
+
 EXTRACTORS = {
     "digits": Extractor(
-        "64 features of our network that reads drawn digits of 28×28; logits of the ten digits",
+        "64 features of our network that reads drawn digits of 28×28 and the habits of the hand; ten logits",
         channels=1,
         size=28,
         resizer="",
@@ -124,7 +130,7 @@ EXTRACTORS = {
         data=("cifar10", "celeba"),
         anything=True,
         load=_inception,
-        identity=lambda: f"torch-fidelity {importlib.metadata.version('torch-fidelity')}",
+        identity=_inception_identity,
     ),
 }
 
@@ -242,7 +248,6 @@ def _prepared(images: Images | Tensor, name: str) -> tuple[Tensor, str]:
     ), "none" if height == wanted.size else f"antialiased bilinear {height}→{wanted.size}"
 
 
-@torch.no_grad()
 def extract(
     images: Images | Tensor, extractor: str = "auto", *, data: Images | str | None = None, batch: int = BATCH
 ) -> Features:
@@ -266,9 +271,14 @@ def extract(
     name = choose(images, extractor, data)
     pixels, resizer = _prepared(images, name)
     network = EXTRACTORS[name].load(pixels.device)
-    parts = [network(part) for part in pixels.split(whole("batch", batch, 1))]
-    values, logits = (torch.cat([part[i].float().cpu() for part in parts]) for i in (0, 1))
-    return Features(values, name, resizer, logits)
+
+    @torch.no_grad()  # here, since it holds for a thread
+    def run(part: slice) -> tuple[Tensor, Tensor]:
+        values, logits = network(pixels[part])
+        return values.float().cpu(), logits.float().cpu()
+
+    values, logits = zip(*in_parts(len(pixels), whole("batch", batch, 1), run, pixels.device), strict=True)
+    return Features(torch.cat(values), name, resizer, torch.cat(logits))
 
 
 def attributes(images: Images | Tensor | Features, *, batch: int = BATCH) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 import builtins
 import re
 import sys
-import time
 import types
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 
 import ganlib
 from ganlib import zoo
-from ganlib.data import Images, avatars, cache
+from ganlib.data import Images, avatars
 from ganlib.data.images import resized
 from ganlib.errors import GanlibError
 from ganlib.metrics import features
@@ -90,7 +89,7 @@ def test_features_see_what_an_image_lacks(portraits):
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
-GOOD = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+GOOD = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 1.9 - 0.95
 
 
 def with_nan(value):
@@ -103,8 +102,8 @@ def with_nan(value):
     ("images", "words"),
     [
         (GOOD / 2 + 0.5, r"floats from 0\.\d+ to 0\.9\d+, as if in \[0, 1\]; expected uint8 .* or floats in \[-1, 1\]"),
-        ((GOOD + 1) * 127.5, r"floats from 0\.\d+ to 25\d\.?\d*, as if bytes; expected uint8"),
-        (GOOD * 3, r"floats from -[23]\.?\d* to [23]\.?\d*; expected uint8 .*clamp"),
+        ((GOOD + 1) * 127.5, r"floats from 6\.\d+ to 248\.\d+, as if bytes; expected uint8"),
+        (GOOD * 3, r"floats from -2\.\d+ to 2\.\d+; expected uint8 .*clamp"),
         (GOOD.long(), r"are int64; expected uint8 from 0 to 255, or floats"),
         (GOOD > 0, r"are bool; expected uint8"),
         (with_nan(float("nan")), r"1 of 4 images .* hold NaN or infinity"),
@@ -158,7 +157,7 @@ def test_an_extractor_that_does_not_fit_is_refused(call, words):
         call()
 
 
-# -- Inception: its weights need a download, so a stand-in takes its place ----------------------------------------------
+# -- Inception: its weights need a download, so a stand-in takes its place --------------------------------------------
 @pytest.fixture
 def fidelity(monkeypatch):
     """A package with the names and the contract of torch-fidelity's."""
@@ -317,11 +316,3 @@ def test_statistics_refuse_too_few_or_too_many(numbers):
         statistics(numbers.pixels[:1], "digits")
     with pytest.raises(GanlibError, match="n must be a whole number from 2 to 300, not 301"):
         statistics(numbers, n=301)
-
-
-def test_the_cache_is_read_quickly(numbers):
-    statistics(numbers)
-    start = time.perf_counter()
-    statistics(numbers)
-    assert time.perf_counter() - start < 0.5
-    assert cache.folder().exists()
