@@ -284,6 +284,9 @@ def extract(
 def attributes(images: Images | Tensor | Features, *, batch: int = BATCH) -> dict[str, Tensor]:
     """What the network of the avatars reads in portraits.
 
+    On average it is right for 99 % of the attributes in portraits of 32 to 128 pixels, for 97 % at 24 and 90 % at 16,
+    where freckles and smiles are lost. In paintings it misreads colours.
+
     Args:
         images: as `extract` takes them; or features of the extractor ``"avatars"``, which costs nothing more.
         batch: images at once.
