@@ -180,6 +180,4 @@ def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -
         GanlibError: n is below `least`, and small sets are not allowed.
     """
     if n < least and not allow_small:
-        raise GanlibError(
-            f"{name} was given {n} samples; expected at least {least}, since {why} (allow_small=True computes it anyway)"
-        )
+        raise GanlibError(f"{name} was given {n} samples; expected at least {least}, since {why} (or allow_small=True)")
