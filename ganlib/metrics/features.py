@@ -242,10 +242,10 @@ def _prepared(images: Images | Tensor, name: str) -> tuple[Tensor, str]:
     height, width = pixels.shape[2:]
     if height != width:
         raise GanlibError(f"the extractor {name} was given images of {height}×{width} pixels; expected square ones")
+    if height == wanted.size:
+        return pixels, "none"
     # Features of images that were 64 pixels wide and of images that were 16 are not to be compared: the size is told.
-    return resized(
-        pixels, wanted.size
-    ), "none" if height == wanted.size else f"antialiased bilinear {height}→{wanted.size}"
+    return resized(pixels, wanted.size), f"antialiased bilinear {height}→{wanted.size}"
 
 
 def extract(
