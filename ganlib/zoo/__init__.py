@@ -1,0 +1,76 @@
+"""Small trained networks that come with the library, each with a record of how it was made.
+
+``NAME.safetensors`` holds the weights, ``NAME.json`` the record: the command that made them, seed, data, test accuracy
+and checksum. ``python -m ganlib.zoo.train NAME --out FOLDER`` makes both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ganlib.errors import GanlibError, unknown
+from ganlib.zoo.networks import FeatureNetwork
+
+__all__ = ["FeatureNetwork", "load", "names", "provenance"]
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The networks that are there."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def provenance(name: str) -> dict[str, Any]:
+    """How a network was made, and what it is worth.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        ``network`` (what it is built with), ``parameters``, ``sha256`` of the weights' file, ``training`` (command,
+        seed, device, steps, data, …) and ``test`` (data, n, accuracy for each question, their mean).
+
+    Raises:
+        GanlibError: no such network, or a damaged record.
+    """
+    if name not in names():
+        raise unknown("network of the zoo", name, names())
+    path = FOLDER / f"{name}.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise GanlibError(f"{path} cannot be read ({error}); expected a network's record: reinstall ganlib") from None
+
+
+def load(name: str) -> FeatureNetwork:
+    """A trained network, once its file is known to be the one of the record.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        The network on the CPU, in eval mode and frozen.
+
+    Raises:
+        GanlibError: no such network, a missing file or a damaged one.
+    """
+    from safetensors.torch import load as unpack
+
+    record, path = provenance(name), FOLDER / f"{name}.safetensors"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise GanlibError(
+            f"{path} cannot be read ({error.strerror}); expected the network's weights: reinstall ganlib"
+        ) from None
+    if (found := hashlib.sha256(raw).hexdigest()) != record["sha256"]:
+        raise GanlibError(
+            f"{path} is damaged: its checksum is {found[:12]}…, expected {record['sha256'][:12]}…: reinstall ganlib"
+        )
+    net = FeatureNetwork(**record["network"]).float()  # whatever torch's default type is
+    net.load_state_dict(unpack(raw))
+    return net.eval().requires_grad_(False)
