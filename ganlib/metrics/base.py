@@ -1,12 +1,15 @@
-"""What a metric is given, and what it is."""
+"""What a metric is given, what it is, and what it says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+
+from ganlib.data.images import Images
+from ganlib.errors import GanlibError
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,177 @@ class Metric:
     about: str
     measure: Callable[[Samples], dict[str, Any]]
     lacks: Callable[[Samples], str]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What an extractor made of images, and from what.
+
+    Attributes:
+        values: (N, d), one row an image.
+        extractor: name of the network, ``"given"`` for numbers that came without one.
+        resizer: what brought the images to the extractor's size, ``"none"`` if they had it.
+        logits: (N, classes) if the extractor has them.
+    """
+
+    values: Tensor
+    extractor: str = "given"
+    resizer: str = "none"
+    logits: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> Features:
+        """Some rows: a slice, or a tensor of indices."""
+        logits = None if self.logits is None else self.logits[rows]
+        return Features(self.values[rows], self.extractor, self.resizer, logits)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a metric found; prints as one line with what it was computed from.
+
+    Attributes:
+        name: of the metric, as it is printed.
+        value: what was found.
+        error: its standard error; None where none is known.
+        n_real: real samples; None where the metric looks at none.
+        n_fake: generated samples.
+        extractor: of the features; None for a metric on the samples themselves.
+        resizer: of the features; None for a metric on the samples themselves.
+        floor: what real samples get against other real ones; None where it was not computed.
+        details: more numbers, by name.
+    """
+
+    name: str
+    value: float
+    error: float | None = None
+    n_real: int | None = None
+    n_fake: int = 0
+    extractor: str | None = None
+    resizer: str | None = None
+    floor: float | None = None
+    details: dict[str, float] = field(default_factory=dict)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def table(self) -> dict[str, Any]:
+        """What an entry of ``METRICS`` returns: the line, and its numbers by name."""
+        numbers = {"generated": self.value, "error": self.error, "real": self.floor}
+        return {"result": str(self)} | {name: number for name, number in numbers.items() if number is not None}
+
+    def __str__(self) -> str:
+        error = "" if self.error is None else f" ± {self.error:.2g}"
+        parts = {
+            "n_real": self.n_real,
+            "n_fake": self.n_fake,
+            "features": self.extractor,
+            "resizer": self.resizer,
+            "floor": None if self.floor is None else f"{self.floor:.3g}",
+        }
+        told = ", ".join(f"{name} {part}" for name, part in parts.items() if part is not None)
+        return f"{self.name} {self.value:.4g}{error} ({told})"
+
+
+def as_features(given: Features | Tensor, which: str) -> Features:
+    """One set of features in float64, or a refusal.
+
+    Args:
+        given: features, or a tensor (N, d), which counts as features ``"given"``.
+        which: what the error calls them, e.g. ``"fake"``.
+
+    Returns:
+        Features with float64 values (and logits), without a gradient, on the device they came from.
+
+    Raises:
+        GanlibError: no tensor, another shape than (N, d), an empty set, or values that are not finite.
+    """
+    given = given if isinstance(given, Features) else Features(given)
+    if not isinstance(given.values, Tensor):
+        raise GanlibError(f"the {which} features are a {type(given.values).__name__}; expected Features or a tensor")
+    if given.values.ndim != 2 or not given.values.numel():
+        raise GanlibError(
+            f"the {which} features have shape {tuple(given.values.shape)}; expected (N, d) with at least one row"
+        )
+    values, logits = _double(given.values), None if given.logits is None else _double(given.logits)
+    for what, tensor in (("features", values), ("logits", logits)):
+        if tensor is not None and (bad := int((~tensor.isfinite()).any(1).sum())):
+            raise GanlibError(f"{bad} of {len(tensor)} {which} {what} hold NaN or infinity; expected finite numbers")
+    return Features(values, given.extractor, given.resizer, logits)
+
+
+def _double(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach()
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()  # Apple's GPUs know no float64
+
+
+def pair(real: Features | Tensor, fake: Features | Tensor) -> tuple[Features, Features]:
+    """Two sets of features that may be compared, in float64 and on the device of `real`, or a refusal.
+
+    Args:
+        real: features, or a tensor (N, d).
+        fake: features, or a tensor (M, d).
+
+    Raises:
+        GanlibError: what `as_features` refuses; different dimensions, extractors or resizers.
+    """
+    real, fake = as_features(real, "real"), as_features(fake, "fake")
+    for what, one, two in (
+        ("dimension", real.values.shape[1], fake.values.shape[1]),
+        ("extractor", real.extractor, fake.extractor),
+        ("resizer", real.resizer, fake.resizer),
+    ):
+        if one != two:
+            raise GanlibError(f"the real features have {what} {one!r}, the fake ones {two!r}; expected the same")
+    logits = None if fake.logits is None else fake.logits.to(real.values.device)
+    return real, Features(fake.values.to(real.values.device), fake.extractor, fake.resizer, logits)
+
+
+def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -> None:
+    """Refuse fewer samples than a metric needs.
+
+    Args:
+        name: of the metric.
+        n: samples there are, the smaller of the two numbers.
+        least: samples it needs.
+        why: half a sentence: what happens with fewer.
+        allow_small: do not refuse.
+
+    Raises:
+        GanlibError: n is below `least`, and small sets are not allowed.
+    """
+    if n < least and not allow_small:
+        raise GanlibError(f"{name} was given {n} samples; expected at least {least}, since {why} (or allow_small=True)")
+
+
+def extracted(samples: Samples) -> tuple[Features, Features, Features]:
+    """Features of the generated, the real and the other real samples, by the extractor that fits the data."""
+    from ganlib.metrics import features
+
+    return tuple(
+        features.extract(images, data=samples.data) for images in (samples.generated, samples.real, samples.other)
+    )
+
+
+def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits: bool = False) -> str:
+    """Why a metric on features cannot be computed, or "".
+
+    Args:
+        samples: what there is.
+        least: (dimension, classes) → samples that the metric needs.
+        logits: whether it needs logits too.
+    """
+    if not isinstance(samples.data, Images):
+        return "it holds no images"
+    try:
+        from ganlib.metrics import features
+
+        one = features.extract(samples.real[:1], data=samples.data)
+    except (ImportError, GanlibError) as reason:
+        return str(reason)
+    if logits and one.logits is None:
+        return f"extractor {one.extractor!r} has no logits"
+    needed = least(one.values.shape[1], 0 if one.logits is None else one.logits.shape[1])
+    return "" if len(samples.real) >= needed else f"it needs {needed} samples, and {len(samples.real)} were drawn"

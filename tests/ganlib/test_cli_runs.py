@@ -84,7 +84,7 @@ def test_evaluate_points_and_other_data(copied, capsys):
         ("images", ["--n", "719"], "n=719 samples were asked for; expected 1 to 718, since two sets of real samples"),
         ("points", ["--n", "0"], "n=0 samples were asked for; expected at least 1"),
         ("points", ["--metric", "classes"], "metric 'classes' cannot be computed on ring: it holds no images"),
-        ("points", ["--metric", "fid"], "unknown metric 'fid'; known: classes, sliced-wasserstein"),
+        ("points", ["--metric", "beauty"], "unknown metric 'beauty'; known: "),
         ("points", ["--data", "optdigits"], "optdigits has shape (1, 8, 8), the samples (2,)"),
     ],
 )

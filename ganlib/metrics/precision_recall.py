@@ -1,0 +1,171 @@
+"""Are the samples among the real ones (precision, density), and the real ones among the samples (recall, coverage)?
+
+Each set is taken for the union of balls around its points, each with the distance to the k-th nearest *other* point of
+the set as its radius. The balls of precision and recall are closed, ‖x − y‖ ≤ r, as in the paper; those of density and
+coverage are open, as in their authors' code: a set then has density 1 against itself. It only matters where distances
+are equal, that is for copies: a point with k copies has an empty open ball and cannot be covered.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganlib.errors import GanlibError
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, extracted, lacks_features, pair
+
+ROWS = 1000  # rows of a distance matrix at once
+LEAST = 100
+WHY = "the standard error of a share of fewer is 0.05 and more"
+
+
+def precision_recall(
+    real: Features | Tensor, fake: Features | Tensor, *, k: int = 3, allow_small: bool = False
+) -> tuple[Result, Result]:
+    """Improved precision and recall, each from 0 to 1; larger is better.
+
+    Precision is the share of generated samples inside a ball of real ones, recall the share of real samples inside a
+    ball of generated ones. Both depend on the numbers of samples: compare only equal n, and with real samples.
+
+    Args:
+        real: (N, d) features of real images.
+        fake: (M, d) features of generated images.
+        k: which neighbour gives the radius, the point itself not counted.
+        allow_small: accept fewer than 100 samples.
+
+    Returns:
+        Precision and recall; the error is the standard error of the share, the balls being given.
+
+    Raises:
+        GanlibError: features that cannot be compared; fewer than 100 samples, or k + 1.
+
+    *Source*: Kynkäänniemi et al. (2019), eqs. 1 and 2.
+    """
+    real, fake = _ready("precision and recall", real, fake, k, allow_small)
+    x, y, slack = _centred(real.values, fake.values)
+    inside = (_counts(y, x, _radii2(x, k) + slack) > 0, _counts(x, y, _radii2(y, k) + slack) > 0)
+    return _result("precision", inside[0], real, fake, k=k), _result("recall", inside[1], real, fake, k=k)
+
+
+def density_coverage(
+    real: Features | Tensor, fake: Features | Tensor, *, k: int = 5, allow_small: bool = False
+) -> tuple[Result, Result]:
+    """Density (from 0, 1 on average for a perfect generator) and coverage (from 0 to 1); larger is better.
+
+    Density is the mean number of real balls around a generated sample, divided by k; coverage the share of real balls
+    with a generated sample inside. A perfect generator with M samples to N real ones has coverage
+    1 − Π_{i=1..k} (N − i)/(M + N − i), about 1 − 2⁻ᵏ at M = N, whatever the distribution.
+
+    Args:
+        real: (N, d) features of real images.
+        fake: (M, d) features of generated images.
+        k: which neighbour gives the radius, the point itself not counted.
+        allow_small: accept fewer than 100 samples.
+
+    Returns:
+        Density and coverage, with standard errors that take the balls as given; ``details["perfect"]`` is what a
+        perfect generator gets on average.
+
+    Raises:
+        GanlibError: features that cannot be compared; fewer than 100 samples, or k + 1.
+
+    *Source*: Naeem et al. (2020), eqs. 5 and 6, and its section 3.3 for the expectations.
+    """
+    real, fake = _ready("density and coverage", real, fake, k, allow_small)
+    x, y, slack = _centred(real.values, fake.values)
+    radii2 = _radii2(x, k)
+    density = _counts(y, x, radii2 - slack, strict=True).double() / k
+    covered = _nearest2(x, y) < radii2 - slack
+    n = len(real)
+    missed = math.prod((n - i) / (len(fake) + n - i) for i in range(1, k + 1))
+    return (
+        _result("density", density, real, fake, k=k, perfect=1.0),
+        _result("coverage", covered, real, fake, k=k, perfect=1 - missed),
+    )
+
+
+def _ready(name: str, real: Any, fake: Any, k: int, allow_small: bool) -> tuple[Features, Features]:
+    real, fake = pair(real, fake)
+    n = min(len(real), len(fake))
+    if not 1 <= k < n:
+        raise GanlibError(f"k={k} was given with {n} samples; expected 1 to {n - 1}, a neighbour that is there")
+    enough(name, n, LEAST, WHY, allow_small)
+    return real, fake
+
+
+def _result(name: str, each: Tensor, real: Features, fake: Features, **details: float) -> Result:
+    each = each.double()
+    return Result(
+        name,
+        float(each.mean()),
+        float(each.std() / len(each) ** 0.5),
+        n_real=len(real),
+        n_fake=len(fake),
+        extractor=real.extractor,
+        resizer=real.resizer,
+        details=details,
+    )
+
+
+def _centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Both around the mean of `x`, and the rounding error of their squared distances: less than that is a tie."""
+    mean = x.mean(0)
+    x, y = x - mean, y - mean
+    return x, y, 1e-12 * float(max(x.square().sum(1).max(), y.square().sum(1).max()))
+
+
+def _distances2(x: Tensor, y: Tensor) -> Tensor:
+    return torch.addmm(x.square().sum(1)[:, None] + y.square().sum(1), x, y.T, alpha=-2)
+
+
+def _radii2(x: Tensor, k: int) -> Tensor:
+    """Squared distance of each point to its k-th nearest other one: (N,)."""
+    radii2 = []
+    for start in range(0, len(x), ROWS):
+        near = _distances2(x[start : start + ROWS], x)
+        near.diagonal(start).fill_(torch.inf)  # not its own neighbour; a copy of it is
+        radii2.append(near.topk(k, largest=False).values[:, -1])
+    return torch.cat(radii2)
+
+
+def _counts(x: Tensor, centres: Tensor, radii2: Tensor, strict: bool = False) -> Tensor:
+    """How many balls each row of `x` lies in: (N,)."""
+    inside = torch.lt if strict else torch.le
+    return torch.cat([inside(_distances2(part, centres), radii2).sum(1) for part in x.split(ROWS)])
+
+
+def _nearest2(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distance of each row of `x` to the nearest row of `y`: (N,)."""
+    return torch.cat([_distances2(part, y).amin(1) for part in x.split(ROWS)])
+
+
+def _measure_by(function: Any) -> Any:
+    def measure(samples: Samples) -> dict[str, Any]:
+        generated, real, other = extracted(samples)
+        table = {}
+        for found, same in zip(function(real, generated), function(real, other), strict=True):
+            table |= {found.name: str(found), f"{found.name} generated": found.value, f"{found.name} real": same.value}
+        return table
+
+    return measure
+
+
+def _lacks(samples: Samples) -> str:
+    return lacks_features(samples, lambda d, classes: LEAST)
+
+
+METRICS = {
+    "precision-recall": Metric(
+        "share of samples near real ones, and of real ones near samples; the nearer to real the better",
+        _measure_by(precision_recall),
+        _lacks,
+    ),
+    "density-coverage": Metric(
+        "real neighbourhoods around a sample, and share of them with a sample; the nearer to real the better",
+        _measure_by(density_coverage),
+        _lacks,
+    ),
+}

@@ -1,0 +1,172 @@
+"""Translations against the hidden truth: what the procedural pairs know of every picture in the other domain.
+
+A translation is right if it leaves the background alone, changes the animal where it stands, looks like the other
+domain and keeps what is determined. Each alone is fooled: the identity keeps the background, and one and the same zebra
+for every horse is of the right domain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganlib.data.domains import Truth
+from ganlib.errors import GanlibError, unknown
+from ganlib.metrics.attributes import conditional_accuracy
+from ganlib.metrics.base import Result, enough
+from ganlib.metrics.reading import Reader, checked_images, labels, read
+
+CHANGED = 0.2  # a pixel has changed if a channel has moved by this much of [-1, 1]: a tenth of the range
+LEAST = 30
+
+
+def background_error(source: Tensor, translated: Tensor, truth: Truth, *, allow_small: bool = False) -> Result:
+    """How far the background moved, where the right answer is known to the byte: not at all.
+
+    Args:
+        source: (N, C, H, W) in [-1, 1], the images that were translated.
+        translated: (N, C, H, W) in [-1, 1].
+        truth: of the source, ``domains.truth(side, index)``; its mask says what is no background.
+        allow_small: also for fewer than 30 images.
+
+    Returns:
+        Mean over images of the mean absolute difference outside the mask, in parts of the range from black to white,
+        with its standard error.
+
+    Raises:
+        GanlibError: images that do not fit each other or the truth, or masks that leave no background.
+    """
+    source, translated, mask = _fitting(source, translated, truth)
+    enough("background_error()", len(source), LEAST, "scenes differ", allow_small)
+    outside = (~mask).expand_as(source).double()
+    if bool((outside.flatten(1).sum(1) == 0).any()):
+        raise GanlibError("the truth says that a whole image may change; expected masks that leave a background")
+    moved = (translated.double() - source.double()).abs() / 2 * outside
+    return _mean("background error", moved.flatten(1).sum(1) / outside.flatten(1).sum(1))
+
+
+def silhouette_iou(
+    source: Tensor, translated: Tensor, truth: Truth, *, changed: float = CHANGED, allow_small: bool = False
+) -> Result:
+    """Whether just what had to change has changed: intersection over union of the changed pixels and the mask.
+
+    Args:
+        source: (N, C, H, W) in [-1, 1], the images that were translated.
+        translated: (N, C, H, W) in [-1, 1].
+        truth: of the source, ``domains.truth(side, index)``.
+        changed: how far a channel must move, in units of [-1, 1], for the pixel to count.
+        allow_small: also for fewer than 30 images.
+
+    Returns:
+        Mean over images of the IoU with its standard error: 0 for the identity. Detail ``truth``: what the hidden
+        counterparts get. They do not reach 1, since some pixels of both animals are alike; other right answers may
+        get a little more or less.
+
+    Raises:
+        GanlibError: images that do not fit each other or the truth.
+    """
+    source, translated, mask = _fitting(source, translated, truth)
+    enough("silhouette_iou()", len(source), LEAST, "scenes differ", allow_small)
+    right = truth.images.to(source.device).to(torch.float32) / 127.5 - 1
+
+    def iou(images: Tensor) -> Tensor:
+        moved = (images - source).abs().amax(1, keepdim=True) > changed
+        both, either = (moved & mask).flatten(1).sum(1), (moved | mask).flatten(1).sum(1)
+        return both.double() / either.clamp(min=1)
+
+    return _mean("silhouette IoU", iou(translated), {"truth": iou(right).mean().item()})
+
+
+def domain_accuracy(given: Any, domain: int, *, reader: Reader | None = None, allow_small: bool = False) -> Result:
+    """Share of translations that a reader takes for images of the domain they were translated to.
+
+    Args:
+        given: images (N, C, H, W) in [-1, 1], or what was read: domains (N,) or scores (N, 2).
+        domain: the number that the reader gives the target domain.
+        reader: images → domains or scores.
+        allow_small: also for fewer than 100 images.
+
+    Returns:
+        The share with its standard error.
+
+    Raises:
+        GanlibError: images without a reader, too few, or an answer that is no domain.
+    """
+    found = labels(read(given, reader, "translated"), which="translated")
+    made = conditional_accuracy(torch.full_like(found, domain), found, allow_small=allow_small)
+    return Result("domain accuracy", made.value, made.error, n_fake=made.n_fake)
+
+
+def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, allow_small: bool = False) -> Result:
+    """Whether translations keep the factors that their input determines.
+
+    Args:
+        given: factor → values (N,) or scores (N, values), as read from the translations; or images (N, C, H, W) in
+            [-1, 1]. As many of ``truth.determined`` as the reader knows; others are refused.
+        truth: of the source, ``domains.truth(side, index)``.
+        reader: images → such a mapping.
+        allow_small: also for fewer than 30 images; 2 are needed for a factor that is a number.
+
+    Returns:
+        The mean over the factors, which the details have one by one: for values with a name the share that is equal,
+        for numbers the concordance correlation, 1 only for equal numbers, 0 for unrelated or constant ones.
+
+    Raises:
+        GanlibError: a factor that is not determined, or as many values as do not fit the truth.
+
+    *Source*: concordance correlation: Lin (1989).
+    """
+    found = read(given, reader, "translated")
+    if not isinstance(found, Mapping) or not found:
+        raise GanlibError(f"{type(found).__name__} was read; expected a mapping of factors to values, {{name: (N,)}}")
+    details, n = {}, len(truth.images)
+    enough("factor_agreement()", n, LEAST, "scenes differ", allow_small)
+    for name, values in found.items():
+        if name not in truth.determined:
+            raise unknown("determined factor", name, truth.determined)
+        true = truth.attributes[name].cpu()
+        if not isinstance(values, Tensor) or len(values) != n:
+            raise GanlibError(f"{name} was read from another number of images than the {n} of the truth")
+        if true.is_floating_point():
+            details[name] = concordance(values, true, name)
+        else:
+            details[name] = (labels(values, which=name) == true).double().mean().item()
+    return Result("factor agreement", sum(details.values()) / len(details), n_fake=n, details=details)
+
+
+def concordance(read: Tensor, true: Tensor, name: str = "numbers") -> float:
+    """Lin's concordance correlation of two rows of numbers, from -1 to 1.
+
+    Args:
+        read: (N,), N ≥ 2.
+        true: (N,).
+        name: what errors call them.
+    """
+    read, true = read.detach().cpu().double(), true.detach().cpu().double()
+    if read.shape != true.shape or read.ndim != 1 or len(read) < 2 or not read.isfinite().all():
+        raise GanlibError(
+            f"{name} of shape {tuple(read.shape)} was read; expected {len(true)} finite numbers, 2 or more"
+        )
+    spread = read.var(correction=0) + true.var(correction=0) + (read.mean() - true.mean()) ** 2
+    if spread == 0:  # all numbers of both are one and the same
+        return 1.0
+    return (2 * ((read - read.mean()) * (true - true.mean())).mean() / spread).item()
+
+
+def _fitting(source: Tensor, translated: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
+    source, translated = checked_images(source, "source"), checked_images(translated, "translated")
+    if source.shape != translated.shape or source.shape != truth.images.shape:
+        raise GanlibError(
+            f"source, translated and true images have shapes {tuple(source.shape)}, {tuple(translated.shape)} and "
+            f"{tuple(truth.images.shape)}; expected the same"
+        )
+    return source, translated.to(source.device), truth.mask.to(source.device)
+
+
+def _mean(name: str, each: Tensor, details: dict[str, float] | None = None) -> Result:
+    error = each.std().item() / math.sqrt(len(each)) if len(each) > 1 else None
+    return Result(name, each.mean().item(), error, n_fake=len(each), details=details or {})
