@@ -279,8 +279,8 @@ def table(record: dict[str, Any]) -> str:
         parts.append(common.markdown(header, rows, words=2))
     both = [METHODS[name].title for name in reached(record)]
     parts.append(
-        f"{GOAL['ring']:.1f} modes of the ring and at least {GOAL['grid']} of the grid, both with at least 95 % of high "
-        f"quality: {', '.join(both) or 'no method here'}.\n"
+        f"{GOAL['ring']:.1f} modes of the ring and at least {GOAL['grid']} of the grid, both at 95 % of high quality "
+        f"or more: {', '.join(both) or 'no method here'}.\n"
     )
     options = {m.title: ", ".join(f"{k} {v}" for k, v in m.options.items()) for m in METHODS.values() if m.options}
     parts.append("Beside the protocol's settings: " + "; ".join(f"{t}: {said}" for t, said in options.items()) + ".\n")

@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from ganlib import losses, models
-from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
+from ganlib.gans.base import Batch, adam
+from ganlib.gans.gan import VanillaGAN
 from ganlib.models.layers import on_each
 from ganlib.penalties import gradient_norms, penalised
 
 
-class R1GAN(LatentGAN):
-    """A generator and a discriminator that is kept flat at the real samples.
+class R1GAN(VanillaGAN):
+    """The original GAN, whose discriminator is kept flat at the real samples.
 
     Where the generator has reached the data, a discriminator that is not flat there would drive it away again.
 
@@ -50,10 +51,8 @@ class R1GAN(LatentGAN):
         beta2: float = 0.99,
     ):
         penalised(discriminator, penalty_weight, "discriminator")
-        super().__init__(generator, latent_dim)
-        self.discriminator, self.penalty_weight = discriminator, penalty_weight
-        self.loss = losses.get(loss)
-        self.optimizer = adam(lr, beta1, beta2)
+        super().__init__(generator, discriminator, latent_dim, loss, lr, beta1)
+        self.penalty_weight, self.optimizer = penalty_weight, adam(lr, beta1, beta2)
 
     @classmethod
     def build(
@@ -82,26 +81,16 @@ class R1GAN(LatentGAN):
         networks = models.networks(model, shape, latent_dim, critic=True)
         return cls(*networks, latent_dim, penalty_weight, loss, lr, beta1, beta2)
 
-    def players(self) -> dict[str, Player]:
-        return {
-            "discriminator": Player(self.discriminator, self.optimizer),
-            "generator": Player(self.generator, self.optimizer),
-        }
-
-    def phases(self) -> list[Phase]:
-        return [Phase("discriminator", self.discriminator_loss), Phase("generator", self.generator_loss)]
-
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
         with torch.no_grad():  # D's turn: no gradient is wanted in G
             fake = self.generator(self.latent(len(batch)))
-        loss = self.loss.discriminator(*on_each(self.discriminator, batch.images, fake))
+        real_logits, fake_logits = on_each(self.discriminator, batch.images, fake)  # (N,) each
         slopes = gradient_norms(self.discriminator, batch.images)  # (N,)
-        penalty = self.penalty_weight / 2 * slopes.square().mean()
-        return {"discriminator": loss, "R1": penalty}, {"|grad D|": slopes.detach().mean()}
-
-    def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        fake = self.generator(self.latent(len(batch)))
-        return {"generator": self.loss.generator(self.discriminator(fake))}, {}
+        terms = {
+            "discriminator": self.loss.discriminator(real_logits, fake_logits),
+            "R1": self.penalty_weight / 2 * slopes.square().mean(),
+        }
+        return terms, self.judgement(real_logits, fake_logits) | {"|grad D|": slopes.detach().mean()}
 
 
 GANS = {R1GAN.name: R1GAN}

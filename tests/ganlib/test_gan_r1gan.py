@@ -114,7 +114,15 @@ def test_builds_trains_and_samples(model, shape):
     Noise.shape = shape
     gan = ganlib.build("r1gan", shape, model=model, latent_dim=8, penalty_weight=0.5)
     trainer = ganlib.Trainer(gan, Noise(), batch_size=4, device="cpu", progress=False, log_every=1).fit(2)
-    assert set(trainer.history.names()) == {"discriminator", "R1", "generator", "|grad D|"}
+    assert set(trainer.history.names()) == {
+        "discriminator",
+        "R1",
+        "generator",
+        "|grad D|",
+        "D(x)",
+        "D(G(z))",
+        "accuracy",
+    }
     assert all(math.isfinite(value) for name in trainer.history.names() for value in trainer.history[name])
     assert trainer.sample(3).shape == (3, *shape) and gan.recipe["options"]["penalty_weight"] == 0.5
 
