@@ -312,7 +312,8 @@ def figure(record: dict[str, Any]) -> Any:
         panel.axhline(modes, color="#888888", linestyle=":", linewidth=1)
         panel.set(xlabel="thousands of steps", ylim=(0, 1.05 * modes), title=f"{law}: {modes} modes")
     panels[0].set_ylabel("modes found, mean over the seeds")
-    panels[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    fullest = max(panels, key=lambda panel: len(panel.get_legend_handles_labels()[0]))
+    panels[-1].legend(*fullest.get_legend_handles_labels(), loc="center left", bbox_to_anchor=(1.02, 0.5))
     return fig
 
 
