@@ -12,7 +12,7 @@ from ganlib.errors import GanlibError
 from ganlib.models.layers import logits
 
 
-class Maxout(nn.Module):
+class Maxout(nn.Linear):
     """The largest of several linear functions, in each output.
 
     Args:
@@ -24,12 +24,12 @@ class Maxout(nn.Module):
     """
 
     def __init__(self, n_in: int, n_out: int, pieces: int = 5):
-        super().__init__()
-        self.linear, self.pieces = nn.Linear(n_in, n_out * pieces), pieces
+        super().__init__(n_in, n_out * pieces)
+        self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_in) → (N, n_out)."""
-        return self.linear(x).unflatten(-1, (self.pieces, -1)).amax(-2)
+        return super().forward(x).unflatten(-1, (self.pieces, -1)).amax(-2)
 
 
 def _start(module: nn.Module) -> None:

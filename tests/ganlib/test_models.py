@@ -206,5 +206,5 @@ def test_the_networks_of_the_mode_coverage_test():
 def test_maxout_is_the_largest_of_its_pieces():
     layer = Maxout(3, 4, pieces=5)
     x = torch.randn(7, 3)
-    pieces = x @ layer.linear.weight.view(5, 4, 3).transpose(1, 2) + layer.linear.bias.view(5, 1, 4)  # (5, 7, 4)
+    pieces = x @ layer.weight.view(5, 4, 3).transpose(1, 2) + layer.bias.view(5, 1, 4)  # (5, 7, 4)
     assert torch.allclose(layer(x), pieces.max(0).values, atol=1e-6)
