@@ -6,13 +6,36 @@ computed in full precision, whatever autocast says outside, and on the device of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlib.device import full_precision
 from ganlib.errors import GanlibError
+from ganlib.models.layers import BATCH_NORMS
+
+
+def penalised(critic: nn.Module, weight: float, name: str = "critic") -> None:
+    """Refuse a critic that cannot be penalised, or a weight that is none.
+
+    Args:
+        critic: what the penalty differentiates.
+        weight: of the penalty, at least 0.
+        name: what the error calls the critic.
+
+    Raises:
+        GanlibError: a negative or infinite weight, or a critic with batch normalisation.
+    """
+    if not 0 <= weight < math.inf:
+        raise GanlibError(f"penalty_weight={weight} was given; expected a number of at least 0")
+    for part in critic.modules():
+        if isinstance(part, BATCH_NORMS):
+            raise GanlibError(
+                f"the {name} has batch normalisation ({type(part).__name__}), which mixes the samples of a batch, "
+                "but the gradient penalty is per sample; expected layer normalisation or none"
+            )
 
 
 def between(real: Tensor, fake: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from torch import nn
 from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
-from ganlib.models.layers import BATCH_NORMS, on_each
-from ganlib.penalties import between, gradient_norms
+from ganlib.models.layers import on_each
+from ganlib.penalties import between, gradient_norms, penalised
 
 
 class WGANGP(LatentGAN):
@@ -49,14 +49,7 @@ class WGANGP(LatentGAN):
     ):
         if not isinstance(n_critic, int) or n_critic < 1:
             raise GanlibError(f"n_critic={n_critic} was given; expected a whole number of at least 1")
-        if not 0 <= penalty_weight < float("inf"):
-            raise GanlibError(f"penalty_weight={penalty_weight} was given; expected a number of at least 0")
-        for part in critic.modules():
-            if isinstance(part, BATCH_NORMS):
-                raise GanlibError(
-                    f"the critic has batch normalisation ({type(part).__name__}), which mixes the samples of a batch, "
-                    "but the gradient penalty is per sample; expected layer normalisation or none"
-                )
+        penalised(critic, penalty_weight)
         super().__init__(generator, latent_dim)
         self.critic = critic
         self.n_critic, self.penalty_weight = n_critic, penalty_weight

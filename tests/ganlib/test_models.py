@@ -7,6 +7,7 @@ from torch import nn
 from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.models.layers import on_each
+from ganlib.models.maxout import Maxout
 
 
 def count(module):
@@ -187,3 +188,23 @@ def test_bad_input():
     for wrong in [(1, 32, 32), (3, 28, 28), (1, 56, 14)]:  # the last has as many pixels
         with pytest.raises(GanlibError, match=r"expects \(1, 28, 28\)"):
             discriminator(torch.zeros(2, *wrong))
+
+
+def test_the_networks_of_the_mode_coverage_test():
+    """Published: G 2-400-400-400-400-2, D 2-200-200-200-1 of five pieces, all weights N(0, 0.02²)."""
+    generator, discriminator = models.networks("maxout", (2,), 2)
+    assert (count(generator), count(discriminator)) == (484_802, 405_201)
+    linear = [m for net in (generator, discriminator) for m in net.modules() if isinstance(m, nn.Linear)]
+    assert [m.bias is None for m in linear] == [True] * 4 + [False] * 5
+    for m in linear:
+        assert m.weight.std().item() == pytest.approx(0.02, rel=0.15) and (m.bias is None or not m.bias.any())
+    norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert [(m.momentum, m.eps) for m in norms] == [(0.05, 1e-4)] * 4
+    assert models.networks("maxout", (6,), 2)[1](torch.randn(5, 6)).shape == (5,)  # a pack of three points
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    layer = Maxout(3, 4, pieces=5)
+    x = torch.randn(7, 3)
+    pieces = x @ layer.weight.view(5, 4, 3).transpose(1, 2) + layer.bias.view(5, 1, 4)  # (5, 7, 4)
+    assert torch.allclose(layer(x), pieces.max(0).values, atol=1e-6)

@@ -1,0 +1,160 @@
+"""The mode-coverage benchmark: the published protocol and rows, merging, and one tiny run from end to end."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+import ganlib
+from benchmarks import common, modes
+from ganlib.errors import GanlibError
+
+CPU = torch.device("cpu")
+PROTOCOL = {"steps": 2, "seeds": 2, "samples": 2500, "packs": 100, "settings": modes.SETTINGS}
+
+
+def entry(name, law, found, quality=0.97):
+    method, n = modes.METHODS[name], len(found)
+    curve = {"step": [1, 2], "modes": [[1.0, 0.5], [modes.mean(found)[0], 0.1]], "high quality": [[0.1, 0.1]] * 2}
+    measures = {"modes": found, "at least half": found, "high quality": [quality] * n, "reverse KL": [0.1] * n}
+    return {
+        "gan": method.gan,
+        "options": method.options,
+        "seconds_per_1000": 10.0,
+        "diverged": 0,
+        **measures,
+        "curve": curve,
+    }
+
+
+def record(**results):
+    machine = {"device": "cpu", "cpu": "", "cores": 2, "threads": 2, "torch": "", "python": "", "matmul_gflops": 1.0}
+    results = {law: results.get(law, {}) for law in modes.LAWS}
+    return {"benchmark": "modes", **machine, "date": "", "protocol": PROTOCOL, "results": results}
+
+
+def run(monkeypatch, folder, *words):
+    monkeypatch.setattr(common, "RESULTS", folder)
+    monkeypatch.setattr(sys, "argv", ["modes.py", "--steps", "2", "--seeds", "2", "--looks", "1", *words])
+    modes.main()
+    return json.loads((folder / "modes.json").read_text(encoding="utf-8"))
+
+
+# -- end to end --------------------------------------------------------------------------------------------------------
+def test_a_tiny_run_is_kept_and_the_next_one_adds_to_it(monkeypatch, tmp_path, capsys):
+    run(monkeypatch, tmp_path, "--methods", "gan", "--data", "ring", "--device", "cpu")
+    kept = run(monkeypatch, tmp_path, "--methods", "pacgan3", "--data", "ring", "--device", "cpu")
+    assert set(kept["results"]["ring"]) == {"gan", "pacgan3"} and kept["results"]["grid"] == {}
+    for row in kept["results"]["ring"].values():
+        assert all(len(row[measure]) == 2 for measure in modes.MEASURES) and row["curve"]["step"] == [2]
+        assert row["machine"]["device"] == "cpu" and row["seconds_per_1000"] > 0
+    assert (tmp_path / "modes.md").read_text(encoding="utf-8") in capsys.readouterr().out
+    assert (tmp_path / "modes.svg").stat().st_size > 1000
+    with pytest.raises(SystemExit):
+        run(monkeypatch, tmp_path, "--methods", "gan", "--data", "ring", "--device", "cpu", "--steps", "3")
+    assert "modes.json holds runs with steps 2; expected the same here, or --fresh" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_measured_and_what_has_changed_too(monkeypatch):
+    kept = record(ring={"gan": entry("gan", "ring", [8, 8]), "lsgan": entry("lsgan", "ring", [8, 8])})
+    kept["results"]["ring"]["lsgan"]["options"] = {"loss": "minimax"}
+    assert modes.missing(kept, "ring") == [name for name in modes.METHODS if name != "gan"]
+    assert modes.missing(kept, "grid") == list(modes.METHODS)
+
+
+def test_no_row_of_another_protocol(monkeypatch, tmp_path):
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    assert modes.begun(PROTOCOL, CPU)["results"] == {"ring": {}, "grid": {}}
+    (tmp_path / "modes.json").write_text(json.dumps(record()), encoding="utf-8")
+    assert modes.begun(PROTOCOL, CPU)["protocol"] == PROTOCOL
+    for change in ({"seeds": 10}, {"samples": 100}, {"settings": modes.SETTINGS | {"lr": 1e-3}}):
+        with pytest.raises(GanlibError, match=f"holds runs with {next(iter(change))} "):
+            modes.begun(PROTOCOL | change, CPU)
+
+
+# -- the protocol ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", list(modes.METHODS))
+def test_every_method_plays_the_published_networks_and_optimiser(name):
+    method = modes.METHODS[name]
+    gan = method.build()
+    packing = method.options.get("packing", 1)
+    generator, critic = gan.generator, gan.critic if name == "wgan-gp" else gan.discriminator
+    assert [tuple(p.shape) for p in generator.parameters() if p.ndim == 2] == [(400, 2), *[(400, 400)] * 3, (2, 400)]
+    assert [tuple(p.shape) for p in critic.parameters() if p.ndim == 2] == [
+        (1000, 2 * packing),
+        (1000, 200),
+        (1000, 200),
+        (1, 200),
+    ]
+    assert method.batch == 100 * packing and gan.latent_dim == 2
+    for player in gan.players().values():
+        (group,) = player.optimizer([torch.nn.Parameter(torch.zeros(1))], 1.0).param_groups
+        # WGAN-GP comes with its own decays, which its authors used on these laws.
+        assert (group["lr"], group["betas"]) == (1e-4, (0.5, 0.9) if name == "wgan-gp" else (0.8, 0.999))
+
+
+def test_the_laws_are_the_published_ones():
+    ring, grid = map(ganlib.load, modes.LAWS)
+    assert len(ring.modes) == 8 and ring.std.unique().tolist() == pytest.approx([0.01])
+    assert len(grid.modes) == 25 and grid.std.unique().tolist() == pytest.approx([0.05])
+
+
+class Given(torch.nn.Module):
+    def __init__(self, samples):
+        super().__init__()
+        self.samples = samples
+
+    def sample(self, z):
+        return self.samples
+
+
+def test_judging_knows_the_perfect_the_collapsed_and_the_lost():
+    ring = ganlib.load("ring")
+    perfect = modes.judged(Given(ring.sample(2500, torch.Generator().manual_seed(0))), ring, None)
+    assert (perfect["modes"], perfect["at least half"]) == (8, 8)
+    assert perfect["high quality"] == pytest.approx(0.9889, abs=0.01) and 0 < perfect["reverse KL"] < 0.01
+    one = modes.judged(Given(torch.tensor([[1.0, 0.0]]).expand(2500, 2)), ring, None)
+    assert (one["modes"], one["high quality"]) == (1, 1)
+    assert one["reverse KL"] == pytest.approx(2.0794, abs=1e-3)  # log 8
+    far = modes.judged(Given(torch.zeros(2500, 2)), ring, None)
+    assert (far["modes"], far["high quality"], far["reverse KL"]) == (0, 0, None)
+    assert modes.judged(Given(torch.full((2500, 2), torch.nan)), ring, None) == far
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+def test_the_table_has_the_perfect_sampler_and_the_published_rows():
+    text = modes.table(record(ring={"gan": entry("gan", "ring", [6, 7])}))
+    assert "| a perfect sampler | computed | 8.0 | 8.0 | 98.89 | 0.0014 | – |" in text
+    assert "| a perfect sampler | computed | 25.0 | 25.0 | 98.89 | 0.0049 | – |" in text
+    assert "| GAN | here | 6.5 ± 0.5 | 6.5 ± 0.5 | 97.0 ± 0.0 | 0.100 ± 0.000 | 10 |" in text
+    assert "| PacGAN, 4 samples | Lin et al. (2018), table 1 | 24.8 ± 0.2 | – | 93.6 ± 0.6 | 0.04 ± 0.01 | – |" in text
+    assert "| VEEGAN | Srivastava et al. (2017), table 1 | 8.0 | – | 52.9 | – | – |" in text
+    assert sum(line.startswith("| ") and "(201" in line for line in text.splitlines()) == 18
+    assert "with 2 steps (5e-06 of the published 400,000) and 2 seeds" in text
+
+
+def test_mean_and_standard_error():
+    assert modes.mean([1, 2, 3, 4]) == pytest.approx((2.5, (5 / 3) ** 0.5 / 2))
+    assert modes.mean([3.0, None]) == (3.0, 0.0) and modes.mean([None]) == ()
+    assert modes.shown((), 1) == "–" and modes.shown((0.5, 0.25), 1, 100) == "50.0 ± 25.0"
+
+
+def test_the_goal_needs_both_laws_and_the_quality():
+    good = {"ring": [8, 8], "grid": [25, 24.6]}
+    kept = record(**{law: {"gan": entry("gan", law, found)} for law, found in good.items()})
+    assert modes.reached(kept) == ["gan"] and "or more: GAN." in modes.table(kept)
+    kept["results"]["grid"]["gan"]["high quality"] = [0.94, 0.95]
+    assert modes.reached(kept) == [] and "no method here" in modes.table(kept)
+    assert modes.reached(record(ring={"gan": entry("gan", "ring", [8, 8])})) == []
+
+
+# -- what is committed -------------------------------------------------------------------------------------------------
+def test_committed_result():
+    if not (common.RESULTS / "modes.json").exists():
+        pytest.skip("not measured yet")
+    kept = common.result("modes")
+    assert kept["protocol"]["seeds"] >= 10 and kept["protocol"]["samples"] == 2500
+    assert all(not modes.missing(kept, law) for law in modes.LAWS)
+    assert (common.RESULTS / "modes.md").read_text(encoding="utf-8") == modes.table(kept)
+    assert (common.RESULTS / "modes.svg").exists()
