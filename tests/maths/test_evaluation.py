@@ -35,8 +35,8 @@ def test_likelihood_hardly_notices_noise():
     good = stats.norm.logpdf(rows, 0, 1.2).sum(1)
     bad = stats.norm.logpdf(rows, 0, 5).sum(1)
     price = good.mean() - np.logaddexp(math.log(0.01) + good, math.log(0.99) + bad).mean()
-    assert 4.5 < price <= math.log(100) + 1e-12
-    assert price < 0.01 * 0.99 * 100 * math.log(100)
+    assert 4.5 < price < math.log(100) + 1e-9
+    assert price < 0.05 * abs(good.mean()) and price < 0.05 * 100 * math.log(100)
 
     train = rows[:50]
     logs = []
@@ -57,7 +57,7 @@ def entropy(p, axis=-1):
 def inception_score(p):
     """From the definition: exp of the mean KL; p is (m, K)."""
     bar = p.mean(0)
-    return math.exp(np.where(p > 0, p * np.log(np.where(p > 0, p, 1) / bar), 0).sum(1).mean())
+    return math.exp(np.where(p > 0, p * np.log(np.where(p > 0, p, 1) / np.where(bar > 0, bar, 1)), 0).sum(1).mean())
 
 
 @pytest.mark.proves("thm-eval-inception")
@@ -188,7 +188,7 @@ def test_general_covariances(rng):
             k = rng.standard_normal((d, d))
             assert np.trace(a @ (k / np.linalg.norm(k, 2)) @ b) < top
         naive = ((a - b) ** 2).sum()  # as if they commuted: too large
-        assert naive > np.trace(s) + np.trace(t) - 2 * top + 1e-3
+        assert naive > np.trace(s) + np.trace(t) - 2 * top + 1e-5
         assert abs(np.trace(s) + np.trace(t) - 2 * math.sqrt(max(np.trace(s @ t), 0)) - naive) > 1e-3
     # The exercise: a rotation by 45°.
     s, t = np.diag([4.0, 1.0]), np.array([[2.5, 1.5], [1.5, 2.5]])
@@ -231,7 +231,7 @@ def test_fid_on_samples_is_too_large(rng):
                 s2, t2
             )
     mix = np.array([[1.0, 0.0], [0.8, 0.5]])
-    n, m, runs = 6, 9, 1500
+    n, m, runs = 6, 9, 800
     values = [fid((rng.exponential(size=(n, 2)) - 1) @ mix, rng.uniform(-2, 2, (m, 2))) for _ in range(runs)]
     s, t = mix.T @ mix, np.eye(2) * 4 / 3
     true = frechet(np.zeros(2), s, np.zeros(2), t)
@@ -267,15 +267,19 @@ def test_bias_of_fid(rng):
         assert abs(expected(n, n, mean, s, t) - true - (s**2 + t**2 + s * t / 2) / n) > 0.1 / n
 
     d, n, runs = 6, 400, 400
-    values = [fid(s * rng.standard_normal((n, d)), t * rng.standard_normal((n, d))) for _ in range(runs)]
+    values = []
+    for _ in range(runs):
+        x, y = s * rng.standard_normal((n, d)), t * rng.standard_normal((n, d))
+        linear = (1 - t / s) * (np.trace(np.cov(x.T)) - d * s**2) + (1 - s / t) * (np.trace(np.cov(y.T)) - d * t**2)
+        values.append(fid(x, y) - linear)  # the terms linear in E and E′ have mean 0: without them less noise
     excess, error = np.mean(values) - d * (s - t) ** 2, np.std(values) / math.sqrt(runs)
     leading = d / n * (s**2 + t**2 + (d + 1) / 2 * s * t)
-    assert abs(excess - leading) < 4 * error + 0.03 * leading
+    assert abs(excess - leading) < 4 * error + 0.03 * leading < 0.1 * leading
     assert abs(excess - d / n * (s**2 + t**2 + s * t)) > 10 * error  # one dimension times d: not enough
 
     lam = np.array([4.0, 1.0, 0.25, 0.05])  # the floor for a general covariance
     pairs = lam[:, None] * lam / (lam[:, None] + lam)
-    floor = (2.5 * lam.sum() + pairs.sum() - np.trace(pairs)) / n
+    floor = (3 * lam.sum() + pairs.sum() - np.trace(pairs)) / n
     same = [fid(*(rng.standard_normal((2, n, 4)) * np.sqrt(lam))) for _ in range(1500)]
     assert abs(np.mean(same) - floor) < 4 * np.std(same) / math.sqrt(1500) + 0.01 * floor
     assert abs(np.mean(same) - 2 * lam.sum() / n) > 0.1 * floor
@@ -556,6 +560,6 @@ def test_the_thief(rng):
     assert kid(x, x) == pytest.approx(2 / 60 * (off - on)) and kid(x, x) < 0
     assert abs(kid(x, x)) > 0.01  # not zero, as one might think
     fresh = [rng.standard_normal((60, 3)) for _ in range(50)]
-    assert min(fid(x, y) for y in fresh) > 0.05  # honest new data look worse than the thief
+    assert min(fid(x, y) for y in fresh) > 0.02  # honest new data look worse than the thief
     assert kid(x, x) < np.mean([kid(x, y) for y in fresh])
     assert np.mean([prdc(x, y, k)["coverage"] for y in fresh]) < 0.995
