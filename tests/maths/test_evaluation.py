@@ -172,7 +172,7 @@ def test_commuting_covariances(rng):
 
 @pytest.mark.proves("thm-eval-frechet")
 def test_general_covariances(rng):
-    for d, rank in ((2, None), (5, None), (5, 2)):
+    for d, rank in ((3, None), (5, None), (5, 2)):
         s, t = random_covariance(rng, d, rank), random_covariance(rng, d)
         a, b = root(s), root(t)
         top = fidelity(s, t)
@@ -188,7 +188,7 @@ def test_general_covariances(rng):
             k = rng.standard_normal((d, d))
             assert np.trace(a @ (k / np.linalg.norm(k, 2)) @ b) < top
         naive = ((a - b) ** 2).sum()  # as if they commuted: too large
-        assert naive > np.trace(s) + np.trace(t) - 2 * top + 1e-5
+        assert naive > np.trace(s) + np.trace(t) - 2 * top + 1e-3
         assert abs(np.trace(s) + np.trace(t) - 2 * math.sqrt(max(np.trace(s @ t), 0)) - naive) > 1e-3
     # The exercise: a rotation by 45°.
     s, t = np.diag([4.0, 1.0]), np.array([[2.5, 1.5], [1.5, 2.5]])
