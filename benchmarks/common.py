@@ -76,13 +76,18 @@ def markdown(header: list[str], rows: list[list[str]], words: int = 1) -> str:
 
 
 def finish(record: dict[str, Any], text: str, write: bool) -> None:
-    """Print the result and keep it: results/NAME.{json,md}, on a GPU results/NAME-gpu.{json,md}."""
+    """Print the result and, if asked to, keep it."""
     print(text)
     if write:
-        RESULTS.mkdir(exist_ok=True)
-        name = record["benchmark"] + ("" if record["device"] == "cpu" else "-gpu")
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+        keep(record, text)
+
+
+def keep(record: dict[str, Any], text: str) -> None:
+    """Write results/NAME.{json,md}, on a GPU results/NAME-gpu.{json,md}."""
+    RESULTS.mkdir(exist_ok=True)
+    name = record["benchmark"] + ("" if record["device"] == "cpu" else "-gpu")
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def result(name: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from ganlib import losses, models
@@ -85,16 +84,13 @@ class PacGAN(VanillaGAN):
         return x.unflatten(0, (-1, self.packing)).flatten(1, 2)
 
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        with torch.no_grad():  # D's turn: no gradient is wanted in G
-            fake = self.generator(self.latent(len(batch)))
-        real_logits, fake_logits = on_each(
-            self.discriminator, self.packs(batch.images), self.packs(fake)
-        )  # (N/m,) each
+        real, fake = self.packs(batch.images), self.packs(self.fakes(len(batch)))
+        real_logits, fake_logits = on_each(self.discriminator, real, fake)  # (N/m,) each
         loss = self.loss.discriminator(real_logits, fake_logits)
         return {"discriminator": loss}, self.judgement(real_logits, fake_logits)
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        fake = self.generator(self.latent(len(batch)))
+        fake = self.judged_fakes(len(batch))
         return {"generator": self.loss.generator(self.discriminator(self.packs(fake)))}, {}
 
 

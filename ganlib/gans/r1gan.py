@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from ganlib import losses, models
@@ -82,8 +81,7 @@ class R1GAN(VanillaGAN):
         return cls(*networks, latent_dim, penalty_weight, loss, lr, beta1, beta2)
 
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        with torch.no_grad():  # D's turn: no gradient is wanted in G
-            fake = self.generator(self.latent(len(batch)))
+        fake = self.fakes(len(batch))
         real_logits, fake_logits = on_each(self.discriminator, batch.images, fake)  # (N,) each
         slopes = gradient_norms(self.discriminator, batch.images)  # (N,)
         terms = {

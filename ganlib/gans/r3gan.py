@@ -87,7 +87,8 @@ class R3GAN(LatentGAN):
         }
 
     def phases(self) -> list[Phase]:
-        return [Phase("discriminator", self.discriminator_loss), Phase("generator", self.generator_loss)]
+        judge = Phase("discriminator", self.discriminator_loss, keeps=("generator",))
+        return [judge, Phase("generator", self.generator_loss)]
 
     def lead(self, real: Tensor, fake: Tensor) -> Tensor:
         """By how much each real sample's logit is above that of its generated partner: (N,)."""
@@ -95,8 +96,7 @@ class R3GAN(LatentGAN):
         return real_logits - fake_logits
 
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        with torch.no_grad():  # D's turn: no gradient is wanted in G
-            fake = self.generator(self.latent(len(batch)))
+        fake = self.fakes(len(batch))
         lead = self.lead(batch.images, fake)
         slopes = gradient_norms(self.discriminator, torch.cat([batch.images, fake]))  # (2N,)
         r1, r2 = self.penalty_weight / 2 * slopes.square().unflatten(0, (2, -1)).mean(1)
@@ -104,7 +104,7 @@ class R3GAN(LatentGAN):
         return {"discriminator": softplus(-lead).mean(), "R1": r1, "R2": r2}, stats
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
-        fake = self.generator(self.latent(len(batch)))
+        fake = self.judged_fakes(len(batch))
         return {"generator": softplus(self.lead(batch.images, fake)).mean()}, {}
 
 

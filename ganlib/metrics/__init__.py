@@ -107,4 +107,6 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0) -> Samples
             real = data.sample(2 * n).cpu()
         sizes = [min(BATCH, n - start) for start in range(0, n, BATCH)]
         generated = torch.cat([gan.sample(size).cpu() for size in sizes])
+    if finite:
+        generated = generated.clamp(-1, 1)  # as a picture that is saved; a network without tanh may overshoot
     return Samples(data, generated, real[:n], real[n:], seed)

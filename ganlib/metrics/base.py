@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Samples:
         real: as many real ones.
         other: as many other real ones: between these two lies what a perfect generator would get.
         seed: for what the metric draws itself.
+        features: of the generated, the real and the other samples, by the extractor that fits the data; computed once
+            for all metrics.
     """
 
     data: Any
@@ -29,6 +32,13 @@ class Samples:
     real: Tensor
     other: Tensor
     seed: int
+
+    @functools.cached_property
+    def features(self) -> tuple[Features, Features, Features]:
+        from ganlib.metrics import features
+
+        sets = self.generated, self.real, self.other
+        return tuple(features.extract(images, data=self.data) for images in sets)
 
 
 @dataclass(frozen=True)
@@ -189,15 +199,6 @@ def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -
         raise GanlibError(f"{name} was given {n} samples; expected at least {least}, since {why} (or allow_small=True)")
 
 
-def extracted(samples: Samples) -> tuple[Features, Features, Features]:
-    """Features of the generated, the real and the other real samples, by the extractor that fits the data."""
-    from ganlib.metrics import features
-
-    return tuple(
-        features.extract(images, data=samples.data) for images in (samples.generated, samples.real, samples.other)
-    )
-
-
 def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits: bool = False) -> str:
     """Why a metric on features cannot be computed, or "".
 
@@ -208,11 +209,11 @@ def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits
     """
     if not isinstance(samples.data, Images):
         return "it holds no images"
-    try:
-        from ganlib.metrics import features
+    from ganlib.metrics import features
 
-        one = features.extract(samples.real[:1], data=samples.data)
-    except (ImportError, GanlibError) as reason:
+    try:
+        one = features.extract(samples.data.pixels[:1], data=samples.data)
+    except GanlibError as reason:
         return str(reason)
     if logits and one.logits is None:
         return f"extractor {one.extractor!r} has no logits"

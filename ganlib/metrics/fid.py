@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, extracted, lacks_features, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
 
 POINTS = 15  # set sizes that FID∞ is extrapolated from, as in the paper
 
@@ -213,7 +213,7 @@ def _enough(name: str, n: int, d: int, allow_small: bool) -> None:
 
 
 def _measure(samples: Samples) -> dict[str, Any]:
-    generated, real, other = extracted(samples)
+    generated, real, other = samples.features
     return fid(real, generated, other=other).table()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough, extracted, lacks_features
+from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough, lacks_features
 
 SPLITS = 10
 
@@ -74,7 +74,7 @@ def _score(log_p: Tensor) -> float:
 
 
 def _measure(samples: Samples) -> dict[str, Any]:
-    generated, real, _ = extracted(samples)
+    generated, real, _ = samples.features
     found, same = (inception_score(part, seed=samples.seed) for part in (generated, real))
     return found.table() | {"real": same.value}
 

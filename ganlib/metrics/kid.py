@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, extracted, lacks_features, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
 
 ROWS = 1000  # rows of a kernel matrix at once
 LEAST = 100
@@ -111,7 +111,7 @@ def kid(
 
 
 def _measure(samples: Samples) -> dict[str, Any]:
-    generated, real, other = extracted(samples)
+    generated, real, other = samples.features
     found, same = (kid(real, fake, seed=samples.seed) for fake in (generated, other))
     return found.table() | {"real": same.value}
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, extracted, lacks_features, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
 
 ROWS = 1000  # rows of a distance matrix at once
 LEAST = 100
@@ -140,7 +140,7 @@ def _radii2(x: Tensor, k: int) -> Tensor:
 
 def _measure_by(function: Any) -> Any:
     def measure(samples: Samples) -> dict[str, Any]:
-        generated, real, other = extracted(samples)
+        generated, real, other = samples.features
         table = {}
         for found, same in zip(function(real, generated), function(real, other), strict=True):
             table |= {found.name: str(found), f"{found.name} generated": found.value, f"{found.name} real": same.value}
