@@ -206,7 +206,8 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
     made: dict[str, dict[str, list[list[str]]]] = {}
     for data in [data for data in DATA if any(ranked(record, data, budget) for budget in BUDGETS)]:
         floor = record["floors"][data]
-        real = ["", *(f"{floor[name] * factor:.{digits}f}" for name, (_, digits, factor) in HEADS.items()), "–", "–"]
+        cells = [f"{floor[name] * factor:.{digits}f}" for name, (_, digits, factor) in HEADS.items()]
+        real = ["real images", *cells, "–", "–"]
         made[data] = {}
         for budget, other in (BUDGETS, BUDGETS[::-1]):
             made[data][budget] = [
@@ -233,7 +234,7 @@ def table(record: dict[str, Any]) -> str:
         for budget, rows in both.items():
             other = "seconds" if budget == "images" else "images"
             header = [f"{data}, {spent[budget]}", *(title for title, _, _ in HEADS.values()), other, "parameters"]
-            parts.append(common.markdown(header, [[row[0] or "real images", *row[1:]] for row in rows]))
+            parts.append(common.markdown(header, rows))
     return "\n".join(parts)
 
 

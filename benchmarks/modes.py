@@ -225,8 +225,38 @@ def shown(value: Sequence[float], digits: int, factor: float = 1.0) -> str:
     return " ± ".join(f"{factor * part:.{digits}f}" for part in value) or "–"
 
 
+HEAD = ["by", "modes", "with half their share", "high quality, %", "reverse KL, nats", "seconds per 1,000 steps"]
+
+
+def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
+    """For each law the perfect sampler, what was measured here, what was published; the site shows them too."""
+    made = {}
+    for name in LAWS:
+        law = ganlib.load(name)
+        perfect = mode_coverage(law.sample(SAMPLES, torch.Generator().manual_seed(0)), law).details
+        modes = f"{perfect['modes']:.1f}"
+        quality, divergence = f"{100 * perfect['high quality ceiling']:.2f}", f"{perfect['reverse KL floor']:.4f}"
+        made[name] = [["a perfect sampler", "computed", modes, modes, quality, divergence, "–"]]
+        for key, method in METHODS.items():
+            if key in record["results"][name]:
+                entry = record["results"][name][key]
+                found = {measure: mean(entry[measure]) for measure in MEASURES}
+                made[name].append([
+                    method.title,
+                    "here",
+                    shown(found["modes"], 1),
+                    shown(found["at least half"], 1),
+                    shown(found["high quality"], 1, 100),
+                    shown(found["reverse KL"], 3),
+                    f"{entry['seconds_per_1000']:.0f}",
+                ])  # fmt: skip
+        for title, source, found, quality, divergence in PUBLISHED[name]:
+            made[name].append([title, source, shown(found, 1), "–", shown(quality, 1), shown(divergence, 2), "–"])
+    return made
+
+
 def table(record: dict[str, Any]) -> str:
-    """The record as Markdown: for each law the perfect sampler, what was measured here, what was published."""
+    """The record as Markdown."""
     protocol = record["protocol"]
     share = f"{protocol['steps'] / PUBLISHED_STEPS:.3g} of the published {PUBLISHED_STEPS:,}"
     parts = [
@@ -234,49 +264,8 @@ def table(record: dict[str, Any]) -> str:
         f"seeds; {protocol['samples']:,} samples of each at the end; means ± standard errors over the seeds. A step is "
         "one of the generator.\n"
     ]
-    for name in LAWS:
-        law = ganlib.load(name)
-        perfect = mode_coverage(law.sample(SAMPLES, torch.Generator().manual_seed(0)), law).details
-        modes = f"{perfect['modes']:.1f}"
-        rows = [
-            [
-                "a perfect sampler",
-                "computed",
-                modes,
-                modes,
-                f"{100 * perfect['high quality ceiling']:.2f}",
-                f"{perfect['reverse KL floor']:.4f}",
-                "–",
-            ]
-        ]
-        for key, method in METHODS.items():
-            if key in record["results"][name]:
-                entry = record["results"][name][key]
-                found = {measure: mean(entry[measure]) for measure in MEASURES}
-                rows.append(
-                    [
-                        method.title,
-                        "here",
-                        shown(found["modes"], 1),
-                        shown(found["at least half"], 1),
-                        shown(found["high quality"], 1, 100),
-                        shown(found["reverse KL"], 3),
-                        f"{entry['seconds_per_1000']:.0f}",
-                    ]
-                )
-        for title, source, *values in PUBLISHED[name]:
-            found, quality, divergence = values
-            rows.append([title, source, shown(found, 1), "–", shown(quality, 1), shown(divergence, 2), "–"])
-        header = [
-            name,
-            "by",
-            f"modes of {perfect['modes']}",
-            "with half their share",
-            "high quality, %",
-            "reverse KL, nats",
-            "seconds per 1,000 steps",
-        ]
-        parts.append(common.markdown(header, rows, words=2))
+    for name, rows in tables(record).items():
+        parts.append(common.markdown([f"{name}, of {rows[0][2]} modes", *HEAD], rows, words=2))
     both = [METHODS[name].title for name in reached(record)]
     parts.append(
         f"{GOAL['ring']:.1f} modes of the ring and at least {GOAL['grid']} of the grid, both at 95 % of high quality "
@@ -348,6 +337,7 @@ def main() -> None:
             entry = measure(METHODS[name], law, args.steps, args.seeds, args.looks, device, sys.stderr.isatty())
             record["results"][law][name] = entry | {"machine": machine}
             record = {"benchmark": "modes", **machine} | {key: record[key] for key in ("protocol", "results")}
+            record["tables"] = tables(record)
             common.finish(record, table(record), write)
             if write:
                 name = "modes" if record["device"] == "cpu" else "modes-gpu"

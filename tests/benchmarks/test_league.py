@@ -106,9 +106,9 @@ def test_the_tables():
     tables = league.tables(record())
     assert set(tables) == {"digits"}
     rows = tables["digits"]["images"]
-    assert [row[0] for row in rows] == ["HALF (1/2 †)", "WORSE", ""]  # the smallest FID first, the real images last
+    assert [row[0] for row in rows] == ["HALF (1/2 †)", "WORSE", "real images"]  # by FID, the real ones last
     assert rows[1][1] == "10.00 ± 1.00" and rows[1][2] == "500.00 ± 0.00" and rows[1][-1] == "1,234,567"
-    assert [row[0] for row in tables["digits"]["seconds"]] == ["HALF", "WORSE", ""]
+    assert [row[0] for row in tables["digits"]["seconds"]] == ["HALF", "WORSE", "real images"]
     text = league.table(record())
     assert "digits, 64 training images" in text and "digits, 0.1 s of training" in text and "| real images |" in text
 

@@ -83,6 +83,7 @@ class StatusTable(SphinxDirective):
 
     translate = staticmethod(get_translation("status"))  # of the heads
     kind = "course-table"
+    caption = ""
 
     def run(self) -> list[nodes.Node]:
         """Make the table, in every build."""
@@ -91,7 +92,8 @@ class StatusTable(SphinxDirective):
         group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
         group += nodes.thead("", self.row([[str(self.translate(head))] for head in heads]))
         group += nodes.tbody("", *map(self.row, rows))
-        return [nodes.table("", group, classes=[self.kind])]
+        title = [nodes.title("", self.caption)] if self.caption else []
+        return [nodes.table("", *title, group, classes=[self.kind])]
 
     def row(self, cells: list[list[str | nodes.Node]]) -> nodes.row:
         """A row of cells, each of lines."""
