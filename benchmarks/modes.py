@@ -2,14 +2,14 @@
 
 The protocol is that of the code published with PacGAN (Lin et al., 2018), which alone says everything: generator
 2-400-400-400-400-2 with batch normalisation, discriminator 2m-200-200-200-1 of maxout units with 5 pieces, all weights
-N(0, 0.02²), two latent numbers, Adam with rate 10⁻⁴ and β = (0.8, 0.999), 100 packs of m samples in a step, one step of
-each player in turn; at the end 2,500 samples of latents that are the same for every run, drawn with running statistics.
-A sample is of high quality within 3 standard deviations of a mode; a mode is found with one such sample; the reverse KL
+N(0, 0.02²), two latent numbers, Adam with rate 10⁻⁴ and β = (0.8, 0.999), 100 packs of m samples in a step, a step of
+both players at once; at the end 2,500 samples of latents that are the same for every run, with running statistics. A
+sample is of high quality within 3 standard deviations of a mode; a mode is found with one such sample; the reverse KL
 goes from the shares of the modes among those samples to equal shares.
 
 What differs: the number of steps (published: 400,000); points drawn afresh for each batch instead of 100,000 stored
-ones; the generator moves after the discriminator and not at the same moment; its batch
-normalisation sees the m parts of a pack together.
+ones; the generator moves after the discriminator and not at the same moment; its batch normalisation sees the m parts of
+a pack together, and keeps a running variance instead of a standard deviation.
 
 Each method is measured with 10 seeds at once (`ganlib.Seeds`) and kept as soon as it is done, so a run that was stopped
 goes on where it was.
@@ -76,7 +76,7 @@ class Method:
 
 
 # Adam as the protocol has it, unless a method comes with its own: WGAN-GP's settings are those that its authors
-# published for these two laws (gan_toy.py).
+# published for a ring and a grid of another size (gan_toy.py).
 METHODS = {
     "gan": Method("GAN", "gan"),
     "lsgan": Method("LSGAN", "gan", {"loss": "least_squares"}),

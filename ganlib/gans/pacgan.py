@@ -30,8 +30,8 @@ class PacGAN(VanillaGAN):
     Raises:
         GanlibError: a number outside its range.
 
-    Source: Lin et al. (2018), section 2. There, m batches of latents pass the generator one by one; here
-    they pass it together, which differs only in what batch normalisation averages over.
+    Source: Lin et al. (2018). In their code, m batches of latents pass the generator one by one; here they pass it
+    together, which differs only in what batch normalisation averages over.
     """
 
     name = "pacgan"

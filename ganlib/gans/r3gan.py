@@ -33,7 +33,8 @@ class R3GAN(LatentGAN):
         GanlibError: a number outside its range, or a discriminator with batch normalisation.
 
     Source: Huang et al. (2024), section 2 (the loss of Jolicoeur-Martineau (2019) with f(t) = −log(1 + e⁻ᵗ), with R1
-    and R2), with any networks and constant rates. The authors' presets start with γ from 0.05 to 150 by data set, and
+    and R2), with any networks and constant rates. The generator's loss is the non-saturating one of the authors' code,
+    not minus the discriminator's as in their equation (2). Their presets start with γ from 0.05 to 150 by data set, and
     with a learning rate of 2·10⁻⁴.
     """
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
 
-POINTS = 15  # set sizes that FID∞ is extrapolated from, as in the paper
+POINTS = 15  # set sizes that FID∞ is extrapolated from, as in the authors' code
 
 
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
@@ -34,7 +34,7 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
     Raises:
         GanlibError: shapes that do not fit, values that are not finite, or no covariance.
 
-    *Source*: Dowson and Landau (1982), eq. 4; Heusel et al. (2017), eq. 6.
+    *Source*: Dowson and Landau (1982); Heusel et al. (2017), eq. 6.
     """
     d = mean1.numel()
     for mean, cov in ((mean1, cov1), (mean2, cov2)):
@@ -119,7 +119,7 @@ def fid(
     Raises:
         GanlibError: features that cannot be compared; fewer than d + 1 samples; fewer of `other` than of `fake`.
 
-    *Source*: Heusel et al. (2017), eq. 6; its bias: Chong and Forsyth (2020), section 3.
+    *Source*: Heusel et al. (2017), eq. 6; its bias: Bińkowski et al. (2018), appendix D; Chong and Forsyth (2020).
     """
     n_real, given, real, fake = _reference(real, fake)
     _enough("FID", min(n_real, len(fake)), real.values.shape[1], allow_small)
@@ -176,7 +176,7 @@ def fid_infinity(
     Raises:
         GanlibError: features that cannot be compared; fewer than 10d samples; sizes that do not fit.
 
-    *Source*: Chong and Forsyth (2020), section 4 and algorithm 1 (without its quasi-random latents).
+    *Source*: Chong and Forsyth (2020), algorithm 1, and their code (without its quasi-random latents).
     """
     n_real, given, real, fake = _reference(real, fake)
     n, d = len(fake), real.values.shape[1]

@@ -47,8 +47,8 @@ def mode_coverage(
     Raises:
         GanlibError: a law without Gaussian modes, points of another dimension, too few, or not finite.
 
-    *Source*: Lin et al., PacGAN (2018), §4.1 and the code published with it; the rule of one sample within three
-    standard deviations is that of Srivastava et al., VEEGAN (2017), §4.1.
+    *Source*: Lin et al., PacGAN (2018), its experiments with synthetic data and the code published with it; the rule
+    of one sample within three standard deviations is that of Srivastava et al., VEEGAN (2017).
     """
     if not isinstance(law, GaussianMixture):
         raise GanlibError(f"the law {law!r} was given; expected a mixture of Gaussians, such as ring, grid, mixture-1d")
@@ -87,7 +87,7 @@ def stacked_coverage(images: Tensor, classifier: Reader, *, allow_small: bool = 
     Raises:
         GanlibError: images of another shape, range or number of channels, too few, or an answer that is no digit.
 
-    *Source*: Srivastava et al., VEEGAN (2017), §4.2; Lin et al., PacGAN (2018), §4.2.
+    *Source*: the experiments with stacked MNIST of Srivastava et al., VEEGAN (2017), and Lin et al., PacGAN (2018).
     """
     if checked_images(images).shape[1] != 3:
         raise GanlibError(f"images of {images.shape[1]} channels were given; expected three, one a digit")

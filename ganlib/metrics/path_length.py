@@ -59,7 +59,7 @@ def path_length(
 
     *Source*: Karras et al., StyleGAN (2019), §4.1; their latents are normalised to one sphere, here each path goes from
     the length of one end to that of the other, which is the same where the lengths are equal. Layers: Zhang et al.,
-    LPIPS (2018), equation 1.
+    LPIPS (2018).
     """
     if interpolation not in PATHS:
         raise unknown("interpolation", interpolation, PATHS)

@@ -1,9 +1,9 @@
 """Are the samples among the real ones (precision, density), and the real ones among the samples (recall, coverage)?
 
 Each set is taken for the union of balls around its points, each with the distance to the k-th nearest *other* point of
-the set as its radius. The balls of precision and recall are closed, ‖x − y‖ ≤ r, as in the paper; those of density and
-coverage are open, as in their authors' code: a set then has density 1 against itself. It only matters where distances
-are equal, that is for copies: a point with k copies has an empty open ball and cannot be covered.
+the set as its radius. The balls of precision and recall are closed, ‖x − y‖ ≤ r, those of density and coverage open,
+each as in its authors' code: a set then has density 1 against itself. It only matters where distances are equal, that
+is for copies: a point with k copies has an empty open ball and cannot be covered.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def precision_recall(
     Raises:
         GanlibError: features that cannot be compared; fewer than 100 samples, or k + 1.
 
-    *Source*: Kynkäänniemi et al. (2019), eqs. 1 and 2.
+    *Source*: Kynkäänniemi et al. (2019), and the code published with it.
     """
     real, fake = _ready("precision and recall", real, fake, k, allow_small)
     x, y, slack = _centred(real.values, fake.values)
@@ -77,7 +77,7 @@ def density_coverage(
     Raises:
         GanlibError: features that cannot be compared; fewer than 100 samples, or k + 1.
 
-    *Source*: Naeem et al. (2020), eqs. 5 and 6, and its section 3.3 for the expectations.
+    *Source*: Naeem et al. (2020), who give the expectations too, and the code published with it.
     """
     real, fake = _ready("density and coverage", real, fake, k, allow_small)
     x, y, slack = _centred(real.values, fake.values)

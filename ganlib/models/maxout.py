@@ -20,7 +20,7 @@ class Maxout(nn.Linear):
         n_out: length of the output.
         pieces: linear functions per output.
 
-    *Source*: Goodfellow et al., Maxout networks (2013), section 2.
+    *Source*: Goodfellow et al., Maxout networks (2013), section 3.
     """
 
     def __init__(self, n_in: int, n_out: int, pieces: int = 5):
@@ -49,8 +49,8 @@ class MaxoutGenerator(nn.Module):
         width: of each hidden layer.
         bounded: end in tanh, for images in [−1, 1]; points on the plane need no bound.
 
-    *Source*: Lin et al., PacGAN (2018), section 4.1, and the code published with it: its statistics for sampling move
-    by 0.05 a step, its variance is kept above 10⁻⁴.
+    *Source*: Lin et al., PacGAN (2018), and the code published with it: its statistics for sampling move by 0.05 a
+    step (there the standard deviation, here the variance), and 10⁻⁴ is added to the variance.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int = 2, width: int = 400, bounded: bool = False):
@@ -77,7 +77,7 @@ class MaxoutDiscriminator(nn.Module):
         shape: shape of one sample, or of several packed.
         width: of each hidden layer.
 
-    *Source*: Lin et al., PacGAN (2018), section 4.1, and the code published with it.
+    *Source*: Lin et al., PacGAN (2018), and the code published with it.
     """
 
     def __init__(self, shape: Sequence[int], width: int = 200):
