@@ -8,8 +8,8 @@ sample is of high quality within 3 standard deviations of a mode; a mode is foun
 goes from the shares of the modes among those samples to equal shares.
 
 What differs: the number of steps (published: 400,000); points drawn afresh for each batch instead of 100,000 stored
-ones; the generator moves after the discriminator and not at the same moment; its batch normalisation sees the m parts of
-a pack together, and keeps a running variance instead of a standard deviation.
+ones; the generator moves after the discriminator and not at the same moment; its batch normalisation sees the m parts
+of a pack together, and keeps a running variance instead of a standard deviation.
 
 Each method is measured with 10 seeds at once (`ganlib.Seeds`) and kept as soon as it is done, so a run that was stopped
 goes on where it was.
