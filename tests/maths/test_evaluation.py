@@ -98,9 +98,14 @@ def test_what_the_inception_score_cannot_see(rng):
     pairs = np.array([(np.eye(10)[i] + np.eye(10)[j]) / 2 for i, j in product(range(10), repeat=2) if i < j])
     data = np.concatenate([np.repeat(sharp, 81, 0), np.repeat(pairs, 2, 0)])
     assert len(data) == 900 and inception_score(data) == pytest.approx(8.70, abs=0.005)
+    assert math.log(inception_score(data)) < math.log(classes) - h - delta * math.log(classes)  # below the bound in 1
     assert collapsed > inception_score(data)
+    soft = 0.6 * np.eye(classes) + 0.4 / 9 * (1 - np.eye(classes))  # unsure of real images, and of these ten no less:
+    assert inception_score(soft) == pytest.approx(inception_score(np.repeat(soft, 5, 0)))  # then they beat nothing
     assert inception_score(data[rng.permutation(900)]) == pytest.approx(inception_score(data))  # a copy scores the same
     two = np.concatenate([sharp[[1]], sharp[[7]]])
+    assert entropy(two.mean(0)) == pytest.approx(0.7563, abs=5e-5)
+    assert entropy(two[0]) == pytest.approx(0.0780, abs=5e-5)
     assert inception_score(two) == pytest.approx(1.97, abs=0.005)
 
 
@@ -563,3 +568,6 @@ def test_the_thief(rng):
     assert min(fid(x, y) for y in fresh) > 0.02  # honest new data look worse than the thief
     assert kid(x, x) < np.mean([kid(x, y) for y in fresh])
     assert np.mean([prdc(x, y, k)["coverage"] for y in fresh]) < 0.995
+    assert np.mean([prdc(x, y, k)["density"] for y in fresh]) < 1.1 < found["density"]
+    crowded = x[(cdist(x, x) <= radii(x, k)[:, None]).sum(0).argmax()]  # the point that lies in the most balls
+    assert prdc(x, np.tile(crowded, (60, 1)), k)["density"] > found["density"]  # in density the thief can be beaten
