@@ -12,7 +12,7 @@
 # Where it says **Predict**, answer before you run the cell: a wrong guess is the quickest way to learn something here. Two words of the code come back often: `lab.pick` takes the number that fits your profile, `lab.t` the words in your language.
 #
 # The cell below installs the course's small library where it is missing (Colab, Kaggle) and chooses a profile: `cpu` for about three minutes on two idle cores, `gpu` for MNIST and 30,000 steps. To choose yourself, add `profile="gpu"`. If training crawls, another program is using the processor: close it, or start with `OMP_NUM_THREADS=1 make lab`, which is slower on an idle machine and several times faster on a busy one.
-# %% [markdown] lang="zh" matches="eac7fa6b5d3d"
+# %% [markdown] lang="zh" matches="fce8a2523683"
 # # 实验 02 · 让 GAN 学会写数字
 #
 # 两个网络都从随机权重出发。一个从未见过数字，以后也见不到；另一个只会回答“是真的，还是生成的？”。几分钟之后，前一个就会写字了。
