@@ -15,7 +15,6 @@ MODULES = (
     "cards",
     "glossary",
     "launch",
-    "league",
     "numbering",
     "players",
     "proofs",
