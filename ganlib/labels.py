@@ -84,9 +84,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "copied": ("copies of training data", "照抄训练集"),
     "channels swapped": ("red and blue swapped", "红蓝互换"),
     "5 % noise": ("5 % noise images", "混入 5% 噪声图"),
-    "worse": ("further off than fresh faces", "比新画的人像差"),
+    "worse": ("worse than fresh faces", "比新画的人像差"),
     "better": ("“better” than fresh faces", "比新画的人像还“好”"),
-    "stamped": ("with a grey corner", "角上有灰块"),
+    "stamped": ("white square in the corner", "角上有白块"),
     "plain grey": ("plain grey", "一片纯灰"),
     "not installed": (
         "{package} is not installed, so nothing is compared here; it comes with: pip install {package}",

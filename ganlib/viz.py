@@ -343,7 +343,8 @@ def table(
         if not set(marks[name]) <= set(MARKS):
             raise GanlibError(f"row {name!r} has the marks {sorted(set(marks[name]))}; expected -1, 0 or 1")
     plt = _pyplot()
-    wide = [1.2 + 0.13 * max(sum(1 + (c > "\u2e7f") for c in name) for name in rows) / 2, 0.92]  # first column, others
+    long = max(sum(1 + (sign > "\u2e7f") for sign in name) for name in rows)  # a Chinese sign takes two places
+    wide = [0.25 + 0.076 * long, 0.88]  # the first column and all others, in inches
     width, height = wide[0] + wide[1] * len(columns), 0.33 * (len(rows) + 1 + bool(words))
     fig, ax = plt.subplots(figsize=(width, height), layout="constrained")
     ax.set(xlim=(0, width), ylim=(len(rows) + 0.5 + bool(words), -0.6))

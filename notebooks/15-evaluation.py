@@ -11,7 +11,7 @@
 # * train a small GAN, measure it twice, and write the line that a reader can check.
 #
 # Where it says **Predict**, answer before you run the cell. Everything is drawn on your machine; on two idle cores the lab takes about two minutes, one of them for the GAN.
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" matches="d73b7180fb64"
 # # 实验 15 · 到底有多好？
 #
 # 手上有两个生成器，论文只写一篇：哪个更好？指标是仪器，没有校准过的仪器谁也不会信。这里要校准九件仪器，用的是你亲手埋下毛病的人像。
@@ -429,8 +429,8 @@ fig
 # %% [markdown] lang="zh"
 # **先猜**，并且写下来：每一行，九个指标里哪些看得见？与新画人像的平均值相差五个标准差以上的格子（标准差取新画的各组之间的），就打上记号。为什么是五？一共问了 72 次；若取二，总有几格会碰巧蒙冤。
 # %%
-# alt-en: A table of nine rows and nine columns, orange where a number is worse than that of fresh faces, blue where it is better. Blur, grain and swapped colours are orange under FID, KID and recall but blue under density, and blue or unmarked under precision. No long hair is orange under FID, KID and recall; no red hair under IS. Copies are orange under memorised only.
-# alt-zh: 九行九列的表，比新画的人像差的格子为橙色，比它还好的为蓝色。模糊、噪点与红蓝互换在 FID、KID、召回率下为橙色，在密度下却为蓝色，在精确率下为蓝色或没有记号。没有长发的在 FID、KID、召回率下为橙色，没有红发的在 IS 下为橙色。照抄的只在“照抄”一列为橙色。
+# alt-en: A table of nine rows and nine columns, orange where a number is worse than that of fresh faces, blue where it is better. Blur, grain and swapped colours are orange under FID, KID and recall, but blue under precision and density. No long hair is orange under FID, KID, recall, coverage and attribute TV, no red hair under FID, IS and attribute TV. 80 faces are orange in most columns and blue under IS. Copies are orange under memorised only. Noise images are orange under FID, KID, IS and attribute TV. Fresh faces are not marked.
+# alt-zh: 九行九列的表，比新画的人像差的格子为橙色，比它还好的为蓝色。模糊、噪点与红蓝互换在 FID、KID、召回率下为橙色，在精确率与密度下却为蓝色。没有长发的在 FID、KID、召回率、覆盖率、属性全变差下为橙色，没有红发的在 FID、IS、属性全变差下为橙色。80 张脸的那行多数为橙色，IS 下为蓝色。照抄的只在“照抄”一列为橙色。混入噪声图的在 FID、KID、IS、属性全变差下为橙色。新画的人像没有记号。
 LOWER_IS_BETTER = ("FID", "KID", "attribute TV", "memorised")
 
 
@@ -541,27 +541,27 @@ assert thief["FID"] < 1e-6 and thief["KID"] < 0
 #
 # 下面是完美的生成器画的人像，只改了一处。**先猜：** 九个指标里，哪个看得出？
 # %%
-# alt-en: Two rows of twelve faces, each with a grey square in the lower right corner.
-# alt-zh: 两行人像，每行十二个，每张右下角都有一个灰色方块。
+# alt-en: Two rows of twelve faces, each with a white square in the lower right corner.
+# alt-zh: 两行人像，每行十二个，每张右下角都有一个白色方块。
 stamped = fresh(1).pixels.clone()
-stamped[..., -4:, -4:] = 128
+stamped[..., -3:, -3:] = 255
 viz.grid(stamped[:24], columns=12, scale=1.6)
 # %%
-# alt-en: A table of two rows, fresh faces and faces with a grey corner. No cell is marked.
-# alt-zh: 两行的表：新画的人像，角上有灰块的人像。没有一格有记号。
+# alt-en: A table of two rows, fresh faces and faces with a white square in the corner. No cell is marked.
+# alt-zh: 两行的表：新画的人像，角上有白块的人像。没有一格有记号。
 compared = {"fresh": controls[0], "stamped": measure(stamped)}
 show(compared)
 # %% [markdown] lang="en"
-# None, though you see it at a glance. A network that was trained to tell hair from glasses never needed that corner. The distance is not to blame, nor is $n$: what $\phi$ does not distinguish, no distance can bring back. Another tongue, a very simple one, tastes it at once: the mean colours of sixteen fields of the image, 48 numbers.
+# None, though you see it at a glance. A network that was trained to tell hair from glasses never needed that corner. The distance is not to blame, nor is $n$: what $\phi$ does not distinguish, no distance can bring back. Another tongue, a very simple one, tastes it at once: the mean colours of 64 fields of the image, 192 numbers.
 # %% [markdown] lang="zh"
-# 没有一个，而你一眼就能看出。学着分辨头发与眼镜的网络，从来用不着那个角落。不能怪距离，也不能怪 $n$：$\phi$ 分不清的东西，什么距离也补不回来。换一条很简单的舌头，立刻就尝得出：把图像分成十六格，取各格的平均颜色，共 48 个数。
+# 没有一个，而你一眼就能看出。学着分辨头发与眼镜的网络，从来用不着那个角落。不能怪距离，也不能怪 $n$：$\phi$ 分不清的东西，什么距离也补不回来。换一条很简单的舌头，立刻就尝得出：把图像分成 64 格，取各格的平均颜色，共 192 个数。
 # %%
 from ganlib.metrics.base import Features
 
 
 def fields(images):
-    means = F.avg_pool2d(images.float(), 8).flatten(1)
-    return Features(means / 255, "16 fields")
+    means = F.avg_pool2d(images.float(), 4).flatten(1)
+    return Features(means / 255, "64 fields")
 
 
 for name, images in {"fresh": fresh(1).pixels, "stamped": stamped}.items():
@@ -570,7 +570,7 @@ for name, images in {"fresh": fresh(1).pixels, "stamped": stamped}.items():
     seen[name] = result.value
 if lab.profile != "smoke":
     assert not any(verdict(compared["stamped"]).values())
-    assert seen["stamped"] > 5 * seen["fresh"]
+    assert seen["stamped"] > 2 * seen["fresh"]
 # %% [markdown] lang="en"
 # ### More real than real
 #
@@ -701,8 +701,8 @@ else:
 #
 # 现在来一个有血有肉的生成器：一个小 DCGAN，在 `training` 上训练约一分钟，走到三分之一处与走完时各量一次。**先猜：** 从第一个检查点到第二个，哪些指标会变好？精确率会吗？
 # %%
-# alt-en: Two grids of 24 generated faces. Left, the early checkpoint: blurred heads with smears of hair. Right, the later one: the same people with eyes, glasses and fringes, some of them crooked.
-# alt-zh: 两组各 24 张生成的脸。左边是早的检查点：头部模糊，头发成片涂抹。右边是晚的：同样的人，有了眼睛、眼镜与刘海，有几张歪歪扭扭。
+# alt-en: Two grids of 24 generated faces. Left, step 200: grey smudges with dark heads in them. Right, step 600: heads with hair in several colours in front of pale backgrounds, all blotchy, with eyes that can only be guessed.
+# alt-zh: 两组各 24 张生成的脸。左边是第 200 步：灰蒙蒙的一片，里面有深色的头。右边是第 600 步：头发有了几种颜色，背景是淡色，满是斑点，眼睛只能猜个大概。
 def sampled(n):
     parts = [trainer.sample(400) for _ in range(n // 400)]
     return torch.cat(parts).clamp(-1, 1).cpu()
@@ -731,8 +731,8 @@ for steps in (third, 2 * third):
     checkpoints[title] = measure(made)
 viz.grid(pictures, columns=8)
 # %%
-# alt-en: A table of three rows: fresh faces, unmarked, and the two checkpoints, orange in most columns.
-# alt-zh: 三行的表：新画的人像没有记号，两个检查点在大多数列中为橙色。
+# alt-en: A table of three rows. Fresh faces are not marked. Both checkpoints are orange under FID, KID, IS, recall, coverage and attribute TV, and blue under precision and density.
+# alt-zh: 三行的表。新画的人像没有记号。两个检查点在 FID、KID、IS、召回率、覆盖率、属性全变差下都为橙色，在精确率与密度下都为蓝色。
 show(checkpoints)
 # %%
 _, early, late = checkpoints.values()
