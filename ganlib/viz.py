@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FONT = Path(__file__).parent / "fonts" / "GANsSansSC-Regular.otf"
 COLORS = ("#2a5caa", "#d1603d", "#3f8f5f", "#8a5aa8", "#a8842c", "#5b6470")
+MARKS = {-1: ("#f3c3ab", "v"), 0: ("none", ""), 1: ("#bcd3ee", "^")}  # of a table: colour, sign
 SHARPNESS = 1.5  # pixels of a drawing in a player for each of the screen's
 
 
@@ -311,6 +312,65 @@ def histograms(images: Any, expected: Mapping[str, Tensor] | None = None, column
     for ax in axes[len(images.vocabulary) :]:
         ax.axis("off")
     fig.supxlabel(labels.t("share") + " (%)", fontsize=10)
+    return _done(fig)
+
+
+def table(
+    rows: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    marks: Mapping[str, Sequence[int]] | None = None,
+    words: Mapping[int, str] | None = None,
+) -> Figure:
+    """A table whose cells may be marked: orange with a triangle down for −1, blue with a triangle up for 1.
+
+    Args:
+        rows: name of a row → what stands in its cells, one text per column.
+        columns: their names.
+        marks: name of a row → −1, 0 or 1 for each of its cells; None for no marks.
+        words: what −1 and 1 mean, for a line below the table.
+
+    Raises:
+        GanlibError: no rows, or one of another length than `columns`; marks for other rows, or other marks.
+    """
+    marks = dict.fromkeys(rows, [0] * len(columns)) if marks is None else marks
+    if not rows or set(marks) != set(rows):
+        raise GanlibError(f"a table of {len(rows)} rows and marks for {len(marks)} were given; expected the same rows")
+    for name in rows:
+        if not len(rows[name]) == len(marks[name]) == len(columns):
+            raise GanlibError(
+                f"row {name!r} has {len(rows[name])} cells and {len(marks[name])} marks; expected {len(columns)} each"
+            )
+        if not set(marks[name]) <= set(MARKS):
+            raise GanlibError(f"row {name!r} has the marks {sorted(set(marks[name]))}; expected -1, 0 or 1")
+    plt = _pyplot()
+    long = max(sum(1 + (sign > "\u2e7f") for sign in name) for name in rows)  # a Chinese sign takes two places
+    wide = [0.25 + 0.076 * long, 0.88]  # the first column and all others, in inches
+    width, height = wide[0] + wide[1] * len(columns), 0.33 * (len(rows) + 1 + bool(words))
+    fig, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    ax.set(xlim=(0, width), ylim=(len(rows) + 0.5 + bool(words), -0.6))
+    ax.axis("off")
+
+    def triangle(x: float, y: float, mark: int) -> None:
+        ax.scatter(x, y, s=16, marker=MARKS[mark][1], color=INK, linewidths=0)
+
+    for i, title in enumerate(columns):
+        ax.text(wide[0] + wide[1] * (i + 0.5), 0, title, ha="center", va="center", fontsize=9)
+    for y, (name, cells) in enumerate(rows.items(), 1):
+        ax.axhline(y - 0.5, color=LINE, linewidth=0.6)
+        ax.text(0.05, y, name, va="center")
+        for i, (text, mark) in enumerate(zip(cells, marks[name], strict=True)):
+            x = wide[0] + wide[1] * i
+            if mark:
+                ax.fill_between([x + 0.02, x + wide[1] - 0.02], y - 0.46, y + 0.46, color=MARKS[mark][0], linewidth=0)
+                triangle(x + wide[1] - 0.12, y, mark)
+            ax.text(x + wide[1] - 0.24, y, text, ha="right", va="center")
+    x = 0.05
+    for mark, meaning in (words or {}).items():
+        y = len(rows) + 1
+        ax.fill_between([x, x + 0.3], y - 0.3, y + 0.3, color=MARKS[mark][0], linewidth=0)
+        triangle(x + 0.15, y, mark)
+        ax.text(x + 0.4, y, meaning, va="center", fontsize=9)
+        x += wide[0] + 2 * wide[1]
     return _done(fig)
 
 

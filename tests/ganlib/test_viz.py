@@ -438,3 +438,36 @@ def test_without_a_kernel_the_picker_is_a_player():
     last = sheet[-height:, :65]
     wanted = viz.tile(avatars.portrait(64, 1, hair_colour="silver"))[:, :65]
     assert np.abs(last.astype(int) - wanted).mean() < 8  # few colours, the same picture
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+def test_a_table_shows_its_cells_and_marks_them():
+    from matplotlib.colors import to_hex
+
+    rows = {"fresh": ["1.00", "0.93"], "blurred": ["2.50", "0.99"]}
+    fig = viz.table(rows, ["FID", "precision"], {"fresh": [0, 0], "blurred": [-1, 1]}, {-1: "worse", 1: "better"})
+    (ax,) = fig.axes
+    told = [text.get_text() for text in ax.texts]
+    assert told == ["FID", "precision", "fresh", "1.00", "0.93", "blurred", "2.50", "0.99", "worse", "better"]
+    place = {text.get_text(): text.get_position() for text in ax.texts}
+    assert place["1.00"][0] == place["2.50"][0] < place["0.93"][0] == place["0.99"][0]  # columns
+    assert place["fresh"][1] == place["1.00"][1] < place["2.50"][1]  # rows, from the top
+    fills = [to_hex(patch.get_facecolor()[0]) for patch in ax.collections]
+    # A cell and the line below it: a colour and a triangle for each mark, none for 0
+    assert sorted(fills) == sorted(2 * [viz.MARKS[-1][0], viz.MARKS[1][0], viz.INK, viz.INK])
+    plain = viz.table(rows, ["FID", "precision"]).axes[0]
+    assert not plain.collections and len(plain.texts) == len(told) - 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: viz.table({}, ["FID"]), "a table of 0 rows and marks for 0 were given; expected the same rows"),
+        (lambda: viz.table({"a": ["1"]}, ["FID"], {"b": [0]}), "expected the same rows"),
+        (lambda: viz.table({"a": ["1", "2"]}, ["FID"]), "row 'a' has 2 cells and 1 marks; expected 1 each"),
+        (lambda: viz.table({"a": ["1"]}, ["FID"], {"a": [2]}), r"row 'a' has the marks \[2\]; expected -1, 0 or 1"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(call, words):
+    with pytest.raises(GanlibError, match=words):
+        call()
