@@ -321,7 +321,7 @@ def table(
     marks: Mapping[str, Sequence[int]] | None = None,
     words: Mapping[int, str] | None = None,
     *,
-    width: float = 9.0,
+    width: float = 9.6,
 ) -> Figure:
     """A table whose cells may be marked: orange with a triangle down for −1, blue with a triangle up for 1.
 
