@@ -72,7 +72,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "if they commuted": ("as if the covariances commuted", "若当作可交换"),
     "ten pictures": ("ten pictures", "十幅图"),
     "real data": ("real data", "真实数据"),
-    "sevens and ones": ("sevens and ones", "只有 7 和 1"),
+    "sevens and ones": ("sevens and ones", "只有七和一"),
     "other real faces": ("other real faces", "另一批真实人像"),
     "slightly blurred": ("slightly blurred", "略微模糊"),
     "fresh": ("fresh faces", "新画的人像"),

@@ -320,6 +320,8 @@ def table(
     columns: Sequence[str],
     marks: Mapping[str, Sequence[int]] | None = None,
     words: Mapping[int, str] | None = None,
+    *,
+    width: float = 9.6,
 ) -> Figure:
     """A table whose cells may be marked: orange with a triangle down for −1, blue with a triangle up for 1.
 
@@ -328,6 +330,7 @@ def table(
         columns: their names.
         marks: name of a row → −1, 0 or 1 for each of its cells; None for no marks.
         words: what −1 and 1 mean, for a line below the table.
+        width: of the table, in inches.
 
     Raises:
         GanlibError: no rows, or one of another length than `columns`; marks for other rows, or other marks.
@@ -344,8 +347,9 @@ def table(
             raise GanlibError(f"row {name!r} has the marks {sorted(set(marks[name]))}; expected -1, 0 or 1")
     plt = _pyplot()
     long = max(sum(1 + (sign > "\u2e7f") for sign in name) for name in rows)  # a Chinese sign takes two places
-    wide = [0.25 + 0.076 * long, 0.88]  # the first column and all others, in inches
-    width, height = wide[0] + wide[1] * len(columns), 0.33 * (len(rows) + 1 + bool(words))
+    first = 0.25 + 0.076 * long
+    other = (width - first) / len(columns)
+    height = 0.33 * (len(rows) + 1 + bool(words))
     fig, ax = plt.subplots(figsize=(width, height), layout="constrained")
     ax.set(xlim=(0, width), ylim=(len(rows) + 0.5 + bool(words), -0.6))
     ax.axis("off")
@@ -354,23 +358,23 @@ def table(
         ax.scatter(x, y, s=16, marker=MARKS[mark][1], color=INK, linewidths=0)
 
     for i, title in enumerate(columns):
-        ax.text(wide[0] + wide[1] * (i + 0.5), 0, title, ha="center", va="center", fontsize=9)
+        ax.text(first + other * (i + 0.5), 0, title, ha="center", va="center", fontsize=9)
     for y, (name, cells) in enumerate(rows.items(), 1):
         ax.axhline(y - 0.5, color=LINE, linewidth=0.6)
         ax.text(0.05, y, name, va="center")
         for i, (text, mark) in enumerate(zip(cells, marks[name], strict=True)):
-            x = wide[0] + wide[1] * i
+            x = first + other * i
             if mark:
-                ax.fill_between([x + 0.02, x + wide[1] - 0.02], y - 0.46, y + 0.46, color=MARKS[mark][0], linewidth=0)
-                triangle(x + wide[1] - 0.12, y, mark)
-            ax.text(x + wide[1] - 0.24, y, text, ha="right", va="center")
+                ax.fill_between([x + 0.02, x + other - 0.02], y - 0.46, y + 0.46, color=MARKS[mark][0], linewidth=0)
+                triangle(x + other - 0.12, y, mark)
+            ax.text(x + other - 0.24, y, text, ha="right", va="center")
     x = 0.05
     for mark, meaning in (words or {}).items():
         y = len(rows) + 1
         ax.fill_between([x, x + 0.3], y - 0.3, y + 0.3, color=MARKS[mark][0], linewidth=0)
         triangle(x + 0.15, y, mark)
         ax.text(x + 0.4, y, meaning, va="center", fontsize=9)
-        x += wide[0] + 2 * wide[1]
+        x += width / 3
     return _done(fig)
 
 

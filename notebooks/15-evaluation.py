@@ -11,7 +11,7 @@
 # * train a small GAN, measure it twice, and write the line that a reader can check.
 #
 # Where it says **Predict**, answer before you run the cell. Everything is drawn on your machine; on two idle cores the lab takes about two and a half minutes, one of them for the GAN.
-# %% [markdown] lang="zh" matches="ad8a33664fd6"
+# %% [markdown] lang="zh" matches="9c1fb1831511"
 # # 实验 15 · 到底有多好？
 #
 # 手上有两个生成器，论文只写一篇：哪个更好？指标是仪器，没有校准过的仪器谁也不会信。这里要校准九件仪器，用的是你亲手埋下毛病的人像。
@@ -167,7 +167,7 @@ assert scores["sevens and ones"] < 2
 # %% tags=["strict"]
 from ganlib.metrics import features
 
-n = lab.pick(smoke=400, cpu=2000, gpu=5000)
+n = lab.pick(smoke=400, cpu=2000, gpu=2000)
 
 
 def fresh(seed, n=n, **options):
@@ -252,7 +252,7 @@ def blurred(pixels, amount=1.0):
     return torch.lerp(images, soft, amount).round().byte()
 
 
-most = lab.pick(smoke=800, cpu=10_000, gpu=50_000)
+most = lab.pick(smoke=800, cpu=10_000, gpu=20_000)
 sizes = lab.pick(
     smoke=[200, 300, 400],
     cpu=[200, 300, 500, 1000, 2000, 5000],
@@ -382,7 +382,7 @@ def measure(images, real=real):
     }
 
 
-draws = lab.pick(smoke=3, cpu=10, gpu=16)
+draws = lab.pick(smoke=3, cpu=10, gpu=20)
 controls = [measure(fresh(seed).pixels) for seed in range(1, draws + 1)]
 usual, spread = {}, {}
 for name in controls[0]:
@@ -608,7 +608,7 @@ for name in ("channels swapped", "noise", "plain grey"):
     assert result[name][0] < result["fresh"][0]
     assert result[name][3] > 5 * result["fresh"][3]
 if lab.profile != "smoke":
-    assert result["noise"][1] > lab.pick(smoke=0, cpu=0.5, gpu=0.3)
+    assert result["noise"][1] > 0.5
     for name in ("blurred", "channels swapped", "plain grey"):
         assert result[name][1] > usual["precision"]
 
@@ -741,19 +741,21 @@ if lab.profile != "smoke":
     for name in ("FID", "KID", "attribute TV"):
         assert usual[name] < late[name] < early[name]
     for name in ("IS", "covered"):
-        assert early[name] < late[name] < usual[name]
+        assert early[name] < late[name]
+if lab.profile == "cpu":
     # en: Better than real faces: the alarm of section 5.
     # zh: 比真实人像还好：第 5 节说的警报。
-    assert verdict(late)["precision"] == verdict(late)["density"] == 1
-    assert verdict(late)["recall"] == -1
+    marks = verdict(late)
+    assert marks["precision"] == marks["density"] == 1
+    assert marks["recall"] == -1
 # %% [markdown] lang="en"
-# FID, KID, attribute TV, IS and coverage say what the eye says: bad, then less bad, far from real. Recall says nothing at all yet. And precision and density are *better than real*, at both checkpoints: such soft, typical faces lie in the middle. Without the first row, who would have noticed?
+# (On the `cpu` profile:) FID, KID, attribute TV, IS and coverage say what the eye says: bad, then less bad, far from real. Recall is still 0. And precision and density are *better than real*, at both checkpoints: such soft, typical faces lie in the middle. Without the first row, who would have noticed?
 #
 # ### The line for the paper
 #
 # Every measure of the library prints as one line that says what it was computed from:
 # %% [markdown] lang="zh"
-# FID、KID、属性全变差、IS 与覆盖率说的与眼睛看到的一样：先很差，后来好些，离真实还远。召回率还什么都没说。精确率与密度则*比真的还好*，两个检查点都是：这样柔和而平庸的脸，都落在中间。若没有第一行，谁会发觉？
+# （以 `cpu` 配置为例）FID、KID、属性全变差、IS 与覆盖率说的与眼睛看到的一样：先很差，后来好些，离真实还远。召回率仍是 0。精确率与密度则*比真的还好*，两个检查点都是：这样柔和而平庸的脸，都落在中间。若没有第一行，谁会发觉？
 #
 # ### 写进论文的那一行
 #
@@ -875,7 +877,7 @@ for result in (
 #
 # ## With a GPU
 #
-# Add `profile="gpu"` to the first cell: more samples everywhere, and a GAN that is trained ten times as long. The faces stay the same: their attributes are known, and no other data set can say that.
+# Add `profile="gpu"` to the first cell: the GAN is trained ten times as long, and FID is followed to $n=10{,}000$. The faces stay the same: their attributes are known, and few data sets can say that.
 #
 # Back to [the theory](../../book/en/15-evaluation.md), with its exercises.
 # %% [markdown] lang="zh"
@@ -960,6 +962,6 @@ for result in (
 #
 # ## 有 GPU 时
 #
-# 在第一个单元格里加上 `profile="gpu"`：处处样本更多，GAN 训练的时间是十倍。人像还是这些：它们的属性是已知的，别的数据集都做不到这一点。
+# 在第一个单元格里加上 `profile="gpu"`：GAN 的训练时间是十倍，FID 一直算到 $n=10{,}000$。人像还是这些：它们的属性是已知的，很少有数据集做得到这一点。
 #
 # 回到[理论页](../../book/zh/15-evaluation.md)，做做那里的习题。

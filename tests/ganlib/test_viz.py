@@ -459,6 +459,11 @@ def test_a_table_shows_its_cells_and_marks_them():
     assert not plain.collections and len(plain.texts) == len(told) - 2
 
 
+def test_a_table_is_as_wide_in_both_languages():
+    sizes = {tuple(viz.table({name: ["1"]}, ["FID"]).get_size_inches()) for name in ("fresh faces", "新画的人像")}
+    assert len(sizes) == 1  # a lab prints the size of a figure, and the twins print the same numbers
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
