@@ -449,6 +449,18 @@ def test_one_outlier(rng):
     assert prdc(inliers, stray, k)["coverage"] == 0
 
 
+@pytest.mark.proves("prop-eval-middle")
+def test_the_middle_of_a_cloud_lies_in_every_ball(rng):
+    n, k, shares = 300, 5, {}
+    for d in (2, 16, 512):
+        x = rng.standard_normal((n, d))
+        found = prdc(x, np.zeros((7, d)), k)
+        apart = np.sort(cdist(x, x), axis=1)[:, 1]  # of the nearest other point
+        shares[d] = (np.linalg.norm(x, axis=1) < apart).mean(), found["precision"], found["density"]
+    assert shares[512] == (1, 1, n / k)
+    assert shares[2][0] < 0.1 and shares[16][0] < 0.5  # few dimensions: the middle is an ordinary place
+
+
 def expected_coverage(n, m, k):
     return 1 - math.comb(n - 1, k) / math.comb(n + m - 1, k)
 
