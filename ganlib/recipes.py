@@ -27,7 +27,7 @@ from ganlib.errors import GanlibError, unknown
 
 FOLDER = Path(__file__).parent / "gans"
 TYPES = {"gan": (str,), "about": (dict,), "data": (str,), "size": (int,), "steps": (int,), "batch": (int,)}
-TYPES |= {"ema": (float, int), "schedule": (str,), "options": (dict,)}
+TYPES |= {"ema": (float, int), "schedule": (str,), "options": (dict,), "league": (str,)}
 WORDS = {str: "a word", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
 WORDS |= {NoneType: "none"}
 
@@ -47,6 +47,7 @@ class Recipe:
         ema: half-life of the weight average in images, 0 for none.
         schedule: of the learning rate, see `gans.schedules.read`; None to keep it as it is.
         options: of the method's ``build``; the rest keep their defaults.
+        league: its title in the league table (benchmarks/league.py); None for a recipe that does not compete.
         file: where it stands; None for a method without a table.
     """
 
@@ -60,6 +61,7 @@ class Recipe:
     ema: float = 10_000.0
     schedule: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    league: str | None = None
     file: Path | None = None
 
 

@@ -15,6 +15,7 @@ MODULES = (
     "cards",
     "glossary",
     "launch",
+    "league",
     "numbering",
     "players",
     "proofs",

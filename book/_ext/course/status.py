@@ -81,14 +81,19 @@ def run_cells(run: dict[str, Any] | None) -> list[list[str]]:
 class StatusTable(SphinxDirective):
     """A table whose rows become blocks on a phone, so that each cell must speak for itself."""
 
+    translate = staticmethod(get_translation("status"))  # of the heads
+    kind = "course-table"
+    caption = ""
+
     def run(self) -> list[nodes.Node]:
         """Make the table, in every build."""
         self.env.note_reread()
         heads, rows = self.content_of(Path(self.env.srcdir))
         group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
-        group += nodes.thead("", self.row([[words(head)] for head in heads]))
+        group += nodes.thead("", self.row([[str(self.translate(head))] for head in heads]))
         group += nodes.tbody("", *map(self.row, rows))
-        return [nodes.table("", group, classes=["course-table"])]
+        title = [nodes.title("", self.caption)] if self.caption else []
+        return [nodes.table("", *title, group, classes=[self.kind])]
 
     def row(self, cells: list[list[str | nodes.Node]]) -> nodes.row:
         """A row of cells, each of lines."""

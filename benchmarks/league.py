@@ -1,0 +1,280 @@
+"""Which GAN is best? Every recipe of the league, on the same images, with several seeds and two equal budgets.
+
+A recipe competes if its table says ``league = "TITLE"``; everything else about it is as for `ganlib train`, but for the
+data, the batch and the budget, which are the same for all. One run gives both tables: it is measured when its
+discriminator has seen so many real images, and again when it has trained for so many seconds; it goes on until both
+have come. Averaged weights draw the samples, as always; nothing is chosen by its result.
+
+The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
+fits the data. Real images are measured in the same way against other real images: the last row, which a perfect
+generator would equal.
+
+Each run is kept as soon as it is done, so a league that was stopped goes on where it was.
+
+    python benchmarks/league.py  # what is missing in benchmarks/results/league.{json,md}, and the site's figures
+    python benchmarks/league.py --recipes gan-league --data digits  # these runs, anew
+    python benchmarks/league.py --images 640 --seconds 1 --n 300 --seeds 1 --no-write
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import runpy
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import ganlib
+from benchmarks import common
+from ganlib import GanlibError, recipes
+from ganlib.device import resolve
+from ganlib.metrics import features
+from ganlib.metrics.attributes import attribute_tv
+from ganlib.metrics.base import Features
+from ganlib.metrics.fid import fid
+from ganlib.metrics.kid import kid
+from ganlib.metrics.precision_recall import density_coverage, precision_recall
+from ganlib.recipes import Recipe
+
+DATA = ("avatars", "digits")
+SIZE, TRAINING = 32, 20_000
+BUDGETS = ("images", "seconds")
+MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
+CHUNK = 20  # steps between two looks at the clock
+FIGURES = Path(__file__).parents[1] / "book" / "figures" / "league.py"
+
+
+def entrants() -> dict[str, Recipe]:
+    """The recipes that compete, by name."""
+    return {name: recipe for name, recipe in recipes.shipped().items() if recipe.league}
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------
+class Judge:
+    """Measures samples against held-out images.
+
+    Args:
+        data: one of `DATA`.
+        n: samples of each kind.
+        device: where the extractor runs.
+    """
+
+    def __init__(self, data: str, n: int, device: torch.device):
+        self.data, self.n, self.device = data, n, device
+        both = features.extract(ganlib.load(data, size=SIZE, n=2 * n, split="test").to(device))
+        self.real, self.other = both[:n], both[n:]
+        self.floor = self.measures(self.other)
+
+    def __call__(self, samples: Tensor) -> dict[str, float]:
+        """The measures of generated images (n, C, H, W) in [-1, 1]."""
+        return self.measures(features.extract(samples.to(self.device), data=self.data))
+
+    def measures(self, fake: Features) -> dict[str, float]:
+        """`MEASURES` of features, for those of the real images what a perfect generator gets."""
+        read = features.attributes(fake) if self.data == "avatars" else {"digit": fake.logits.argmax(1)}
+        law = None if self.data == "avatars" else {"digit": torch.full((10,), 0.1)}
+        found = [
+            fid(self.real, fake, floor=False),
+            kid(self.real, fake),
+            *precision_recall(self.real, fake),
+            *density_coverage(self.real, fake),
+            attribute_tv(read, law),
+        ]
+        return {name: float(result) for name, result in zip(MEASURES, found, strict=True)}
+
+
+def play(recipe: Recipe, judge: Judge, seed: int, images: int, seconds: float, batch: int) -> dict[str, Any]:
+    """One run, measured at the end of both budgets.
+
+    Returns:
+        ``seed``, ``parameters`` of all players, and for each of `BUDGETS` the measures with ``images`` (real ones that
+        the first player has seen) and ``seconds`` (of training) at that moment; None where the run became NaN or
+        infinite before.
+    """
+    data = ganlib.load(judge.data, size=SIZE, n=TRAINING)
+    ganlib.seed(seed)
+    gan = ganlib.build(recipe.gan, data.shape, **recipe.options)
+    trainer = ganlib.Trainer(gan, data, batch, device=judge.device, ema_half_life=recipe.ema or None, progress=False)
+    found: dict[str, Any] = {
+        "seed": seed,
+        "parameters": sum(p.numel() for player in gan.players().values() for p in player.parameters()),
+    } | dict.fromkeys(BUDGETS)
+    seen, spent, open_ = 0, 0.0, list(BUDGETS)
+    per_step = batch * gan.phases()[0].repeats
+    while open_:
+        # The last chunk before the images are spent is as long as they last; the clock is only read between chunks.
+        left = -(-(images - seen) // per_step) if "images" in open_ else CHUNK
+        steps = max(1, min(CHUNK, left))
+        try:
+            spent += common.seconds(lambda steps=steps: trainer.fit(steps), judge.device)
+        except ganlib.training.TrainingDiverged:
+            break
+        seen += steps * per_step
+        for budget in [b for b in open_ if (seen >= images if b == "images" else spent >= seconds)]:
+            with torch.random.fork_rng(devices=[judge.device] if judge.device.type == "cuda" else []):
+                torch.manual_seed(seed)
+                samples = torch.cat([trainer.sample(size).cpu() for size in sizes(judge.n)])
+            found[budget] = judge(samples.clamp(-1, 1)) | {"images": seen, "seconds": spent}
+            open_.remove(budget)
+    return found
+
+
+def sizes(n: int, at_once: int = 500) -> list[int]:
+    """n in parts."""
+    return [min(at_once, n - start) for start in range(0, n, at_once)]
+
+
+def mean(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error."""
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return statistics.fmean(values), error
+
+
+# -- the record --------------------------------------------------------------------------------------------------------
+def begun(protocol: dict[str, Any], device: torch.device, fresh: bool) -> dict[str, Any]:
+    """The record so far.
+
+    Raises:
+        GanlibError: it is of another protocol, and rows of both would stand in one table.
+    """
+    path = common.RESULTS / ("league.json" if device.type == "cpu" else "league-gpu.json")
+    if fresh or not path.exists():
+        return {"protocol": protocol, "floors": {}, "runs": {data: {} for data in DATA}}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["protocol"] != protocol:
+        kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
+        raise GanlibError(f"{path.name} holds runs with {kept}; expected the same here, or --fresh to begin again")
+    return record
+
+
+def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] = ()) -> Iterator[tuple[Recipe, int]]:
+    """The runs that the record lacks, seed by seed, so that every recipe has one before any has two."""
+    wanted = {name: recipe for name, recipe in entrants().items() if not again or name in again}
+    settings = {
+        name: {"gan": recipe.gan, "options": recipe.options, "ema": recipe.ema} for name, recipe in wanted.items()
+    }
+    rows = record["runs"][data]
+    for name, recipe in wanted.items():
+        if name in again or rows.get(name, {}).get("settings") != settings[name]:
+            rows[name] = {"title": recipe.league, "settings": settings[name], "runs": []}
+    for seed in range(seeds):
+        for name, recipe in wanted.items():
+            if seed not in [run["seed"] for run in rows[name]["runs"]]:
+                yield recipe, seed
+
+
+# -- the report --------------------------------------------------------------------------------------------------------
+HEADS = {
+    "FID": ("FID", 2, 1),
+    "KID": ("KID × 10³", 2, 1000),
+    "precision": ("precision", 3, 1),
+    "recall": ("recall", 3, 1),
+    "density": ("density", 3, 1),
+    "coverage": ("coverage", 3, 1),
+    "TV": ("attribute TV", 3, 1),
+}  # measure → its column, digits, factor
+
+
+def shown(values: Sequence[float], digits: int, factor: float = 1) -> str:
+    """``7.90 ± 0.12``."""
+    middle, error = mean([value * factor for value in values])
+    return f"{middle:.{digits}f}" + ("" if error != error else f" ± {error:.{digits}f}")
+
+
+def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, dict[str, list[float]], int]]:
+    """Title, measures over the seeds, and how many seeds broke down, of each row; the smallest FID first."""
+    rows = []
+    for row in record["runs"][data].values():
+        whole = [run[budget] for run in row["runs"] if run[budget]]
+        if whole:
+            values = {name: [run[name] for run in whole] for name in (*MEASURES, "images", "seconds")}
+            values["parameters"] = [run["parameters"] for run in row["runs"]]
+            rows.append((row["title"], values, len(row["runs"]) - len(whole)))
+    return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))
+
+
+def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
+    """The cells of both tables of each data set, the real images last; the site shows them too."""
+    made: dict[str, dict[str, list[list[str]]]] = {}
+    for data in [data for data in DATA if any(ranked(record, data, budget) for budget in BUDGETS)]:
+        floor = record["floors"][data]
+        cells = [f"{floor[name] * factor:.{digits}f}" for name, (_, digits, factor) in HEADS.items()]
+        real = ["real images", *cells, "–", "–"]
+        made[data] = {}
+        for budget, other in (BUDGETS, BUDGETS[::-1]):
+            made[data][budget] = [
+                [
+                    title + (f" ({broken}/{broken + len(values['FID'])} †)" if broken else ""),
+                    *(shown(values[name], digits, factor) for name, (_, digits, factor) in HEADS.items()),
+                    f"{statistics.fmean(values[other]):,.0f}",
+                    f"{values['parameters'][0]:,}",
+                ]
+                for title, values, broken in ranked(record, data, budget)
+            ] + [real]
+    return made
+
+
+def table(record: dict[str, Any]) -> str:
+    """The record as Markdown."""
+    p = record["protocol"]
+    parts = [
+        f"{common.where(record)} Images of {SIZE}×{SIZE}, batch {p['batch']}, {p['seeds']} seeds; means ± standard "
+        f"errors over the seeds, {p['n']:,} generated images against as many held-out ones. † runs that broke down.\n"
+    ]
+    spent = {"images": f"{p['images']:,} training images", "seconds": f"{p['seconds']:g} s of training"}
+    for data, both in tables(record).items():
+        for budget, rows in both.items():
+            other = "seconds" if budget == "images" else "images"
+            header = [f"{data}, {spent[budget]}", *(title for title, _, _ in HEADS.values()), other, "parameters"]
+            parts.append(common.markdown(header, rows))
+    return "\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=64_000, help="first budget (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="second budget (default %(default)s)")
+    parser.add_argument("--batch", type=int, default=64, help="real samples in a turn (default %(default)s)")
+    parser.add_argument("--n", type=int, default=5000, help="generated samples, and real ones (default %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default %(default)s)")
+    parser.add_argument("--recipes", nargs="+", choices=list(entrants()), default=(), help="these anew")
+    parser.add_argument("--data", nargs="+", choices=DATA, default=DATA, help="default: both")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="forget what was measured")
+    parser.add_argument("--no-write", action="store_true", help="print only, and keep nothing")
+    args = parser.parse_args()
+    device, write = resolve(args.device), not args.no_write
+    if min(args.images, args.seconds, args.batch, args.seeds) <= 0 or args.n < 200:
+        parser.error("--images, --seconds, --batch and --seeds have to be above 0, --n at least 200")
+    protocol = {key: getattr(args, key) for key in ("images", "seconds", "batch", "n", "seeds")}
+    try:
+        record = begun(protocol, device, args.fresh or args.no_write)
+    except GanlibError as error:
+        parser.error(str(error))
+    machine = common.machine(device)
+    for data in args.data:
+        judge = Judge(data, args.n, device)
+        record["floors"][data] = judge.floor
+        for recipe, seed in missing(record, data, args.seeds, args.recipes):
+            print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
+            run = play(recipe, judge, seed, args.images, args.seconds, args.batch)
+            record["runs"][data][recipe.name]["runs"].append(run | {"machine": machine})
+            record = {"benchmark": "league", **machine} | {k: record[k] for k in ("protocol", "floors", "runs")}
+            record["tables"] = tables(record)
+            if write:
+                common.keep(record, table(record))
+    print(table(record))
+    if write:
+        runpy.run_path(str(FIGURES))["main"](FIGURES.parents[1] / "_static" / "figures")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The league: who competes, what a run is measured for, what is kept, and the committed record."""
+
+import json
+import math
+import sys
+
+import pytest
+import torch
+
+import ganlib
+from benchmarks import common, league
+from ganlib.errors import GanlibError
+from ganlib.recipes import Recipe
+
+CPU = torch.device("cpu")
+PROTOCOL = {"images": 64, "seconds": 0.1, "batch": 16, "n": 200, "seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return league.Judge("digits", 200, CPU)
+
+
+def test_a_recipe_competes_by_its_key_alone():
+    found = league.entrants()
+    assert {"gan-league", "lsgan-league", "pacgan-league", "r1gan-league", "r3gan-league", "wgan-gp-league"} <= set(
+        found
+    )
+    assert "gan-digits" not in found
+    assert len({recipe.league for recipe in found.values()}) == len(found)  # titles tell them apart
+
+
+def test_all_have_the_same_networks_but_for_what_the_method_needs():
+    sizes = {}
+    for name, recipe in league.entrants().items():
+        gan = ganlib.build(recipe.gan, (3, 32, 32), **recipe.options)
+        sizes[name] = sum(p.numel() for player in gan.players().values() for p in player.parameters())
+        assert recipe.options["model"] == "dcgan-small" and recipe.batch == 64
+    assert max(sizes.values()) < 1.01 * min(sizes.values())
+
+
+def test_the_judge_tells_good_from_bad(judge):
+    real = ganlib.load("digits", size=32, n=200, seed=5).normalised()
+    good, noise = judge(real), judge(torch.rand(200, 1, 32, 32) * 2 - 1)
+    for name in ("FID", "KID", "TV"):
+        assert good[name] < noise[name]
+    for name in ("precision", "recall", "density", "coverage"):
+        assert good[name] > noise[name]
+    assert judge.floor["FID"] == pytest.approx(good["FID"], rel=0.5)
+
+
+def test_the_judge_reads_the_attributes_of_avatars():
+    judge = league.Judge("avatars", 200, CPU)
+    one_face = ganlib.load("avatars", size=32, n=1).normalised().expand(200, -1, -1, -1)
+    assert judge(one_face)["TV"] > 3 * judge.floor["TV"]
+
+
+@pytest.mark.parametrize("name, turns", [("gan-league", 1), ("wgan-gp-league", 5)])
+def test_a_run_is_measured_at_both_budgets(judge, name, turns):
+    run = league.play(league.entrants()[name], judge, 0, images=320, seconds=0.1, batch=16)
+    assert run["images"]["images"] == 320  # real images that the critic saw, in all of its turns
+    assert run["seconds"]["seconds"] >= 0.1
+    steps = run["seconds"]["images"] / (16 * turns)
+    assert steps == int(steps) and run["seconds"]["images"] >= 320 / 20
+    assert all(math.isfinite(run[budget][name]) for budget in league.BUDGETS for name in league.MEASURES)
+
+
+def test_a_seed_is_a_run(judge):
+    recipe = league.entrants()["gan-league"]
+    runs = [league.play(recipe, judge, seed, 64, 0.01, 16)["images"]["FID"] for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_run_that_breaks_down_is_told(judge):
+    recipe = Recipe("wild", "gan", options={"model": "dcgan-small", "lr": 1e30}, league="wild")
+    run = league.play(recipe, judge, 0, 64 * 16, 60, 16)
+    assert run["images"] is None and run["seconds"] is None
+
+
+# -- the record --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def made(fid, broken=False, seed=0):
+    end = dict.fromkeys(league.MEASURES, 0.5) | {"FID": fid, "images": 64, "seconds": 1.5}
+    return {"seed": seed, "parameters": 1234567, "images": None if broken else end, "seconds": end}
+
+
+def record():
+    row = lambda title, runs: {"title": title, "settings": {}, "runs": runs}
+    runs = {"worse": row("WORSE", [made(9.0), made(11.0, seed=1)]), "half": row("HALF", [made(5.0), made(1, True, 1)])}
+    floors = {data: dict.fromkeys(league.MEASURES, 0.25) for data in league.DATA}
+    machine = {"device": "cpu", "cpu": "x", "cores": 2, "threads": 2, "torch": "2", "python": "3", "date": "d"}
+    return machine | {
+        "matmul_gflops": 1.0,
+        "protocol": PROTOCOL,
+        "floors": floors,
+        "runs": {"avatars": {}, "digits": runs},
+    }
+
+
+def test_the_tables():
+    tables = league.tables(record())
+    assert set(tables) == {"digits"}
+    rows = tables["digits"]["images"]
+    assert [row[0] for row in rows] == ["HALF (1/2 †)", "WORSE", "real images"]  # by FID, the real ones last
+    assert rows[1][1] == "10.00 ± 1.00" and rows[1][2] == "500.00 ± 0.00" and rows[1][-1] == "1,234,567"
+    assert [row[0] for row in tables["digits"]["seconds"]] == ["HALF", "WORSE", "real images"]
+    text = league.table(record())
+    assert "digits, 64 training images" in text and "digits, 0.1 s of training" in text and "| real images |" in text
+
+
+def test_what_is_missing_is_played_seed_by_seed():
+    kept = {"runs": {"digits": {}}}
+    names = list(league.entrants())
+    todo = [(recipe.name, seed) for recipe, seed in league.missing(kept, "digits", 2)]
+    assert todo == [(name, seed) for seed in range(2) for name in names]
+    for name in names:
+        kept["runs"]["digits"][name]["runs"] = [{"seed": 0}, {"seed": 1}]
+    assert not list(league.missing(kept, "digits", 2))
+    assert [(r.name, s) for r, s in league.missing(kept, "digits", 2, ["gan-league"])] == [
+        ("gan-league", 0),
+        ("gan-league", 1),
+    ]
+    kept["runs"]["digits"]["gan-league"]["runs"] = [{"seed": 0}, {"seed": 1}]
+    kept["runs"]["digits"]["wgan-gp-league"]["settings"]["options"] = {"lr": 1.0}  # its recipe has changed since
+    assert {r.name for r, _ in league.missing(kept, "digits", 2)} == {"wgan-gp-league"}
+
+
+def test_rows_of_two_protocols_do_not_mix(results):
+    (results / "league.json").write_text(json.dumps(record()))
+    assert league.begun(PROTOCOL, CPU, fresh=False)["floors"]
+    with pytest.raises(GanlibError, match="holds runs with n 200; expected the same here, or --fresh"):
+        league.begun(PROTOCOL | {"n": 300}, CPU, fresh=False)
+    assert not league.begun(PROTOCOL | {"n": 300}, CPU, fresh=True)["floors"]
+
+
+def test_the_whole_league_in_small(results, monkeypatch, capsys):
+    one = {"gan-league": league.entrants()["gan-league"]}
+    monkeypatch.setattr(league, "entrants", lambda: one)
+    drawn = []
+    monkeypatch.setattr(league.runpy, "run_path", lambda path: {"main": drawn.append})
+    words = "--images 32 --seconds 0.01 --batch 16 --n 200 --seeds 2 --data digits --device cpu".split()
+    for again in ([], ["--recipes", "gan-league"]):
+        monkeypatch.setattr(sys, "argv", ["league.py", *words, *again])
+        league.main()
+        kept = json.loads((results / "league.json").read_text())
+        assert [run["seed"] for run in kept["runs"]["digits"]["gan-league"]["runs"]] == [0, 1]
+        assert kept["tables"]["digits"]["images"][0][0] == "GAN" and (results / "league.md").exists()
+    assert capsys.readouterr().err.count("digits: gan-league, seed") == 4  # asked for anew, all are played again
+    assert len(drawn) == 2
+
+
+def test_committed_record():
+    kept = common.result("league")
+    for data in league.DATA:
+        assert set(kept["runs"][data]) == set(league.entrants()), "run `python benchmarks/league.py`"
+        for name, row in kept["runs"][data].items():
+            recipe = league.entrants()[name]
+            assert row["settings"] == {"gan": recipe.gan, "options": recipe.options, "ema": recipe.ema}
+            assert len(row["runs"]) >= 3
+        best = league.ranked(kept, data, "images")[0][1]["FID"]
+        assert kept["floors"][data]["FID"] < min(best)
+    assert kept["tables"] == league.tables(kept)
