@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import runpy
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ SIZE, TRAINING = 32, 20_000
 BUDGETS = ("images", "seconds")
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
 CHUNK = 20  # steps between two looks at the clock
-FIGURES = Path(__file__).parents[1] / "book" / "figures" / "league.py"
+FIGURE = Path(__file__).parents[1] / "book" / "figures" / "league.py"
 
 
 def entrants() -> dict[str, Recipe]:
@@ -273,7 +273,7 @@ def main() -> None:
                 common.keep(record, table(record))
     print(table(record))
     if write:
-        runpy.run_path(str(FIGURES))["main"](FIGURES.parents[1] / "_static" / "figures")
+        subprocess.run([sys.executable, FIGURE], check=True)
 
 
 if __name__ == "__main__":

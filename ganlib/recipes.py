@@ -27,7 +27,7 @@ from ganlib.errors import GanlibError, unknown
 
 FOLDER = Path(__file__).parent / "gans"
 TYPES = {"gan": (str,), "about": (dict,), "data": (str,), "size": (int,), "steps": (int,), "batch": (int,)}
-TYPES |= {"ema": (float, int), "schedule": (str,), "options": (dict,), "league": (str,)}
+TYPES |= {"ema": (float, int), "schedule": (str,), "options": (dict,), "league": (str,), "modes": (str,)}
 WORDS = {str: "a word", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
 WORDS |= {NoneType: "none"}
 
@@ -48,6 +48,7 @@ class Recipe:
         schedule: of the learning rate, see `gans.schedules.read`; None to keep it as it is.
         options: of the method's ``build``; the rest keep their defaults.
         league: its title in the league table (benchmarks/league.py); None for a recipe that does not compete.
+        modes: its title in the test of mode coverage (benchmarks/modes.py); it plays on its data, or on ring and grid.
         file: where it stands; None for a method without a table.
     """
 
@@ -62,6 +63,7 @@ class Recipe:
     schedule: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     league: str | None = None
+    modes: str | None = None
     file: Path | None = None
 
 

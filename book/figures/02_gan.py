@@ -1,49 +1,21 @@
 """Figures of chapter 02, in both languages: ``python book/figures/02_gan.py [folder]``.
 
 Every curve is computed, and the losses are those of ``ganlib.losses``, so that the figures show the library that the
-reader runs. Text is drawn as outlines and dates are left out: running this again gives the same files. Making them
-needs the font Noto Sans CJK SC; looking at them needs no font.
+reader runs.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
+import drawing
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from drawing import FAKE, INK, JUDGE, REAL, SOFT
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
+from matplotlib.patches import Circle, Ellipse, FancyArrowPatch, FancyBboxPatch, Polygon
 from scipy.stats import norm
 
 from ganlib import labels, losses, viz
-
-HERE = Path(__file__).parent
-REAL, FAKE, JUDGE, INK, SOFT = "#1d4ed8", "#c2410c", "#0f766e", "#1f2937", "#64748b"
-
-STYLE = {
-    "font.family": "Noto Sans CJK SC",
-    "mathtext.fontset": "stix",
-    "font.size": 12.5,
-    "axes.titlesize": 12.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.unicode_minus": False,
-    "legend.frameon": False,
-    "figure.facecolor": "white",  # a fixed light ground keeps the colours right in dark mode
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "02-gan",
-}
 
 WORDS = {
     "en": {
@@ -174,7 +146,7 @@ def game(words: dict[str, str]) -> plt.Figure:
     ax.text(5.95, top - 1.12, words["fake"] + " $G(z)$", ha="center", va="center", color=FAKE)
 
     for dy in (-0.42, 0.0, 0.42):  # a little store of data: three discs
-        disc = matplotlib.patches.Ellipse((3.45, low + dy), 1.5, 0.55, fc="#dbeafe", ec=REAL, lw=1.5)
+        disc = Ellipse((3.45, low + dy), 1.5, 0.55, fc="#dbeafe", ec=REAL, lw=1.5)
         ax.add_patch(disc)
     ax.text(3.45, low - 1.12, words["data"] + " $p_r$", ha="center", va="center", color=REAL)
     _thumbnails(ax, 5.15, low - 0.72, _digit(60.0), REAL)
@@ -342,20 +314,9 @@ def frozen(words: dict[str, str]) -> plt.Figure:
 FIGURES = {"game": game, "optimal-d": optimal_d, "losses": loss_curves, "frozen": frozen}
 PLAYERS = {"slide": slide}
 
-
-def main(folder: Path) -> None:
-    """Write every figure in both languages into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE):
-        for name, draw in FIGURES.items():
-            for language, words in WORDS.items():
-                figure = draw(words)
-                figure.savefig(folder / f"02-gan-{name}-{language}.svg", metadata={"Date": None, "Creator": None})
-                plt.close(figure)
+if __name__ == "__main__":
+    drawing.write("02-gan", FIGURES, WORDS)
+    with plt.rc_context(drawing.STYLE):
         for name, draw in PLAYERS.items():
             for language, words in WORDS.items():
-                draw(words, language).save(folder / f"02-gan-{name}-{language}.png")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "_static" / "figures")
+                draw(words, language).save(drawing.folder() / f"02-gan-{name}-{language}.png")

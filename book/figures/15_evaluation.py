@@ -1,46 +1,12 @@
-"""Figures of chapter 15, in both languages: ``python book/figures/15_evaluation.py [folder]``.
-
-Text is drawn as outlines and dates are left out: running this again gives the same files. The Chinese font is the one
-that ganlib ships, so nothing needs to be installed.
-"""
+"""Figures of chapter 15, in both languages: ``python book/figures/15_evaluation.py [folder]``."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
+import drawing
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import font_manager
+from drawing import FAKE, JUDGE, REAL, SOFT
 from scipy.special import gammaln
-
-from ganlib import viz
-
-HERE = Path(__file__).parent
-REAL, FAKE, JUDGE, INK, SOFT = "#1d4ed8", "#c2410c", "#0f766e", "#1f2937", "#64748b"
-
-font_manager.fontManager.addfont(viz.FONT)
-STYLE = {
-    "font.family": [font_manager.FontProperties(fname=viz.FONT).get_name(), "DejaVu Sans"],
-    "mathtext.fontset": "stix",
-    "font.size": 12.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.unicode_minus": False,
-    "legend.frameon": False,
-    "figure.facecolor": "white",  # a fixed light ground keeps the colours right in dark mode
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "15-evaluation",
-}
 
 WORDS = {
     "en": {
@@ -83,18 +49,5 @@ def bias(words: dict[str, str]) -> plt.Figure:
 
 FIGURES = {"bias": bias}
 
-
-def main(folder: Path) -> None:
-    """Write every figure in both languages into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE):
-        for name, draw in FIGURES.items():
-            for language, words in WORDS.items():
-                figure = draw(words)
-                file = folder / f"15-evaluation-{name}-{language}.svg"
-                figure.savefig(file, metadata={"Date": None, "Creator": None})
-                plt.close(figure)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "_static" / "figures")
+    drawing.write("15-evaluation", FIGURES, WORDS)

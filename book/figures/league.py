@@ -1,47 +1,21 @@
-"""Figures of the league table, in both languages: ``python book/figures/league.py [folder]``.
+"""Figure of the league table, in both languages: ``python book/figures/league.py [folder]``.
 
-They show benchmarks/results/league.json, which `python benchmarks/league.py` makes; it draws them too.
+It shows benchmarks/results/league.json, which `python benchmarks/league.py` makes; it draws the figure too.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
+import drawing
 import matplotlib.pyplot as plt
-from matplotlib import font_manager
+from drawing import FAKE, GRID, REAL, SOFT
 
-from ganlib import viz
-
-HERE = Path(__file__).parent
-RECORD = HERE.parents[1] / "benchmarks" / "results" / "league.json"
-COLOURS = {"images": "#1d4ed8", "seconds": "#c2410c"}
-INK, SOFT = "#1f2937", "#64748b"
-
-font_manager.fontManager.addfont(viz.FONT)
-STYLE = {
-    "font.family": [font_manager.FontProperties(fname=viz.FONT).get_name(), "DejaVu Sans"],
-    "font.size": 12.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.unicode_minus": False,
-    "legend.frameon": False,
-    "figure.facecolor": "white",  # a fixed light ground keeps the colours right in dark mode
-    "savefig.facecolor": "white",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "league",
-}
+RECORD = Path(__file__).parents[2] / "benchmarks" / "results" / "league.json"
+COLOURS = {"images": REAL, "seconds": FAKE}
 WORDS = {
     "en": {
         "avatars": "avatars",
@@ -68,8 +42,9 @@ def values(rows: dict[str, Any], budget: str) -> dict[str, list[float]]:
     return {title: each for title, each in found.items() if each}
 
 
-def ranking(record: dict[str, Any], words: dict[str, str]) -> plt.Figure:
+def ranking(words: dict[str, str]) -> plt.Figure:
     """FID of each method with both budgets, a panel a data set: every seed a small dot, their mean a large one."""
+    record = json.loads(RECORD.read_text("utf-8"))
     sets = [data for data, rows in record["runs"].items() if values(rows, "images")]
     height = 1.5 + 0.45 * max(len(record["runs"][data]) for data in sets)
     figure, panels = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), height), layout="constrained", squeeze=False)
@@ -86,22 +61,11 @@ def ranking(record: dict[str, Any], words: dict[str, str]) -> plt.Figure:
         axes.axvline(record["floors"][data]["FID"], color=SOFT, ls=":", lw=1.5, label=words["floor"])
         axes.set(xscale="log", xlabel=words["axis"], title=words[data], yticks=range(len(titles)), yticklabels=titles)
         axes.set_ylim(-0.6, len(titles) - 0.4)
-        axes.grid(axis="x", which="both", color="#e2e8f0", lw=0.7)
+        axes.grid(axis="x", which="both", color=GRID, lw=0.7)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
-def main(folder: Path) -> None:
-    """Write the figure in both languages into `folder`."""
-    record = json.loads(RECORD.read_text("utf-8"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(STYLE):
-        for language, words in WORDS.items():
-            figure = ranking(record, words)
-            figure.savefig(folder / f"league-{language}.svg", metadata={"Date": None, "Creator": None})
-            plt.close(figure)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "_static" / "figures")
+    drawing.write("league", {"": ranking}, WORDS)

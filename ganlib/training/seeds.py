@@ -26,13 +26,14 @@ from ganlib.errors import GanlibError
 from ganlib.gans.base import GAN, Phase
 from ganlib.training import optimizers as optim
 from ganlib.training import rng
+from ganlib.training.ema import EMA
 
 
 class Seeds:
     """Plays the same game once per seed, all in step; each seed goes where a run alone would go.
 
     A run alone is ``ganlib.seed(s); Trainer(build(), data, batch_size).fit(steps)``. The random numbers are the same,
-    the weights equal up to rounding. There is no weight average and no checkpoint. It plays games
+    the weights equal up to rounding. There are no checkpoints. It plays games
 
     * whose optimisers treat each weight by itself, as Adam, SGD and RMSprop do: one that takes the norm of a weight
       matrix would mix the seeds, and cannot be recognised;
@@ -45,11 +46,14 @@ class Seeds:
         batch_size: samples per phase and seed.
         seeds: which seeds, each once.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
+        learning_rate: a factor on every player's rate as a function of the step, as for the trainer.
+        ema_half_life: average the sampling weights with this half-life, in images of one seed; None for off.
         log_every: steps per window of `history`.
         progress: show a bar.
 
     Attributes:
-        gans: one game per seed, e.g. for ``seeds.gans[0].sample(1000)``; their weights are views of the stacked ones.
+        gans: one game per seed; their weights are views of the stacked ones.
+        averaged: the games to sample from, ``seeds.averaged[0].sample(1000)``: with averaged weights if they are kept.
         step: steps taken.
         history: name of a term or stat → float32 (windows, seeds), window means; ``.mean(1)`` is the mean over seeds.
         steps: name → the step at which each window closed.
@@ -67,6 +71,8 @@ class Seeds:
         seeds: Iterable[int] = range(10),
         *,
         device: str | torch.device = "auto",
+        learning_rate: Callable[[int], float] | None = None,
+        ema_half_life: float | None = None,
         log_every: int = 50,
         progress: bool = True,
     ):
@@ -105,7 +111,10 @@ class Seeds:
         self._stacks = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
         for i in range(len(self.gans)):
             self._adopt(i)
-        self._players, self._phases = self.gans[0].players(), [gan.phases() for gan in self.gans]
+        self._averages = [EMA(gan, ema_half_life) for gan in self.gans] if ema_half_life is not None else []
+        self.averaged = [average.gan for average in self._averages] or self.gans
+        self._players = optim.scheduled(self.gans[0].players(), learning_rate)
+        self._phases = [gan.phases() for gan in self.gans]
         names = {id(x): name for name, x in states[0].items()}
         self._own = {name: [names[id(p)] for p in player.parameters()] for name, player in self._players.items()}
         self._movable = [name for name, x in states[0].items() if x.requires_grad]  # a frozen trunk stays frozen
@@ -160,6 +169,8 @@ class Seeds:
                         self._each(lambda i, number=number: self._phases[i][number].after_step())
         self.step += 1
         self.images_seen += self.batch_size
+        for average in self._averages:
+            average.update(self.batch_size, self.images_seen)
 
     def _play(self, phase: Phase, cache: dict[str, Tensor]) -> dict[str, Tensor]:
         def one_seed(index: Tensor, stacks: dict, batch: dict, cache: dict) -> tuple:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,23 +10,18 @@ import torch
 import ganlib
 from benchmarks import common, modes
 from ganlib.errors import GanlibError
+from ganlib.recipes import Recipe
 
 CPU = torch.device("cpu")
-PROTOCOL = {"steps": 2, "seeds": 2, "samples": 2500, "packs": 100, "settings": modes.SETTINGS}
+PROTOCOL = {"seeds": 2, "samples": 2500}
+PUBLISHED = [name for name, recipe in modes.entrants("ring").items() if recipe.options["model"] == "maxout"]
 
 
 def entry(name, law, found, quality=0.97):
-    method, n = modes.METHODS[name], len(found)
+    recipe, n = modes.entrants(law)[name], len(found)
     curve = {"step": [1, 2], "modes": [[1.0, 0.5], [modes.mean(found)[0], 0.1]], "high quality": [[0.1, 0.1]] * 2}
     measures = {"modes": found, "at least half": found, "high quality": [quality] * n, "reverse KL": [0.1] * n}
-    return {
-        "gan": method.gan,
-        "options": method.options,
-        "seconds_per_1000": 10.0,
-        "diverged": 0,
-        **measures,
-        "curve": curve,
-    }
+    return {"title": recipe.modes, "settings": modes.settings(recipe), "diverged": 0, **measures, "curve": curve}
 
 
 def record(**results):
@@ -43,24 +39,55 @@ def run(monkeypatch, folder, *words):
 
 # -- end to end --------------------------------------------------------------------------------------------------------
 def test_a_tiny_run_is_kept_and_the_next_one_adds_to_it(monkeypatch, tmp_path, capsys):
-    run(monkeypatch, tmp_path, "--methods", "gan", "--data", "ring", "--device", "cpu")
-    kept = run(monkeypatch, tmp_path, "--methods", "pacgan3", "--data", "ring", "--device", "cpu")
-    assert set(kept["results"]["ring"]) == {"gan", "pacgan3"} and kept["results"]["grid"] == {}
+    run(monkeypatch, tmp_path, "--recipes", "pacgan3-modes", "--data", "ring", "--device", "cpu")
+    kept = run(monkeypatch, tmp_path, "--recipes", "gan-modes", "--data", "ring", "--device", "cpu")
+    assert list(kept["results"]["ring"]) == ["gan-modes", "pacgan3-modes"] and kept["results"]["grid"] == {}
     for row in kept["results"]["ring"].values():
         assert all(len(row[measure]) == 2 for measure in modes.MEASURES) and row["curve"]["step"] == [2]
-        assert row["machine"]["device"] == "cpu" and row["seconds_per_1000"] > 0
+        assert row["machine"]["device"] == "cpu" and row["settings"]["steps"] == 2
     assert (tmp_path / "modes.md").read_text(encoding="utf-8") in capsys.readouterr().out
     assert (tmp_path / "modes.svg").stat().st_size > 1000
     with pytest.raises(SystemExit):
-        run(monkeypatch, tmp_path, "--methods", "gan", "--data", "ring", "--device", "cpu", "--steps", "3")
-    assert "modes.json holds runs with steps 2; expected the same here, or --fresh" in capsys.readouterr().err
+        run(monkeypatch, tmp_path, "--recipes", "gan-modes", "--data", "ring", "--device", "cpu", "--seeds", "3")
+    assert "modes.json holds runs with seeds 2; expected the same here, or --fresh" in capsys.readouterr().err
 
 
-def test_what_is_missing_is_measured_and_what_has_changed_too(monkeypatch):
-    kept = record(ring={"gan": entry("gan", "ring", [8, 8]), "lsgan": entry("lsgan", "ring", [8, 8])})
-    kept["results"]["ring"]["lsgan"]["options"] = {"loss": "minimax"}
-    assert modes.missing(kept, "ring") == [name for name in modes.METHODS if name != "gan"]
-    assert modes.missing(kept, "grid") == list(modes.METHODS)
+def test_averages_and_rates_are_those_of_the_recipe(monkeypatch):
+    asked = {}
+
+    class Noted(ganlib.Seeds):
+        def __init__(self, *args, **options):
+            asked.update(options, batch=args[2])
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(ganlib, "Seeds", Noted)
+    options = {"model": "mlp-small", "latent_dim": 3}
+    recipe = Recipe("own", "gan", steps=4, batch=16, ema=100.0, schedule="linear_decay(2, 4)", options=options)
+    found = modes.measure(recipe, "grid", 2, 2, CPU)
+    assert found["curve"]["step"] == [2, 4] and asked["batch"] == 16 and asked["ema_half_life"] == 100
+    assert asked["learning_rate"](3) == 0.5
+    modes.measure(replace(recipe, ema=0.0, schedule=None), "grid", 2, 1, CPU)
+    assert asked["ema_half_life"] is None and asked["learning_rate"] is None
+
+
+def test_a_recipe_competes_by_its_key_alone(monkeypatch):
+    made = {
+        "a": Recipe("a", "gan", modes="A"),
+        "b": Recipe("b", "gan", modes="B", data="grid", schedule="cosine(7)"),
+        "c": Recipe("c", "gan", data="ring"),
+    }
+    monkeypatch.setattr(modes.recipes, "shipped", lambda: made)
+    assert list(modes.entrants("ring")) == ["a"] and list(modes.entrants("grid")) == ["a", "b"]
+    assert {name: r.steps for name, r in modes.entrants("grid", 9).items()} == {"a": 9, "b": 3000}
+
+
+def test_what_is_missing_is_measured_and_what_has_changed_too():
+    kept = record(ring={name: entry(name, "ring", [8, 8]) for name in ("gan-modes", "lsgan-modes")})
+    kept["results"]["ring"]["lsgan-modes"]["settings"]["options"] = {"loss": "minimax"}
+    lacking = [recipe.name for recipe in modes.missing(kept, "ring")]
+    assert lacking == [name for name in modes.entrants("ring") if name != "gan-modes"]
+    assert [recipe.name for recipe in modes.missing(kept, "grid")] == list(modes.entrants("grid"))
+    assert "gan-modes" in [recipe.name for recipe in modes.missing(kept, "ring", steps=7)]
 
 
 def test_no_row_of_another_protocol(monkeypatch, tmp_path):
@@ -68,18 +95,18 @@ def test_no_row_of_another_protocol(monkeypatch, tmp_path):
     assert modes.begun(PROTOCOL, CPU)["results"] == {"ring": {}, "grid": {}}
     (tmp_path / "modes.json").write_text(json.dumps(record()), encoding="utf-8")
     assert modes.begun(PROTOCOL, CPU)["protocol"] == PROTOCOL
-    for change in ({"seeds": 10}, {"samples": 100}, {"settings": modes.SETTINGS | {"lr": 1e-3}}):
+    for change in ({"seeds": 10}, {"samples": 100}):
         with pytest.raises(GanlibError, match=f"holds runs with {next(iter(change))} "):
             modes.begun(PROTOCOL | change, CPU)
 
 
 # -- the protocol ------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", list(modes.METHODS))
-def test_every_method_plays_the_published_networks_and_optimiser(name):
-    method = modes.METHODS[name]
-    gan = method.build()
-    packing = method.options.get("packing", 1)
-    generator, critic = gan.generator, gan.critic if name == "wgan-gp" else gan.discriminator
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_protocol_has_the_published_networks_and_optimiser(name):
+    recipe = modes.entrants("grid")[name]
+    gan = ganlib.build(recipe.gan, (2,), **recipe.options)
+    packing = recipe.options.get("packing", 1)
+    generator, critic = gan.generator, gan.critic if recipe.gan == "wgan-gp" else gan.discriminator
     assert [tuple(p.shape) for p in generator.parameters() if p.ndim == 2] == [(400, 2), *[(400, 400)] * 3, (2, 400)]
     assert [tuple(p.shape) for p in critic.parameters() if p.ndim == 2] == [
         (1000, 2 * packing),
@@ -87,11 +114,17 @@ def test_every_method_plays_the_published_networks_and_optimiser(name):
         (1000, 200),
         (1, 200),
     ]
-    assert method.batch == 100 * packing and gan.latent_dim == 2
+    assert recipe.batch == 100 * packing and gan.latent_dim == 2 and recipe.ema == 0 and recipe.schedule is None
     for player in gan.players().values():
         (group,) = player.optimizer([torch.nn.Parameter(torch.zeros(1))], 1.0).param_groups
-        # WGAN-GP comes with its own decays, which its authors used on these laws.
-        assert (group["lr"], group["betas"]) == (1e-4, (0.5, 0.9) if name == "wgan-gp" else (0.8, 0.999))
+        # WGAN-GP comes with its own decays, which its authors used on such laws.
+        assert (group["lr"], group["betas"]) == (1e-4, (0.5, 0.9) if recipe.gan == "wgan-gp" else (0.8, 0.999))
+
+
+def test_the_protocol_is_played_by_all_methods_that_have_landed():
+    assert len(PUBLISHED) >= 8
+    assert len({modes.entrants("ring")[name].modes for name in PUBLISHED}) == len(PUBLISHED)
+    assert len({modes.entrants("ring")[name].steps for name in PUBLISHED}) == 1  # one budget
 
 
 def test_the_laws_are_the_published_ones():
@@ -124,14 +157,16 @@ def test_judging_knows_the_perfect_the_collapsed_and_the_lost():
 
 # -- the table ---------------------------------------------------------------------------------------------------------
 def test_the_table_has_the_perfect_sampler_and_the_published_rows():
-    text = modes.table(record(ring={"gan": entry("gan", "ring", [6, 7])}))
-    assert "| a perfect sampler | computed | 8.0 | 8.0 | 98.89 | 0.0014 | – |" in text
-    assert "| a perfect sampler | computed | 25.0 | 25.0 | 98.89 | 0.0049 | – |" in text
-    assert "| GAN | here | 6.5 ± 0.5 | 6.5 ± 0.5 | 97.0 ± 0.0 | 0.100 ± 0.000 | 10 |" in text
-    assert "| PacGAN, 4 samples | Lin et al. (2018), table 1 | 24.8 ± 0.2 | – | 93.6 ± 0.6 | 0.04 ± 0.01 | – |" in text
-    assert "| VEEGAN | Srivastava et al. (2017), table 1 | 8.0 | – | 52.9 | – | – |" in text
+    text = modes.table(record(ring={"gan-modes": entry("gan-modes", "ring", [6, 7])}))
+    assert "| a perfect sampler | computed | – | 8.0 | 8.0 | 98.89 | 0.0014 |" in text
+    assert "| a perfect sampler | computed | – | 25.0 | 25.0 | 98.89 | 0.0049 |" in text
+    steps = modes.entrants("ring")["gan-modes"].steps
+    assert f"| GAN | here | {steps:,} | 6.5 ± 0.5 | 6.5 ± 0.5 | 97.0 ± 0.0 | 0.100 ± 0.000 |" in text
+    lin, veegan = "Lin et al. (2018), table 1 | 400,000", "Srivastava et al. (2017), table 1 | –"
+    assert f"| PacGAN, 4 samples | {lin} | 24.8 ± 0.2 | – | 93.6 ± 0.6 | 0.04 ± 0.01 |" in text
+    assert f"| VEEGAN | {veegan} | 8.0 | – | 52.9 | – |" in text and f"| ALI | {veegan} | 2.8 | – | 0.13 | – |" in text
     assert sum(line.startswith("| ") and "(201" in line for line in text.splitlines()) == 18
-    assert "with 2 steps (5e-06 of the published 400,000) and 2 seeds" in text
+    assert "| gan-modes | ring | gan | 100 | 0.0 | None | model maxout, latent_dim 2, lr 0.0001, beta1 0.8 |" in text
 
 
 def test_mean_and_standard_error():
@@ -142,11 +177,11 @@ def test_mean_and_standard_error():
 
 def test_the_goal_needs_both_laws_and_the_quality():
     good = {"ring": [8, 8], "grid": [25, 24.6]}
-    kept = record(**{law: {"gan": entry("gan", law, found)} for law, found in good.items()})
-    assert modes.reached(kept) == ["gan"] and "or more: GAN." in modes.table(kept)
-    kept["results"]["grid"]["gan"]["high quality"] = [0.94, 0.95]
+    kept = record(**{law: {"gan-modes": entry("gan-modes", law, found)} for law, found in good.items()})
+    assert modes.reached(kept) == ["GAN"] and "or more: GAN." in modes.table(kept)
+    kept["results"]["grid"]["gan-modes"]["high quality"] = [0.94, 0.95]
     assert modes.reached(kept) == [] and "no method here" in modes.table(kept)
-    assert modes.reached(record(ring={"gan": entry("gan", "ring", [8, 8])})) == []
+    assert modes.reached(record(ring={"gan-modes": entry("gan-modes", "ring", [8, 8])})) == []
 
 
 # -- what is committed -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
 from ganlib.gans.base import Phase, Player, adam
 from ganlib.gans.gan import VanillaGAN
+from ganlib.gans.schedules import linear_decay
 from ganlib.models.mlp import MLPDiscriminator, MLPGenerator
 from ganlib.training import Seeds, Trainer
 
@@ -99,9 +100,9 @@ def float64():
     torch.set_default_dtype(torch.float32)
 
 
-def alone(build, data, seed, steps, batch=32):
+def alone(build, data, seed, steps, batch=32, **options):
     ganlib.seed(seed)
-    return Trainer(build(), data, batch, device="cpu", progress=False, log_every=10).fit(steps)
+    return Trainer(build(), data, batch, device="cpu", progress=False, log_every=10, **options).fit(steps)
 
 
 def together(build, data, seeds=SEEDS, batch=32, **options):
@@ -130,6 +131,29 @@ def test_every_seed_ends_where_a_run_alone_ends(build, float64):
             assert seeds.steps[name] == t.history.steps(name)
             assert torch.allclose(seeds.history[name][:, i], torch.tensor(t.history[name]).float(), atol=1e-5)
     assert min(distance(seeds.gans[0], gan) for gan in seeds.gans[1:]) > 1e-3  # and the seeds differ
+
+
+@pytest.mark.parametrize("build", [normalised, Remembering])  # batch norm's buffers, and ones that are replaced
+def test_averages_and_rates_are_those_of_a_run_alone(build, float64):
+    data, options = ganlib.load("ring"), {"learning_rate": linear_decay(5, 30), "ema_half_life": 100.0}
+    seeds = together(build, data, **options).fit(20)
+    for i, seed in enumerate(SEEDS):
+        t = alone(build, data, seed, 20, **options)
+        assert distance(t.gan, seeds.gans[i]) <= 1e-9
+        average = dict(seeds.averaged[i].named_parameters())
+        for name, value in t.ema.gan.named_parameters():
+            assert torch.allclose(value, average[name], rtol=0, atol=1e-9)
+        torch.manual_seed(0)
+        samples = t.sample(50)
+        torch.manual_seed(0)
+        assert torch.allclose(samples, seeds.averaged[i].sample(50), rtol=0, atol=1e-8)
+    assert distance(seeds.gans[0], seeds.averaged[0]) > 1e-5
+    assert distance(seeds.gans[0], alone(build, data, SEEDS[0], 20).gan) > 1e-5  # the rates mattered
+
+
+def test_without_an_average_the_games_themselves_are_sampled():
+    seeds = together(vanilla, ganlib.load("ring"))
+    assert seeds.averaged is seeds.gans
 
 
 def test_the_first_steps_agree_in_float32():
