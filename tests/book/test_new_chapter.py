@@ -54,7 +54,8 @@ def repository(root: Path) -> Path:
     """The files of the repository that a new chapter needs, with a stub for chapter 02."""
     frame(root)
     (root / "_toc.yml").write_text(TOC, "utf-8")
-    for name in ("pyproject.toml", "notebooks/ruff.toml", "book/en/references.md", "book/zh/references.md"):
+    needed = ("pyproject.toml", "notebooks/ruff.toml", "book/figures/drawing.py")
+    for name in (*needed, "book/en/references.md", "book/zh/references.md"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     for language, title in (("en", "A game"), ("zh", "博弈")):
