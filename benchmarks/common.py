@@ -50,6 +50,16 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
+def commit() -> str | None:
+    """The commit that is measured, with a + if code differs from it; None outside of a repository."""
+    code = ["ganlib", "benchmarks/*.py"]
+    calls = ["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", *code]
+    head, changed = (
+        subprocess.run(["git", *call], cwd=RESULTS.parents[1], capture_output=True, text=True).stdout for call in calls
+    )
+    return head.strip() + ("+" if changed else "") or None
+
+
 def _cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -86,8 +96,15 @@ def keep(record: dict[str, Any], text: str) -> None:
     """Write results/NAME.{json,md}, on a GPU results/NAME-gpu.{json,md}."""
     RESULTS.mkdir(exist_ok=True)
     name = record["benchmark"] + ("" if record["device"] == "cpu" else "-gpu")
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    _replace(RESULTS / f"{name}.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    _replace(RESULTS / f"{name}.md", text)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all: some records are hours of runs."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def result(name: str) -> dict[str, Any]:

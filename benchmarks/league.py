@@ -6,8 +6,8 @@ discriminator has seen so many real images, and again when it has trained for so
 have come. Averaged weights draw the samples, as always; nothing is chosen by its result.
 
 The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
-fits the data. Real images are measured in the same way against other real images: the last row, which a perfect
-generator would equal.
+fits the data. Real images are measured in the same way against other real images: the last row, what a perfect
+generator gets on average.
 
 Each run is kept as soon as it is done, so a league that was stopped goes on where it was.
 
@@ -34,8 +34,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ganlib
 from benchmarks import common
-from ganlib import GanlibError, recipes
+from ganlib import GanlibError, recipes, zoo
 from ganlib.device import resolve
+from ganlib.gans import schedules
 from ganlib.metrics import features
 from ganlib.metrics.attributes import attribute_tv
 from ganlib.metrics.base import Features
@@ -43,12 +44,14 @@ from ganlib.metrics.fid import fid
 from ganlib.metrics.kid import kid
 from ganlib.metrics.precision_recall import density_coverage, precision_recall
 from ganlib.recipes import Recipe
+from ganlib.training.callbacks import to_uint8
 
 DATA = ("avatars", "digits")
 SIZE, TRAINING = 32, 20_000
 BUDGETS = ("images", "seconds")
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
-CHUNK = 20  # steps between two looks at the clock
+SETTINGS = ("gan", "options", "ema", "schedule")
+CHUNK = 20  # steps between two looks at the clock, at most
 FIGURE = Path(__file__).parents[1] / "book" / "figures" / "league.py"
 
 
@@ -71,11 +74,12 @@ class Judge:
         self.data, self.n, self.device = data, n, device
         both = features.extract(ganlib.load(data, size=SIZE, n=2 * n, split="test").to(device))
         self.real, self.other = both[:n], both[n:]
+        self.features = f"{both.extractor}, sha256 {zoo.provenance(both.extractor)['sha256']}, resizer {both.resizer}"
         self.floor = self.measures(self.other)
 
     def __call__(self, samples: Tensor) -> dict[str, float]:
-        """The measures of generated images (n, C, H, W) in [-1, 1]."""
-        return self.measures(features.extract(samples.to(self.device), data=self.data))
+        """The measures of generated images (n, C, H, W) in [-1, 1], or a little outside, rounded as for a file."""
+        return self.measures(features.extract(to_uint8(samples).to(self.device), data=self.data))
 
     def measures(self, fake: Features) -> dict[str, float]:
         """`MEASURES` of features, for those of the real images what a perfect generator gets."""
@@ -102,27 +106,39 @@ def play(recipe: Recipe, judge: Judge, seed: int, images: int, seconds: float, b
     data = ganlib.load(judge.data, size=SIZE, n=TRAINING)
     ganlib.seed(seed)
     gan = ganlib.build(recipe.gan, data.shape, **recipe.options)
-    trainer = ganlib.Trainer(gan, data, batch, device=judge.device, ema_half_life=recipe.ema or None, progress=False)
+    trainer = ganlib.Trainer(
+        gan,
+        data,
+        batch,
+        device=judge.device,
+        learning_rate=schedules.read(recipe.schedule) if recipe.schedule else None,
+        ema_half_life=recipe.ema or None,
+        progress=False,
+    )
     found: dict[str, Any] = {
         "seed": seed,
         "parameters": sum(p.numel() for player in gan.players().values() for p in player.parameters()),
     } | dict.fromkeys(BUDGETS)
-    seen, spent, open_ = 0, 0.0, list(BUDGETS)
-    per_step = batch * gan.phases()[0].repeats
+    seen, spent, pace, open_ = 0, 0.0, 0.0, list(BUDGETS)
+    turns = gan.phases()[0].repeats
     while open_:
-        # The last chunk before the images are spent is as long as they last; the clock is only read between chunks.
-        left = -(-(images - seen) // per_step) if "images" in open_ else CHUNK
-        steps = max(1, min(CHUNK, left))
+        # The clock is only read between chunks, so each ends where a budget does: at most one step is too many.
+        steps = CHUNK if pace else 1
+        if "seconds" in open_ and pace:
+            steps = min(steps, max(1, int((seconds - spent) / pace)))
+        shown = [batch * (turns(trainer.step + i) if callable(turns) else turns) for i in range(steps)]
+        if "images" in open_:
+            steps = next((i for i in range(1, steps) if seen + sum(shown[:i]) >= images), steps)
         try:
-            spent += common.seconds(lambda steps=steps: trainer.fit(steps), judge.device)
+            taken = common.seconds(lambda steps=steps: trainer.fit(steps), judge.device)
         except ganlib.training.TrainingDiverged:
             break
-        seen += steps * per_step
+        seen, spent, pace = seen + sum(shown[:steps]), spent + taken, taken / steps
         for budget in [b for b in open_ if (seen >= images if b == "images" else spent >= seconds)]:
             with torch.random.fork_rng(devices=[judge.device] if judge.device.type == "cuda" else []):
                 torch.manual_seed(seed)
                 samples = torch.cat([trainer.sample(size).cpu() for size in sizes(judge.n)])
-            found[budget] = judge(samples.clamp(-1, 1)) | {"images": seen, "seconds": spent}
+            found[budget] = judge(samples) | {"images": seen, "seconds": spent}
             open_.remove(budget)
     return found
 
@@ -147,7 +163,7 @@ def begun(protocol: dict[str, Any], device: torch.device, fresh: bool) -> dict[s
     """
     path = common.RESULTS / ("league.json" if device.type == "cpu" else "league-gpu.json")
     if fresh or not path.exists():
-        return {"protocol": protocol, "floors": {}, "runs": {data: {} for data in DATA}}
+        return {"protocol": protocol, "features": {}, "floors": {}, "runs": {data: {} for data in DATA}}
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["protocol"] != protocol:
         kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
@@ -158,9 +174,7 @@ def begun(protocol: dict[str, Any], device: torch.device, fresh: bool) -> dict[s
 def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] = ()) -> Iterator[tuple[Recipe, int]]:
     """The runs that the record lacks, seed by seed, so that every recipe has one before any has two."""
     wanted = {name: recipe for name, recipe in entrants().items() if not again or name in again}
-    settings = {
-        name: {"gan": recipe.gan, "options": recipe.options, "ema": recipe.ema} for name, recipe in wanted.items()
-    }
+    settings = {name: {key: getattr(recipe, key) for key in SETTINGS} for name, recipe in wanted.items()}
     rows = record["runs"][data]
     for name, recipe in wanted.items():
         if name in again or rows.get(name, {}).get("settings") != settings[name]:
@@ -227,8 +241,10 @@ def table(record: dict[str, Any]) -> str:
     p = record["protocol"]
     parts = [
         f"{common.where(record)} Images of {SIZE}×{SIZE}, batch {p['batch']}, {p['seeds']} seeds; means ± standard "
-        f"errors over the seeds, {p['n']:,} generated images against as many held-out ones. † runs that broke down.\n"
+        f"errors over the seeds, {p['n']:,} generated images against as many held-out ones. † runs that broke down, "
+        "which are left out of the means.\n"
     ]
+    parts += [f"Features of the {data}: {said}.\n" for data, said in record["features"].items()]
     spent = {"images": f"{p['images']:,} training images", "seconds": f"{p['seconds']:g} s of training"}
     for data, both in tables(record).items():
         for budget, rows in both.items():
@@ -236,6 +252,11 @@ def table(record: dict[str, Any]) -> str:
             header = [f"{data}, {spent[budget]}", *(title for title, _, _ in HEADS.values()), other, "parameters"]
             parts.append(common.markdown(header, rows))
     return "\n".join(parts)
+
+
+def draw() -> None:
+    """The site's figure, in both languages."""
+    subprocess.run([sys.executable, FIGURE], check=True)
 
 
 def main() -> None:
@@ -255,25 +276,30 @@ def main() -> None:
     if min(args.images, args.seconds, args.batch, args.seeds) <= 0 or args.n < 200:
         parser.error("--images, --seconds, --batch and --seeds have to be above 0, --n at least 200")
     protocol = {key: getattr(args, key) for key in ("images", "seconds", "batch", "n", "seeds")}
+    protocol |= {"size": SIZE, "training": TRAINING, "threads": torch.get_num_threads()}  # the clock runs on the latter
     try:
         record = begun(protocol, device, args.fresh or args.no_write)
     except GanlibError as error:
         parser.error(str(error))
-    machine = common.machine(device)
     for data in args.data:
         judge = Judge(data, args.n, device)
+        if record["features"].setdefault(data, judge.features) != judge.features:
+            parser.error(f"the record was measured with {record['features'][data]}; expected that, or --fresh")
         record["floors"][data] = judge.floor
         for recipe, seed in missing(record, data, args.seeds, args.recipes):
             print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
+            machine = common.machine(device) | {"commit": common.commit()}
             run = play(recipe, judge, seed, args.images, args.seconds, args.batch)
             record["runs"][data][recipe.name]["runs"].append(run | {"machine": machine})
-            record = {"benchmark": "league", **machine} | {k: record[k] for k in ("protocol", "floors", "runs")}
+            record = {"benchmark": "league", **machine} | {
+                k: record[k] for k in ("protocol", "features", "floors", "runs")
+            }
             record["tables"] = tables(record)
             if write:
                 common.keep(record, table(record))
     print(table(record))
     if write:
-        subprocess.run([sys.executable, FIGURE], check=True)
+        draw()
 
 
 if __name__ == "__main__":

@@ -332,11 +332,11 @@ def main() -> None:
         )
     except GanlibError as error:
         parser.error(str(error))
-    machine = common.machine(device)
     for law in args.data:
         wanted = entrants(law, args.steps)
         again = [wanted[name] for name in args.recipes or () if name in wanted]
         for recipe in again if args.recipes else missing(record, law, args.steps):
+            machine = common.machine(device) | {"commit": common.commit()}
             entry = measure(recipe, law, args.seeds, args.looks, device, sys.stderr.isatty())
             record["results"][law][recipe.name] = entry | {"machine": machine}
             order = [name for name in wanted if name in record["results"][law]]
