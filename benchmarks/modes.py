@@ -101,11 +101,14 @@ GOAL = {"ring": 8.0, "grid": 24.8}  # modes, with 95 % of high quality
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------------
+NOTHING = {"modes": 0.0, "at least half": 0, "high quality": 0.0, "reverse KL": None}
+
+
 def judged(gan: GAN, law: GaussianMixture, z: Tensor) -> dict[str, float | None]:
     """The four measures of one run; one that is not finite has found nothing."""
     samples = gan.sample(z=z).cpu()
     if not samples.isfinite().all():
-        return {"modes": 0.0, "at least half": 0, "high quality": 0.0, "reverse KL": None}
+        return dict(NOTHING)
     found = mode_coverage(samples, law, allow_small=True)
     said = {"modes": found.value} | {name: found.details[name] for name in MEASURES[1:]}
     return {name: None if math.isnan(value) else value for name, value in said.items()}  # JSON knows no NaN
@@ -148,7 +151,8 @@ def measure(
         except GanlibError:
             if len(runs.diverged) < seeds:
                 raise
-        ends = [judged(gan, law, z) for gan in runs.averaged]
+        lost = [seed in runs.diverged for seed in runs.seeds]
+        ends = [dict(NOTHING) if gone else judged(gan, law, z) for gan, gone in zip(runs.averaged, lost, strict=True)]
         curve["step"].append(runs.step)
         for key in ("modes", "high quality"):
             curve[key].append(mean([end[key] for end in ends]))
@@ -163,13 +167,11 @@ def measure(
     }
 
 
-def mean(values: Sequence[float | None]) -> tuple[float, float] | tuple[()]:
-    """Mean and standard error of the values that there are; nothing of none."""
+def mean(values: Sequence[float | None]) -> tuple[float, ...]:
+    """Mean and standard error of the values that there are; only the mean of one, nothing of none."""
     values = [value for value in values if value is not None]
-    if not values:
-        return ()
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return statistics.fmean(values), error
+    error = [statistics.stdev(values) / math.sqrt(len(values))] if len(values) > 1 else []
+    return (statistics.fmean(values), *error) if values else ()
 
 
 # -- the record --------------------------------------------------------------------------------------------------------
@@ -215,6 +217,12 @@ def shown(value: Sequence[float], digits: int, factor: float = 1.0) -> str:
     return " ± ".join(f"{factor * part:.{digits}f}" for part in value) or "–"
 
 
+def part(values: Sequence[float | None]) -> str:
+    """How many of the seeds have a value, if not all have."""
+    there = sum(value is not None for value in values)
+    return "" if there in (0, len(values)) else f" ({there}/{len(values)} seeds)"
+
+
 HEAD = ["by", "steps", "modes", "with half their share", "high quality, %", "reverse KL, nats"]
 
 
@@ -236,7 +244,7 @@ def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
                 shown(found["modes"], 1),
                 shown(found["at least half"], 1),
                 shown(found["high quality"], 1, 100),
-                shown(found["reverse KL"], 3),
+                shown(found["reverse KL"], 3) + part(entry["reverse KL"]),
             ])  # fmt: skip
         for title, source, found, quality, divergence in PUBLISHED[name]:
             steps = f"{PUBLISHED_STEPS:,}" if source == LIN else "–"
@@ -294,7 +302,8 @@ def figure(record: dict[str, Any]) -> Any:
     titles = list(dict.fromkeys(entry["title"] for law in LAWS for entry in record["results"][law].values()))
     for law, panel in zip(LAWS, panels, strict=True):
         for entry in record["results"][law].values():
-            steps, (means, errors) = entry["curve"]["step"], zip(*entry["curve"]["modes"], strict=True)
+            steps = entry["curve"]["step"]
+            means, errors = zip(*((each[0], *each[1:], 0)[:2] for each in entry["curve"]["modes"]), strict=True)
             style = _style(titles, entry["title"])
             panel.plot(steps, means, label=entry["title"], **style)
             low, high = ([m + sign * e for m, e in zip(means, errors, strict=True)] for sign in (-1, 1))
@@ -332,6 +341,8 @@ def main() -> None:
         )
     except GanlibError as error:
         parser.error(str(error))
+    if idle := [name for name in args.recipes or () if all(name not in entrants(law) for law in args.data)]:
+        parser.error(f"{', '.join(idle)} does not play on {' nor on '.join(args.data)}")
     for law in args.data:
         wanted = entrants(law, args.steps)
         again = [wanted[name] for name in args.recipes or () if name in wanted]

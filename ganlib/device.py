@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ganlib.errors import GanlibError
@@ -49,6 +52,25 @@ def full_precision(like: torch.Tensor) -> torch.autocast:
         A context manager.
     """
     return torch.autocast(like.device.type, enabled=False)
+
+
+@contextmanager
+def seeded(seed: int, device: str | torch.device = "cpu") -> Iterator[None]:
+    """Inside, torch draws from a seed on the CPU and on one device; afterwards it goes on as if nothing had been drawn.
+
+    `torch.manual_seed` would seed every GPU, also those whose state nobody puts back.
+
+    Args:
+        seed: ≥ 0.
+        device: the other one.
+    """
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def keep_freed_memory() -> None:

@@ -30,10 +30,16 @@ def add_to(commands: Any) -> None:
     )
     command.add_argument("checkpoint", metavar="RUN", help="the run's folder")
     command.add_argument("--data", metavar="NAME", help="what to compare with (default: what the run was trained on)")
+    command.add_argument(
+        "--split", choices=("train", "test"), help="of that data (default: test, where there is one apart)"
+    )
     command.add_argument("--n", type=int, help="how many samples (default 1000, or half of a smaller data set)")
     command.add_argument("--seed", type=int, default=0, help="of all that is drawn (default %(default)s)")
     command.add_argument(
         "--metric", metavar="METRIC", action="append", help="one of them only; may be given several times"
+    )
+    command.add_argument(
+        "--extractor", metavar="NAME", default="auto", help="of features (default: the one meant for the data)"
     )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     command.set_defaults(run=evaluate)
@@ -75,8 +81,9 @@ def evaluate(args: argparse.Namespace) -> None:
     gan, step = checkpoint.load_gan(run), checkpoint.read(run)["step"]
     target = _beside(run, EVALUATION)
     earlier = _earlier(target)
-    found = {"step": step} | metrics.evaluate(
-        gan, _real(args.data, run, gan), args.n, seed=args.seed, chosen=args.metric
+    real, split = _real(args.data, args.split, run, gan)
+    found = {"step": step, "split": split} | metrics.evaluate(
+        gan, real, args.n, seed=args.seed, chosen=args.metric, extractor=args.extractor
     )
     checkpoint.writable(target.parent)
     checkpoint.replace(target, (json.dumps([*earlier, found], indent=2, ensure_ascii=False) + "\n").encode())
@@ -84,14 +91,17 @@ def evaluate(args: argparse.Namespace) -> None:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
     print(
-        f"step {step} · {found['n_generated']} generated · {found['n_real']} real, of {found['real']} · "
-        f"seed {found['seed']}"
+        f"step {step} · {found['n_generated']} generated · {found['n_real']} real, of {found['real']}"
+        + (f" ({split})" if split else "")
+        + f" · seed {found['seed']}"
     )
     for name, values in found["metrics"].items():
         print(f"\n{name}: {values['of']}")
         for key, value in values.items():
             if key != "of":
                 print(f"  {key:20} {value:.4f}" if isinstance(value, float) else f"  {key:20} {value}")
+    for name, why in found["left out"].items():
+        print(f"\n{name} left out: {why}")
     print(f"\nadded to {target}")
 
 
@@ -108,8 +118,11 @@ def _earlier(path: Path) -> list[Any]:
     return found
 
 
-def _real(name: str | None, run: Path, gan: Any) -> Any:
-    """What to compare with: the named data set in the size of the samples, or the one trained on."""
+def _real(name: str | None, split: str | None, run: Path, gan: Any) -> tuple[Any, str | None]:
+    """What to compare with, and its split: the named data set in the size of the samples, or that of the run.
+
+    Images that the run was not trained on, where the data set has some: copies of the others are no merit.
+    """
     from ganlib import data
 
     if name is None:
@@ -118,7 +131,8 @@ def _real(name: str | None, run: Path, gan: Any) -> Any:
     else:
         shape = gan.recipe["shape"]
         size = shape[-1] if len(shape) == 3 else None
-    return data.load(name, **({"size": size} if size else {}))
+    split = split or ("test" if data.has_test_split(name) else None)
+    return data.load(name, **{key: value for key, value in (("size", size), ("split", split)) if value}), split
 
 
 def export(args: argparse.Namespace) -> None:

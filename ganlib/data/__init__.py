@@ -87,6 +87,20 @@ def load(
     return maker(**options)
 
 
+def has_test_split(name: str | os.PathLike) -> bool:
+    """Whether a data set has images apart from those for training.
+
+    Args:
+        name: as for `load`.
+
+    Raises:
+        GanlibError: no such data set nor path.
+    """
+    if not isinstance(name, str) or name not in _makers():
+        name, _ = _at_path(name, None)
+    return "split" in inspect.signature(_maker(name)).parameters
+
+
 def _at_path(given: Any, path: Any) -> tuple[str, Any]:
     """The data set that reads what lies at a path, and the path."""
     from ganlib.data import cyclegan, files

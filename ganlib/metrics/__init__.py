@@ -1,6 +1,7 @@
 """How good it is: measures of samples, each with controls that must fail.
 
-A file of this folder offers its own under ``METRICS``; nothing else has to be edited.
+Each is a function of its file, ``from ganlib.metrics.fid import fid``, and `evaluate` runs all that fit. A file of this
+folder offers its own under ``METRICS``; nothing else has to be edited.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import torch
 
 from ganlib import registry
 from ganlib.data.images import Images
+from ganlib.device import seeded
 from ganlib.errors import GanlibError, unknown
 from ganlib.gans.base import GAN
+from ganlib.metrics import features
 from ganlib.metrics.base import Metric, Samples
 
 __all__ = ["Metric", "Samples", "evaluate", "get", "names", "samples"]
@@ -41,7 +44,13 @@ def get(name: str) -> Metric:
 
 
 def evaluate(
-    gan: GAN, data: Any, n: int | None = None, *, seed: int = 0, chosen: Sequence[str] | None = None
+    gan: GAN,
+    data: Any,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    chosen: Sequence[str] | None = None,
+    extractor: str = "auto",
 ) -> dict[str, Any]:
     """Measure a game's samples.
 
@@ -51,32 +60,42 @@ def evaluate(
         n: generated samples and real ones; None for 1000, or half of a smaller data set.
         seed: of everything drawn.
         chosen: names of metrics; None for all that fit the data.
+        extractor: of features, see `features.names`; ``"auto"`` for the one that is meant for the data.
 
     Returns:
-        ``n_real``, ``n_generated``, ``seed``, ``real`` (where the real ones come from, in words) and ``metrics``: name
-        to what it found.
+        ``n_real``, ``n_generated``, ``seed``, ``real`` (where the real ones come from, in words), ``metrics``: name to
+        what it found, and ``left out``: name to why it was not computed.
 
     Raises:
-        GanlibError: an unknown metric, or one that does not fit; too many samples for the data set; another shape.
+        GanlibError: an unknown metric, or one that does not fit; too many samples for the data set; another shape; an
+            extractor that does not fit.
     """
+    if chosen is not None and not chosen:
+        raise GanlibError(f"chosen={chosen!r} names no metric; expected one or more of {', '.join(names())}, or None")
     metrics = {name: get(name) for name in chosen or names()}
-    drawn = samples(gan, data, n, seed)
-    for name, metric in metrics.items():
-        if chosen and (lack := metric.lacks(drawn)):
-            raise GanlibError(f"metric {name!r} cannot be computed on {data.name}: {lack}")
-    fitting = {name: metric for name, metric in metrics.items() if not metric.lacks(drawn)}
-    if not fitting:
+    if extractor != "auto":
+        features.choose(data, extractor)
+    drawn = samples(gan, data, n, seed, extractor)
+    lacking = {name: lack for name, metric in metrics.items() if (lack := metric.lacks(drawn))}
+    for name, lack in lacking.items() if chosen else ():
+        raise GanlibError(f"metric {name!r} cannot be computed on {data.name}: {lack}")
+    if len(lacking) == len(metrics):
         raise GanlibError(f"no metric fits {data.name}; known: {', '.join(names())}")
     return {
         "n_real": len(drawn.real),
         "n_generated": len(drawn.generated),
         "seed": seed,
         "real": f"{len(data):,} images of {data.name}" if hasattr(data, "__len__") else f"the law of {data.name}",
-        "metrics": {name: {"of": metric.about} | metric.measure(drawn) for name, metric in fitting.items()},
+        "metrics": {
+            name: {"of": metric.about} | metric.measure(drawn)
+            for name, metric in metrics.items()
+            if name not in lacking
+        },
+        "left out": lacking,
     }
 
 
-def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0) -> Samples:
+def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0, extractor: str = "auto") -> Samples:
     """Generated samples, real ones, and as many other real ones.
 
     Args:
@@ -84,6 +103,7 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0) -> Samples
         data: `Images`, of which no image is taken twice, or a toy distribution.
         n: how many of each; None for 1000, or half of a smaller data set.
         seed: of all three.
+        extractor: of their features.
 
     Raises:
         GanlibError: fewer than 2n images, n below 1, or a game of another shape.
@@ -98,9 +118,7 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0) -> Samples
         raise GanlibError(f"n={n} samples were asked for; expected {there}")
     if gan.recipe and tuple(gan.recipe["shape"]) != tuple(data.shape):
         raise GanlibError(f"{data.name} has shape {tuple(data.shape)}, the samples {tuple(gan.recipe['shape'])}")
-    devices = [gan.device] if gan.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    with seeded(seed, gan.device):
         if finite:
             real = data.normalised(torch.randperm(len(data))[: 2 * n].to(data.device)).cpu()
         else:
@@ -109,4 +127,4 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0) -> Samples
         generated = torch.cat([gan.sample(size).cpu() for size in sizes])
     if finite:
         generated = generated.clamp(-1, 1)  # as a picture that is saved; a network without tanh may overshoot
-    return Samples(data, generated, real[:n], real[n:], seed)
+    return Samples(data, generated, real[:n], real[n:], seed, extractor)

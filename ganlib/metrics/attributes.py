@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ganlib.data import avatars
 from ganlib.errors import GanlibError, unknown
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair
-from ganlib.metrics.reading import Reader, labels, read
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair, share_error
+from ganlib.metrics.reading import Reader, labels, named, read
 
 BLOCK = 1024  # rows of a matrix of distances at once
 LEAST = 100
@@ -93,6 +93,8 @@ def attribute_tv(
             f"{type(found).__name__} was read; expected a mapping of attributes to values, {{name: (N,)}}"
         )
     law = avatar_law(list(found)) if law is None else law
+    if not isinstance(law, Mapping) or not law:
+        raise GanlibError(f"the law {law!r} was given; expected {{name: probabilities}}, at least one")
     n, details, floors = None, {}, []
     for names, table in law.items():
         names = (names,) if isinstance(names, str) else tuple(names)
@@ -117,7 +119,8 @@ def attribute_tv(
         floors.append(tv_floor(n, table))
     enough("attribute_tv()", n, LEAST, "the shares of fewer are mostly chance", allow_small)
     value = sum(details.values()) / len(details)
-    return Result("attribute TV", value, n_fake=n, floor=sum(floors) / len(floors), details=details)
+    floor = sum(floors) / len(floors)
+    return Result("attribute TV", value, n_fake=n, floor=floor, reader=named(reader), details=details)
 
 
 def tv_floor(n: int, law: Tensor) -> float:
@@ -175,8 +178,10 @@ def conditional_accuracy(asked: Any, given: Any, *, reader: Reader | None = None
         wanted = labels(asked)
         details = {f"class {k}": right[wanted == k].mean().item() for k in wanted.unique().tolist()}
     enough("conditional_accuracy()", len(right), LEAST, "the share of fewer is mostly chance", allow_small)
-    error = right.std().item() / math.sqrt(len(right)) if len(right) > 1 else None
-    return Result("conditional accuracy", right.mean().item(), error, n_fake=len(right), details=details)
+    n, value = len(right), right.mean().item()
+    # A share, or, of several attributes, a mean of shares, which are not independent of each other.
+    error = right.std().item() / math.sqrt(n) if 0 < value < 1 else share_error(value, n)
+    return Result("conditional accuracy", value, error, n_fake=n, reader=named(reader), details=details)
 
 
 def within_class_diversity(
@@ -241,7 +246,10 @@ def mean_distance(rows: Tensor) -> float:
 
 
 def _equal(asked: Tensor, found: Tensor, name: str) -> Tensor:
-    asked, found = labels(asked, which=name), labels(found, which="read")
+    asked, scores = labels(asked, which=name), found
+    found = labels(found, which="read")
+    if scores.ndim == 2 and int(asked.max()) >= scores.shape[1]:
+        raise GanlibError(f"{name} {int(asked.max())} was asked for, of {scores.shape[1]} classes that are read")
     if len(asked) != len(found):
         raise GanlibError(f"{len(asked)} labels were asked for and {len(found)} read; expected as many")
     return (asked == found).double()
@@ -255,7 +263,8 @@ def _measure(samples: Samples) -> dict[str, float]:
         name: torch.bincount(column.cpu(), minlength=len(samples.data.vocabulary[name])).double() / len(column)
         for name, column in samples.data.attributes.items()
     }
-    made, real = (attribute_tv(images, law, reader=features.attributes) for images in (samples.generated, samples.real))
+    seen = (features.attributes(features.to_bytes(images)) for images in (samples.generated, samples.real))
+    made, real = (attribute_tv(values, law) for values in seen)
     each = {
         f"{name} {of}": value for of, r in (("generated", made), ("real", real)) for name, value in r.details.items()
     }

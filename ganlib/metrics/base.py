@@ -23,8 +23,8 @@ class Samples:
         real: as many real ones.
         other: as many other real ones: between these two lies what a perfect generator would get.
         seed: for what the metric draws itself.
-        features: of the generated, the real and the other samples, by the extractor that fits the data; computed once
-            for all metrics.
+        extractor: of the features; ``"auto"`` for the one that is meant for the data.
+        features: of the generated, the real and the other samples, computed once for all metrics.
     """
 
     data: Any
@@ -32,13 +32,15 @@ class Samples:
     real: Tensor
     other: Tensor
     seed: int
+    extractor: str = "auto"
 
     @functools.cached_property
     def features(self) -> tuple[Features, Features, Features]:
         from ganlib.metrics import features
 
-        sets = self.generated, self.real, self.other
-        return tuple(features.extract(images, data=self.data) for images in sets)
+        # As bytes: what a game makes is in [-1, 1], even where all of it is white and could be taken for [0, 1].
+        sets = (features.to_bytes(images) for images in (self.generated, self.real, self.other))
+        return tuple(features.extract(pixels, self.extractor, data=self.data) for pixels in sets)
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,13 @@ class Features:
     Attributes:
         values: (N, d), one row an image.
         extractor: name of the network, ``"given"`` for numbers that came without one.
-        resizer: what brought the images to the extractor's size, ``"none"`` if they had it.
+        resizer: what brought the images to the extractor's size, ``"none"`` if they had it; None if nobody said.
         logits: (N, classes) if the extractor has them.
     """
 
     values: Tensor
     extractor: str = "given"
-    resizer: str = "none"
+    resizer: str | None = None
     logits: Tensor | None = None
 
     def __len__(self) -> int:
@@ -94,7 +96,9 @@ class Result:
         extractor: of the features; None for a metric on the samples themselves.
         resizer: of the features; None for a metric on the samples themselves.
         floor: what real samples get against other real ones; None where it was not computed.
+        reader: what read the samples, for a metric on labels or attributes; None if that is not known.
         details: more numbers, by name.
+        shown: names of the details that the line shows too.
     """
 
     name: str
@@ -105,7 +109,9 @@ class Result:
     extractor: str | None = None
     resizer: str | None = None
     floor: float | None = None
+    reader: str | None = None
     details: dict[str, float] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
 
     def __float__(self) -> float:
         return self.value
@@ -113,15 +119,17 @@ class Result:
     def table(self) -> dict[str, Any]:
         """What an entry of ``METRICS`` returns: the line, and its numbers by name."""
         numbers = {"generated": self.value, "error": self.error, "real": self.floor}
+        numbers |= {name: self.details[name] for name in self.shown}
         return {"result": str(self)} | {name: number for name, number in numbers.items() if number is not None}
 
     def __str__(self) -> str:
         error = "" if self.error is None else f" ± {self.error:.2g}"
-        parts = {
+        parts = {name: f"{self.details[name]:.4g}" for name in self.shown} | {
             "n_real": self.n_real,
             "n_fake": self.n_fake,
             "features": self.extractor,
             "resizer": self.resizer,
+            "reader": self.reader,
             "floor": None if self.floor is None else f"{self.floor:.3g}",
         }
         told = ", ".join(f"{name} {part}" for name, part in parts.items() if part is not None)
@@ -148,6 +156,8 @@ def as_features(given: Features | Tensor, which: str) -> Features:
         raise GanlibError(
             f"the {which} features have shape {tuple(given.values.shape)}; expected (N, d) with at least one row"
         )
+    if given.values.is_complex():
+        raise GanlibError(f"the {which} features are complex numbers; expected real ones")
     values, logits = _double(given.values), None if given.logits is None else _double(given.logits)
     for what, tensor in (("features", values), ("logits", logits)):
         if tensor is not None and (bad := int((~tensor.isfinite()).any(1).sum())):
@@ -168,8 +178,14 @@ def pair(real: Features | Tensor, fake: Features | Tensor) -> tuple[Features, Fe
         fake: features, or a tensor (M, d).
 
     Raises:
-        GanlibError: what `as_features` refuses; different dimensions, extractors or resizers.
+        GanlibError: what `as_features` refuses; different dimensions, extractors or resizers; integers beside floats,
+            which are pixels in two units.
     """
+    given = [part.values if isinstance(part, Features) else part for part in (real, fake)]
+    kinds = [part.dtype for part in given if isinstance(part, Tensor)]
+    if len({kind.is_floating_point for kind in kinds if not kind.is_complex}) > 1:
+        said = " and ".join(str(kind).removeprefix("torch.") for kind in kinds)
+        raise GanlibError(f"real and fake samples of the types {said} were given; expected both in the same units")
     real, fake = as_features(real, "real"), as_features(fake, "fake")
     for what, one, two in (
         ("dimension", real.values.shape[1], fake.values.shape[1]),
@@ -180,6 +196,20 @@ def pair(real: Features | Tensor, fake: Features | Tensor) -> tuple[Features, Fe
             raise GanlibError(f"the real features have {what} {one!r}, the fake ones {two!r}; expected the same")
     logits = None if fake.logits is None else fake.logits.to(real.values.device)
     return real, Features(fake.values.to(real.values.device), fake.extractor, fake.resizer, logits)
+
+
+def share_error(share: float, n: int) -> float:
+    """The standard error of a share of n samples; not 0 where none or all of them count.
+
+    Half of Wilson's interval of one standard error: √(p(1 − p)/n + 1/4n²) / (1 + 1/n), which at p = 0 is about 1/2n.
+
+    Args:
+        share: p, from 0 to 1.
+        n: samples, 1 or more.
+
+    *Source*: Wilson (1927).
+    """
+    return (share * (1 - share) / n + 1 / (4 * n * n)) ** 0.5 / (1 + 1 / n)
 
 
 def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -> None:
@@ -209,10 +239,8 @@ def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits
     """
     if not isinstance(samples.data, Images):
         return "it holds no images"
-    from ganlib.metrics import features
-
     try:
-        one = features.extract(samples.data.pixels[:1], data=samples.data)
+        one = samples.features[0]
     except GanlibError as reason:
         return str(reason)
     if logits and one.logits is None:

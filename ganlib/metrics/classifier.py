@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganlib.data.images import Images
+from ganlib.device import seeded
 from ganlib.errors import GanlibError
 from ganlib.gans.base import evaluating
 from ganlib.metrics.base import Metric, Samples
@@ -99,8 +100,7 @@ def train_classifier(
         raise GanlibError(f"steps={steps} was given; expected at least 1")
     device = torch.device(device)
     data, classes = data.to(device), max(len(data.classes), int(data.labels.max()) + 1)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         net = Classifier(data.shape, classes).to(device)
         optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)

@@ -22,10 +22,10 @@ from ganlib.data.images import Images, resized, whole
 from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.base import Features
+from ganlib.metrics.reading import in_range
 
 BATCH = 64  # images at once: few enough for the caches of a CPU and, in Inception, for its memory
 VERSION = 1  # of the way from images to statistics: raise it whenever a number changes
-SLACK = 1 / 255  # a float no further outside of [-1, 1] rounds to byte 0 or 255 all the same
 
 Network = Callable[[Tensor], tuple[Tensor, Tensor]]  # bytes (n, C, H, W) → features (n, d), logits
 
@@ -126,7 +126,7 @@ EXTRACTORS = {
         "without their bias",
         channels=3,
         size=None,
-        resizer="TensorFlow's bilinear to 299",
+        resizer="TensorFlow's bilinear",
         data=("cifar10", "celeba"),
         anything=True,
         load=_inception,
@@ -185,8 +185,8 @@ def as_bytes(images: Images | Tensor, channels: int | None = None, what: str = "
     """Images in the one form that is measured.
 
     Args:
-        images: `Images`; or a tensor (N, C, H, W) of uint8, or of floats in [-1, 1]. Floats that lie all in [0, 1] or
-            reach up to 255 are taken for a mistake.
+        images: `Images`; or a tensor (N, C, H, W) of uint8, or of floats in [-1, 1]. Floats that fill [0, 1] or reach
+            up to 255 are taken for a mistake.
         channels: how many they must have; None for 1 or 3.
         what: what the errors call them.
 
@@ -218,33 +218,35 @@ def as_bytes(images: Images | Tensor, channels: int | None = None, what: str = "
     if not images.is_floating_point():
         raise GanlibError(f"the {what} are {str(images.dtype).removeprefix('torch.')}; {expected}")
     images = images.detach()
-    low, high = (bound.item() for bound in images.aminmax())  # NaN wherever one pixel is
-    if not (abs(low) < float("inf") and abs(high) < float("inf")):
-        bad = sum(int((~part.isfinite()).flatten(1).any(1).sum()) for part in images.split(4096))
-        raise GanlibError(f"{bad} of {shape[0]} {what} hold NaN or infinity; expected finite pixels")
-    seen = f"the {what} are floats from {low:.4g} to {high:.4g}"
-    if low >= 0 and high <= 1:
-        raise GanlibError(f"{seen}, as if in [0, 1]; {expected} (2 * images - 1 turns [0, 1] into [-1, 1])")
-    if low >= 0 and 2 < high <= 255:
-        raise GanlibError(f"{seen}, as if bytes; {expected} (images.to(torch.uint8) makes them bytes)")
-    if low < -1 - SLACK or high > 1 + SLACK:
-        raise GanlibError(f"{seen}; {expected} (images.clamp(-1, 1) cuts what a generator overshoots)")
-    parts = [((part.float() + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8) for part in images.split(4096)]
-    return torch.cat(parts)
+    in_range(images, what, expected)
+    return to_bytes(images)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Floats that are in [-1, 1], whatever they look like, as the bytes that a file of them holds.
+
+    Args:
+        images: (N, C, H, W); what is outside the range is cut off.
+
+    Returns:
+        uint8 (N, C, H, W), where they were.
+    """
+    parts = images.detach().split(4096)
+    return torch.cat([((part.float() + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8) for part in parts])
 
 
 def _prepared(images: Images | Tensor, name: str) -> tuple[Tensor, str]:
     """Bytes as an extractor takes them, and by what they were resized."""
     wanted = EXTRACTORS[name]
     pixels = as_bytes(images, wanted.channels, f"images for the extractor {name}")
-    if wanted.size is None:
-        return pixels, wanted.resizer
     height, width = pixels.shape[2:]
+    # Features of images that were 64 pixels wide and of images that were 16 are not to be compared: the size is told.
+    if wanted.size is None:
+        return pixels, f"{wanted.resizer}, {height}×{width}→299×299"
     if height != width:
         raise GanlibError(f"the extractor {name} was given images of {height}×{width} pixels; expected square ones")
     if height == wanted.size:
         return pixels, "none"
-    # Features of images that were 64 pixels wide and of images that were 16 are not to be compared: the size is told.
     return resized(pixels, wanted.size), f"antialiased bilinear {height}→{wanted.size}"
 
 
@@ -359,7 +361,7 @@ def statistics(
         order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(whole("seed", seed, 0)))
         pixels = pixels[order[:n].to(pixels.device)]
     network = EXTRACTORS[name]
-    how = network.resizer or f"{network.size}"
+    how = network.resizer or f"{network.size}"  # the pixels' own size is in the key too
     key = hashlib.sha256(f"{VERSION} {name} {network.identity()} {how} {tuple(pixels.shape)} ".encode())
     key.update(pixels.cpu().contiguous().numpy())
     resizer = _prepared(pixels[:1], name)[1]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganlib.data.images import whole
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough, lacks_features
 
@@ -34,24 +35,26 @@ def inception_score(
         over splits (divisor: splits), which papers print after ±.
 
     Raises:
-        GanlibError: no logits, or probabilities; fewer samples than splits × classes.
+        GanlibError: no logits, or probabilities; fewer samples than splits × classes (of the 1008 outputs of Inception
+            only 1000 are classes).
 
     *Source*: Salimans et al. (2016), section 4.
     """
     if isinstance(fake, Features) and fake.logits is None:
         raise GanlibError(f"features of {fake.extractor!r} without logits were given; expected those of a classifier")
     logits = fake.logits if isinstance(fake, Features) else fake
-    extractor, resizer = (fake.extractor, fake.resizer) if isinstance(fake, Features) else ("given", "none")
+    extractor, resizer = (fake.extractor, fake.resizer) if isinstance(fake, Features) else ("given", None)
     logits = as_features(logits, "fake").values
     n, classes = logits.shape
     if classes < 2:
         raise GanlibError("logits of one class were given; expected at least 2 classes")
     if (logits >= 0).all() and torch.allclose(logits.sum(1), logits.new_ones(n), atol=1e-4):
         raise GanlibError("rows that sum to one were given, as probabilities do; expected logits, before any softmax")
-    if not 1 <= splits <= n:
-        raise GanlibError(f"splits={splits} was given; expected 1 to {n}, the number of samples")
+    splits = whole("splits", splits, 1, n)
+    if isinstance(fake, Features) and len(fake) != n:
+        raise GanlibError(f"{len(fake)} features with {n} rows of logits were given; expected one row each")
     why = f"a split scores no higher than its number of samples, and there are {classes} classes and {splits} splits"
-    enough("IS", n, splits * classes, why, allow_small)
+    enough("IS", n, _least(classes, splits), why, allow_small)
     order = torch.from_numpy(np.random.RandomState(seed).permutation(n)).to(logits.device)
     log_p = logits[order].log_softmax(1)
     bounds = [i * n // splits for i in range(splits + 1)]
@@ -67,6 +70,10 @@ def inception_score(
     )
 
 
+def _least(classes: int, splits: int = SPLITS) -> int:
+    return splits * (1000 if classes == 1008 else classes)
+
+
 def _score(log_p: Tensor) -> float:
     """log_p: (N, classes). Means are taken of logarithms, so that a probability of 0 gives 0·(a number), not NaN."""
     log_mean = log_p.logsumexp(0) - math.log(len(log_p))
@@ -80,7 +87,7 @@ def _measure(samples: Samples) -> dict[str, Any]:
 
 
 def _lacks(samples: Samples) -> str:
-    return lacks_features(samples, lambda d, classes: SPLITS * classes, logits=True)
+    return lacks_features(samples, lambda d, classes: _least(classes), logits=True)
 
 
 METRICS = {

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganlib.data.images import whole
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
 
@@ -90,9 +91,10 @@ def kid(
     real, fake = pair(real, fake)
     n = min(len(real), len(fake))
     enough("KID", n, LEAST, "the standard error of fewer hides what one looks for", allow_small)
-    m = min(1000, max(2, n // 2)) if subset_size is None else subset_size
-    if subsets < 1 or not 2 <= m <= n:
-        raise GanlibError(f"subsets={subsets} of {m} samples were asked for; expected at least one of 2 to {n}")
+    m = min(1000, max(2, n // 2)) if subset_size is None else whole("subset size", subset_size, 2, n)
+    subsets = whole("subsets", subsets, 1)
+    if n < 2:
+        raise GanlibError(f"KID was given {n} sample; expected at least 2, since it compares pairs")
     rng, found = np.random.RandomState(seed), []
     for _ in range(subsets):
         rows = [torch.from_numpy(rng.choice(len(part), m, replace=False)) for part in (fake, real)]

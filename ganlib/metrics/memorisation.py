@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Result, enough, pair
+from ganlib.metrics.base import Features, Result, enough, pair, share_error
 
 BLOCK = 2**24  # distances at once: 128 MB
 
@@ -82,7 +82,7 @@ def memorisation(
     return Result(
         "memorised share",
         share,
-        math.sqrt(share * (1 - share) / n),
+        share_error(share, n),
         len(training),
         n,
         training.extractor,

@@ -17,7 +17,7 @@ from torch import Tensor
 from ganlib.data.toy import GaussianMixture
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough
-from ganlib.metrics.reading import Reader, checked_images, labels, read
+from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 EACH = 10  # expected samples of a mode, without which a perfect sampler too would often miss one
 DIGITS = 10
@@ -89,7 +89,8 @@ def stacked_coverage(images: Tensor, classifier: Reader, *, allow_small: bool = 
 
     *Source*: the experiments with stacked MNIST of Srivastava et al., VEEGAN (2017), and Lin et al., PacGAN (2018).
     """
-    if checked_images(images).shape[1] != 3:
+    images = checked_images(images)
+    if images.shape[1] != 3:
         raise GanlibError(f"images of {images.shape[1]} channels were given; expected three, one a digit")
     weights = torch.full((DIGITS**3,), 1 / DIGITS**3, dtype=torch.float64)
     enough("stacked_coverage()", len(images), _needed(weights), "a perfect sampler would miss classes", allow_small)
@@ -97,7 +98,8 @@ def stacked_coverage(images: Tensor, classifier: Reader, *, allow_small: bool = 
     if len(digits) != 3 * len(images):
         raise GanlibError(f"the classifier gave {len(digits)} answers for {3 * len(images)} images; expected one each")
     classes = (digits.view(-1, 3) * torch.tensor([DIGITS**2, DIGITS, 1])).sum(1)
-    return _result("stacked modes", torch.bincount(classes, minlength=DIGITS**3), len(images), weights)
+    counts = torch.bincount(classes, minlength=DIGITS**3)
+    return _result("stacked modes", counts, len(images), weights, reader=named(classifier))
 
 
 def reverse_kl(counts: Tensor, weights: Tensor) -> float:
@@ -141,7 +143,9 @@ def _needed(weights: Tensor) -> int:
     return math.ceil(round(EACH / weights.min().item(), 3))
 
 
-def _result(name: str, counts: Tensor, n: int, weights: Tensor, ceiling: float | None = None) -> Result:
+def _result(
+    name: str, counts: Tensor, n: int, weights: Tensor, ceiling: float | None = None, reader: str | None = None
+) -> Result:
     details = {
         "modes": len(weights),
         "at least half": int((counts >= 0.5 * n * weights).sum()),
@@ -150,7 +154,8 @@ def _result(name: str, counts: Tensor, n: int, weights: Tensor, ceiling: float |
     }
     if ceiling is not None:
         details |= {"high quality": counts.sum().item() / n, "high quality ceiling": ceiling}
-    return Result(name, float((counts > 0).sum()), n_fake=n, details=details)
+    shown = tuple(part for part in ("at least half", "high quality", "reverse KL") if part in details)
+    return Result(name, float((counts > 0).sum()), n_fake=n, details=details, shown=shown, reader=reader)
 
 
 def _table(generated: Result, real: Result) -> dict[str, Any]:
@@ -177,8 +182,10 @@ def _lacks(samples: Samples) -> str:
 def _measure_stacked(samples: Samples) -> dict[str, Any]:
     from ganlib.metrics import features
 
-    digits = lambda images: features.extract(images, "digits").logits
-    return _table(*(stacked_coverage(images, digits) for images in (samples.generated, samples.real)))
+    def digits(images: Tensor) -> Tensor:
+        return features.extract(features.to_bytes(images), "digits").logits
+
+    return _table(*(stacked_coverage(features.to_bytes(x), digits) for x in (samples.generated, samples.real)))
 
 
 def _lacks_stacked(samples: Samples) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from ganlib import zoo
+from ganlib.device import seeded
 from ganlib.errors import GanlibError, unknown
 from ganlib.gans.base import LatentGAN
-from ganlib.metrics.base import Result, enough
+from ganlib.metrics.base import Features, Result, enough
+from ganlib.metrics.features import EXTRACTORS
 
 EPSILON = 1e-4
 BATCH = 100
@@ -18,7 +22,7 @@ BATCH = 100
 
 def path_length(
     generator: LatentGAN | Callable[[Tensor], Tensor],
-    features: Callable[[Tensor], Tensor | Sequence[Tensor]] = lambda images: images,
+    features: str | Callable[[Tensor], Tensor | Sequence[Tensor]] = "pixels",
     *,
     n: int = 1000,
     latent: Callable[[int], Tensor] | None = None,
@@ -27,7 +31,6 @@ def path_length(
     epsilon: float = EPSILON,
     trim: float = 0.01,
     seed: int = 0,
-    extractor: str = "given",
     allow_small: bool = False,
 ) -> Result:
     """Mean squared distance of the images of two near latents, by the square of how near they are.
@@ -38,9 +41,11 @@ def path_length(
 
     Args:
         generator: a game, whose samples are used, or a function (N, latent_dim) → (N, *shape).
-        features: images → features; the images themselves unless told otherwise. A tensor: d is the squared Euclidean
-            distance. A list or tuple of layers (N, C, H, W): d is that of LPIPS without learned weights, the squared
-            distance of features of length 1 at each pixel, averaged over the pixels and summed over the layers.
+        features: ``"pixels"``, the images themselves; a network of the zoo, ``"digits"`` or ``"avatars"``, with images
+            of its size; or a function images → features, computed from floats: `features.extract` rounds to bytes, and
+            a step of 10⁻⁴ does not survive that. A tensor: d is the squared Euclidean distance. A list or tuple of
+            layers (N, C, H, W): d is that of LPIPS without learned weights, the squared distance of features of length
+            1 at each pixel, averaged over the pixels and summed over the layers.
         n: pairs of latents.
         latent: n → latents (n, latent_dim); None for the game's own. Any space will do, e.g. StyleGAN's W.
         interpolation: ``"slerp"``, along the sphere, for Gaussian latents, or ``"lerp"``, straight, for W.
@@ -48,7 +53,6 @@ def path_length(
         epsilon: ε, in parts of the path.
         trim: share of the distances left out on each side, 0 to keep all.
         seed: of latents and t.
-        extractor: name of the features, for the result.
         allow_small: also for fewer than 100 pairs.
 
     Returns:
@@ -73,10 +77,10 @@ def path_length(
     if latent is None:
         raise GanlibError("a function was given without latents; expected latent=, a function n -> (n, latent_dim)")
     images = (lambda z: game.sample(z=z)) if game is not None else generator
-    devices = [game.device] if game is not None and game.device.type == "cuda" else []
+    device = game.device if game is not None else "cpu"
+    seen, name = _features(features)
     found = []
-    with torch.random.fork_rng(devices=devices), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed, device), torch.no_grad(), _all_digits():
         for start in range(0, n, BATCH):
             size = min(BATCH, n - start)
             # In float32 a step of 1e-4 would lose four of its seven digits before the generator sees it.
@@ -85,7 +89,7 @@ def path_length(
             t = t.double().to(one.device)
             here, there = (PATHS[interpolation](one.double(), two.double(), s).to(one.dtype) for s in (t, t + epsilon))
             both = images(torch.cat([here, there]))  # in one pass, so that a kernel rounds both alike
-            found.append(_distance(features(both)).cpu() / epsilon**2)
+            found.append(_distance(seen(both)).cpu() / epsilon**2)
     found = torch.cat(found)
     if not found.isfinite().all():
         raise GanlibError(
@@ -96,9 +100,39 @@ def path_length(
     kept = found[(found >= low) & (found <= high)]
     error = kept.std().item() / math.sqrt(len(kept)) if len(kept) > 1 else None
     details = {"untrimmed": found.mean().item(), "median": found.median().item()}
-    return Result(
-        "path length", kept.mean().item(), error, n_fake=n, extractor=extractor, resizer="none", details=details
-    )
+    return Result("path length", kept.mean().item(), error, n_fake=n, extractor=name, details=details)
+
+
+def _features(given: str | Callable) -> tuple[Callable[[Tensor], Tensor | Sequence[Tensor]], str]:
+    """Images → features, and their name."""
+    if callable(given):
+        return given, "given"
+    if given == "pixels":
+        return lambda images: images, given
+    if given not in zoo.names():
+        raise unknown("features", given, ["pixels", *zoo.names()])
+    net = zoo.load(given)
+
+    def seen(images: Tensor) -> Tensor:
+        size = EXTRACTORS[given].size
+        if tuple(images.shape[1:]) != (EXTRACTORS[given].channels, size, size):
+            raise GanlibError(f"the network {given} was given images {tuple(images.shape)}; expected {size}×{size}")
+        return net.to(images.device)(images)
+
+    return seen, given
+
+
+@contextmanager
+def _all_digits() -> Iterator[None]:
+    """No TF32 on a GPU: its 10 bits round a step of 10⁻⁴ to nothing, or to ten times as much."""
+    cudnn, matmul = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
+        torch.set_float32_matmul_precision(matmul)
 
 
 def lerp(one: Tensor, two: Tensor, t: Tensor) -> Tensor:
@@ -125,6 +159,11 @@ PATHS = {"slerp": slerp, "lerp": lerp}
 
 def _distance(features: Tensor | Sequence[Tensor]) -> Tensor:
     """Squared distances (N,) between the first and the second half of features (2N, ...), in float64."""
+    if isinstance(features, Features):
+        raise GanlibError(
+            f"features by extract(..., {features.extractor!r}) were given, which are of bytes, and a step of the path "
+            "does not survive rounding; expected the name of a network, or a function of floats"
+        )
     if isinstance(features, Tensor):
         one, two = features.double().flatten(1).chunk(2)
         return (one - two).square().sum(1)

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlib.data.images import whole
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair, share_error
 
 ROWS = 1000  # rows of a distance matrix at once
 LEAST = 100
@@ -97,18 +98,18 @@ def density_coverage(
 def _ready(name: str, real: Any, fake: Any, k: int, allow_small: bool) -> tuple[Features, Features]:
     real, fake = pair(real, fake)
     n = min(len(real), len(fake))
-    if not 1 <= k < n:
+    if whole("k", k, 1) >= n:
         raise GanlibError(f"k={k} was given with {n} samples; expected 1 to {n - 1}, a neighbour that is there")
     enough(name, n, LEAST, WHY, allow_small)
     return real, fake
 
 
 def _result(name: str, each: Tensor, real: Features, fake: Features, **details: float) -> Result:
-    each = each.double()
+    n, value = len(each), float(each.double().mean())
     return Result(
         name,
-        float(each.mean()),
-        float(each.std() / len(each) ** 0.5),
+        value,
+        share_error(value, n) if each.dtype == torch.bool else float(each.std() / n**0.5),
         n_real=len(real),
         n_fake=len(fake),
         extractor=real.extractor,

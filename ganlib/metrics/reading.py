@@ -11,30 +11,59 @@ from torch import Tensor
 from ganlib.errors import GanlibError
 
 BATCH = 500  # images at once
+SLACK = 1 / 255  # a float no further outside of [-1, 1] rounds to byte 0 or 255 all the same
 Reader = Callable[[Tensor], Any]
+
+
+def in_range(images: Tensor, what: str, expected: str) -> None:
+    """Refuse floats that are not in [-1, 1]; those that fill [0, 1] or reach up to 255 are taken for a mistake.
+
+    Args:
+        images: float (N, C, H, W), N ≥ 1.
+        what: what the error calls them.
+        expected: what the error asks for.
+
+    Raises:
+        GanlibError: values outside the range, of another range, or not finite.
+    """
+    low, high = (bound.item() for bound in images.detach().aminmax())  # NaN wherever one pixel is
+    if not (abs(low) < float("inf") and abs(high) < float("inf")):
+        bad = sum(int((~part.isfinite()).flatten(1).any(1).sum()) for part in images.split(4096))
+        raise GanlibError(f"{bad} of {len(images)} {what} hold NaN or infinity; expected finite pixels")
+    seen = f"the {what} are floats from {low:.6g} to {high:.6g}"
+    if 0 <= low < 0.1 and 0.9 < high <= 1:  # what is only white, or only grey, is not suspected
+        raise GanlibError(
+            f"{seen}, as if in [0, 1]; {expected} (2 * images - 1 turns [0, 1] into [-1, 1]; of images in [-1, 1] "
+            "that are merely bright, give ganlib.metrics.features.to_bytes(images))"
+        )
+    if low >= 0 and 2 < high <= 255:
+        raise GanlibError(f"{seen}, as if bytes; {expected} (images.to(torch.uint8) makes them bytes)")
+    if low < -1 - SLACK or high > 1 + SLACK:
+        raise GanlibError(f"{seen}; {expected} (images.clamp(-1, 1) cuts what a generator overshoots)")
 
 
 def checked_images(images: Tensor, which: str = "generated") -> Tensor:
     """Images, or a refusal.
 
     Args:
-        images: float (N, C, H, W) in [-1, 1].
+        images: float (N, C, H, W) in [-1, 1], or uint8.
         which: what the error calls them.
 
     Returns:
-        The same images, without a gradient.
+        Floats in [-1, 1], without a gradient.
 
     Raises:
-        GanlibError: another type or shape, none, values outside the range or not finite.
+        GanlibError: another type or shape, none, values outside the range or not finite; see `in_range`.
     """
     if not isinstance(images, Tensor) or images.ndim != 4 or not images.numel():
         given = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise GanlibError(f"the {which} images are {given}; expected a tensor (N, C, H, W) with at least one image")
+    if images.dtype == torch.uint8:
+        return images.to(torch.get_default_dtype()) / 127.5 - 1
+    expected = "expected uint8 from 0 to 255, or floats in [-1, 1]"
     if not images.is_floating_point():
-        raise GanlibError(f"the {which} images are {images.dtype}; expected floats in [-1, 1]")
-    low, high = (float(bound) for bound in images.detach().aminmax())
-    if not (-1.001 <= low and high <= 1.001):  # a comparison with NaN is false
-        raise GanlibError(f"the {which} images have values from {low:.3g} to {high:.3g}; expected -1 to 1")
+        raise GanlibError(f"the {which} images are {str(images.dtype).removeprefix('torch.')}; {expected}")
+    in_range(images, f"{which} images", expected)
     return images.detach()
 
 
@@ -61,6 +90,12 @@ def read(given: Any, reader: Reader | None, which: str = "generated") -> Any:
     if isinstance(parts[0], Mapping):
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return torch.cat(parts)
+
+
+def named(reader: Reader | None) -> str | None:
+    """What a result calls the reader: its name, or its class's; None without one, or for a lambda."""
+    name = getattr(reader, "__name__", type(reader).__name__)
+    return None if reader is None or name == "<lambda>" else name
 
 
 def labels(given: Tensor, classes: int | None = None, which: str = "generated") -> Tensor:

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from ganlib.data.domains import Truth
+from ganlib.data.images import whole
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.attributes import conditional_accuracy
 from ganlib.metrics.base import Result, enough
-from ganlib.metrics.reading import Reader, checked_images, labels, read
+from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 CHANGED = 0.2  # a pixel has changed if a channel has moved by this much of [-1, 1]: a tenth of the range
 LEAST = 30
@@ -96,9 +97,10 @@ def domain_accuracy(given: Any, domain: int, *, reader: Reader | None = None, al
     Raises:
         GanlibError: images without a reader, too few, or an answer that is no domain.
     """
-    found = labels(read(given, reader, "translated"), which="translated")
-    made = conditional_accuracy(torch.full_like(found, domain), found, allow_small=allow_small)
-    return Result("domain accuracy", made.value, made.error, n_fake=made.n_fake)
+    found = read(given, reader, "translated")
+    asked = torch.full_like(labels(found, which="translated"), whole("domain", domain, 0))
+    made = conditional_accuracy(asked, found, allow_small=allow_small)
+    return Result("domain accuracy", made.value, made.error, n_fake=made.n_fake, reader=named(reader))
 
 
 def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, allow_small: bool = False) -> Result:
@@ -135,7 +137,8 @@ def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, 
             details[name] = concordance(values, true, name)
         else:
             details[name] = (labels(values, which=name) == true).double().mean().item()
-    return Result("factor agreement", sum(details.values()) / len(details), n_fake=n, details=details)
+    value = sum(details.values()) / len(details)
+    return Result("factor agreement", value, n_fake=n, reader=named(reader), details=details)
 
 
 def concordance(read: Tensor, true: Tensor, name: str = "numbers") -> float:

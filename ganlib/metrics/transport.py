@@ -15,7 +15,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from ganlib.data.images import Images
+from ganlib.data.images import Images, whole
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, pair
 
@@ -49,13 +49,13 @@ def sliced_wasserstein(
 
     *Source*: Bonneel et al. (2015), by the package POT.
     """
-    ot = _pot()
+    ot, projections = _pot(), whole("projections", projections, 1)
 
     def distance(one: Tensor, two: Tensor) -> float:
         one, two = one.cpu().numpy(), two.cpu().numpy()
         return float(ot.sliced_wasserstein_distance(one, two, n_projections=projections, seed=seed))
 
-    return _result("sliced W2", real, fake, other, distance)
+    return _result("sliced W2", real, fake, other, distance, projections=projections)
 
 
 def wasserstein(
@@ -119,6 +119,7 @@ def _result(
     fake: Features | Tensor,
     other: Features | Tensor | None,
     distance: Callable[[Tensor, Tensor], float],
+    **details: float,
 ) -> Result:
     for cloud in (real, fake, other):
         if isinstance(cloud, Tensor) and isinstance(real, Tensor) and cloud.shape[1:] != real.shape[1:]:
@@ -134,7 +135,16 @@ def _result(
             raise GanlibError(f"the floor needs as many other real samples as fake ones, {len(two)}, not {len(more)}")
         floor = distance(one.values, more.values)
     value = distance(one.values, two.values)
-    return Result(name, value, None, len(one), len(two), one.extractor, one.resizer, floor)
+    sizes, seen = (len(one), len(two)), (one.extractor, one.resizer)
+    return Result(name, value, None, *sizes, *seen, floor, details=details, shown=tuple(details))
+
+
+def _lacks_pot(samples: Samples) -> str:
+    try:
+        _pot()
+    except GanlibError as reason:
+        return str(reason)
+    return ""
 
 
 def _lacks(samples: Samples) -> str:
@@ -142,14 +152,14 @@ def _lacks(samples: Samples) -> str:
         return "between clouds of images it tells nothing"
     if len(samples.generated) > MOST:
         return f"{len(samples.generated)} samples would take minutes; expected at most {MOST}"
-    return ""
+    return _lacks_pot(samples)
 
 
 METRICS = {
     "sliced-wasserstein": Metric(
         f"distance to real samples along {PROJECTIONS} directions, smaller is better; real to real is the floor",
         lambda s: sliced_wasserstein(s.real, s.generated, other=s.other, seed=s.seed).table(),
-        lambda samples: "",
+        _lacks_pot,
     ),
     "wasserstein-1": Metric(
         "exact distance to real samples, smaller is better; real to real is the floor",

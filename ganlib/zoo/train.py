@@ -26,6 +26,7 @@ import ganlib
 from ganlib.data import avatars, cache, digits
 from ganlib.data.images import Images, whole
 from ganlib.data.parallel import one_thread
+from ganlib.device import seeded
 from ganlib.errors import GanlibError, unknown
 from ganlib.zoo.networks import FeatureNetwork
 
@@ -166,8 +167,7 @@ def train(name: str, *, seed: int = 0, images: int | None = None, progress: bool
     plan, seed = PLANS[name], whole("seed", seed, 0, 2**31 - 1)
     steps = whole("images", plan.images if images is None else images, 2 * BATCH) // BATCH
     generator = torch.Generator().manual_seed(STREAM + seed)
-    with one_thread(), torch.random.fork_rng(devices=[]), tqdm(total=steps, disable=not progress) as bar:
-        torch.manual_seed(seed)
+    with one_thread(), seeded(seed), tqdm(total=steps, disable=not progress) as bar:
         net = FeatureNetwork(**plan.network)
         optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)

@@ -142,6 +142,37 @@ class Given(torch.nn.Module):
         return self.samples
 
 
+def test_every_run_is_judged_by_the_same_latents(monkeypatch):
+    drawn = []
+
+    class Noted(Given):
+        def sample(self, z):
+            drawn.append(z)
+            return self.samples
+
+    judged = modes.judged
+    monkeypatch.setattr(modes, "judged", lambda gan, law, z: judged(Noted(law.sample(2500)), law, z))
+    recipe = Recipe("own", "gan", steps=1, batch=4, ema=0.0, options={"model": "mlp-small", "latent_dim": 2})
+    for law in ("ring", "grid"):
+        modes.measure(recipe, law, 2, 1, CPU)
+    assert len(drawn) == 4 and all(torch.equal(z, drawn[0]) for z in drawn) and drawn[0].shape == (2500, 2)
+
+
+def test_a_run_that_broke_down_has_found_nothing(monkeypatch):
+    fit = ganlib.Seeds.fit
+
+    def broken(self, steps):
+        fit(self, steps)
+        self.diverged[1] = 1
+        return self
+
+    monkeypatch.setattr(ganlib.Seeds, "fit", broken)
+    monkeypatch.setattr(modes, "judged", lambda gan, law, z: dict.fromkeys(modes.MEASURES, 1.0))
+    recipe = Recipe("own", "gan", steps=1, batch=4, ema=0.0, options={"model": "mlp-small", "latent_dim": 2})
+    found = modes.measure(recipe, "ring", 2, 1, CPU)
+    assert found["modes"] == [1.0, 0.0] and found["reverse KL"] == [1.0, None] and found["diverged"] == 1
+
+
 def test_judging_knows_the_perfect_the_collapsed_and_the_lost():
     ring = ganlib.load("ring")
     perfect = modes.judged(Given(ring.sample(2500, torch.Generator().manual_seed(0))), ring, None)
@@ -171,7 +202,8 @@ def test_the_table_has_the_perfect_sampler_and_the_published_rows():
 
 def test_mean_and_standard_error():
     assert modes.mean([1, 2, 3, 4]) == pytest.approx((2.5, (5 / 3) ** 0.5 / 2))
-    assert modes.mean([3.0, None]) == (3.0, 0.0) and modes.mean([None]) == ()
+    assert modes.mean([3.0, None]) == (3.0,) and modes.mean([None]) == ()
+    assert modes.part([1.0, None]) == " (1/2 seeds)" and modes.part([1.0]) == modes.part([None]) == ""
     assert modes.shown((), 1) == "–" and modes.shown((0.5, 0.25), 1, 100) == "50.0 ± 25.0"
 
 

@@ -1,14 +1,18 @@
 """Features, results and the entries of METRICS that are computed from features."""
 
 import json
+import sys
 
 import pytest
 import torch
 
 import ganlib
 import ganlib.metrics
+from ganlib.data.images import Images
+from ganlib.device import seeded
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Result, Samples, as_features, enough, pair
+from ganlib.metrics.base import Features, Result, Samples, as_features, enough, pair, share_error
+from ganlib.metrics.classifier import train_classifier
 
 
 def test_a_result_prints_what_it_was_computed_from():
@@ -38,7 +42,7 @@ def test_pairs_are_float64_and_without_gradient():
         (
             Features(torch.ones(5, 3)),
             Features(torch.ones(5, 3), resizer="area"),
-            "resizer 'none', the fake ones 'area'",
+            "resizer None, the fake ones 'area'",
         ),
         (torch.ones(0, 3), torch.ones(5, 3), r"real features have shape \(0, 3\)"),
         (torch.ones(5, 3), torch.ones(5, 1, 8, 8), r"fake features have shape \(5, 1, 8, 8\)"),
@@ -102,12 +106,13 @@ def test_features_are_extracted_once_for_all_metrics(monkeypatch):
     from ganlib.metrics import features
 
     seen, extract = [], features.extract
-    monkeypatch.setattr(features, "extract", lambda images, **said: seen.append(len(images)) or extract(images, **said))
+    counted = lambda images, *args, **said: seen.append(len(images)) or extract(images, *args, **said)
+    monkeypatch.setattr(features, "extract", counted)
     samples = drawn(150)
     for name in ENTRIES:
         metric = ganlib.metrics.get(name)
         assert not metric.lacks(samples) and metric.measure(samples)
-    assert seen.count(150) == 3 and set(seen) == {1, 150}
+    assert seen == [150] * 3
 
 
 def test_samples_of_a_network_without_bounds_are_cut():
@@ -119,3 +124,81 @@ def test_samples_of_a_network_without_bounds_are_cut():
     gan.generator = Loud()
     made = ganlib.metrics.samples(gan, ganlib.load("digits", n=20, size=8), 10).generated
     assert made.max() == 1 and made.min() == -1
+
+
+# -- what slipped through ----------------------------------------------------------------------------------------------
+def test_two_units_are_not_compared():
+    pixels = torch.randint(256, (200, 8), dtype=torch.uint8)
+    with pytest.raises(GanlibError, match="types uint8 and float32 were given; expected both in the same units"):
+        pair(pixels, pixels / 127.5 - 1)
+    assert pair(pixels, pixels.int())[1].values.dtype == torch.float64
+    with pytest.raises(GanlibError, match="fake features are complex"):
+        pair(torch.zeros(9, 2), torch.zeros(9, 2, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize("n", [1, 10, 200])
+def test_the_error_of_a_share_solves_wilsons_equation(n):
+    for share in (0.0, 0.3, 1.0):
+        middle, error = (share + 1 / (2 * n)) / (1 + 1 / n), share_error(share, n)
+        for p in (middle - error, middle + error):  # where the share is one standard error of p away from p
+            assert (share - p) ** 2 == pytest.approx(p * (1 - p) / n, abs=1e-12)
+    assert share_error(0.5, 10_000) == pytest.approx(0.005, rel=1e-3)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
+def test_a_generator_of_one_colour_is_measured(value):
+    class Plain(torch.nn.Module):
+        def forward(self, z):
+            return torch.full((len(z), 1, 8, 8), value)
+
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    gan.generator = Plain()
+    found = ganlib.metrics.evaluate(gan, ganlib.load("digits", n=300, size=8), 150)
+    assert found["metrics"]["fid"]["generated"] > 3 * found["metrics"]["fid"]["real"]
+
+
+def test_what_is_left_out_is_said_with_the_reason():
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    data = ganlib.load("digits", n=200, size=8)
+    found = ganlib.metrics.evaluate(gan, data, 50)
+    assert found["left out"]["fid"] == "it needs 65 samples, and 50 were drawn"
+    assert found["left out"]["modes"] == "it is no mixture with known modes"
+    assert set(found["metrics"]) | set(found["left out"]) == set(ganlib.metrics.names())
+    own = Images(data.pixels)  # of no known set
+    assert "no extractor is meant" in ganlib.metrics.evaluate(gan, own, 50)["left out"]["kid"]
+    with pytest.raises(GanlibError, match="names no metric; expected one or more of"):
+        ganlib.metrics.evaluate(gan, data, 50, chosen=[])
+
+
+def test_features_by_the_extractor_that_was_asked_for():
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    data = ganlib.load("digits", n=400, size=8)
+    found = ganlib.metrics.evaluate(gan, data, 150, extractor="digits")
+    assert "features digits" in found["metrics"]["kid"]["result"] and "fid" in found["metrics"]
+    with pytest.raises(GanlibError, match="unknown extractor 'digit'"):
+        ganlib.metrics.evaluate(gan, data, 150, extractor="digit")
+    with pytest.raises(GanlibError, match="extractor avatars was given images of 'digits'"):
+        ganlib.metrics.evaluate(gan, data, 150, extractor="avatars")
+
+
+def test_no_gpu_is_seeded_on_the_way(monkeypatch):
+    def refuse(seed):
+        raise AssertionError("all GPUs were seeded")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", refuse)
+    before = torch.get_rng_state()
+    with seeded(3):
+        inside = torch.rand(4)
+    assert torch.equal(torch.get_rng_state(), before)
+    drawn(150)
+    train_classifier(ganlib.load("digits", n=20, size=8), 1)
+    monkeypatch.undo()
+    torch.manual_seed(3)
+    assert torch.equal(inside, torch.rand(4))
+
+
+def test_without_pot_the_rest_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    found = ganlib.metrics.evaluate(gan, ganlib.load("digits", n=300, size=8), 150)
+    assert "pip install pot" in found["left out"]["sliced-wasserstein"] and "fid" in found["metrics"]

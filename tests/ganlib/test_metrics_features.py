@@ -202,7 +202,7 @@ def fidelity(monkeypatch):
 def test_inception_is_asked_as_torch_fidelity_wants(fidelity):
     photos = Images(as_bytes(GOOD), name="cifar10")
     seen = extract(photos)
-    assert (seen.extractor, seen.resizer) == ("inception", "TensorFlow's bilinear to 299")
+    assert (seen.extractor, seen.resizer) == ("inception", "TensorFlow's bilinear, 32×32→299×299")
     assert seen.values.shape == (4, 2048) and seen.logits.shape == (4, 1008)
     torch.testing.assert_close(seen.values[:, 0], photos.pixels.float().mean((1, 2, 3)))
     assert (

@@ -53,6 +53,7 @@ def test_in_one_dimension_it_is_the_difference_of_means_and_of_standard_deviatio
 
 
 def test_gaussians_with_covariances_that_commute():
+    torch.manual_seed(0)
     q, a, b = rotation(5), torch.rand(5).double() + 0.1, torch.rand(5).double() + 0.1
     mean = torch.arange(5).double()
     found = frechet_distance(mean, q @ a.diag() @ q.T, mean + 0.5, q @ b.diag() @ q.T)
@@ -88,6 +89,7 @@ def test_samples_give_what_their_moments_give():
 
 
 def test_what_it_does_not_depend_on():
+    torch.manual_seed(0)
     x, y = sets(300, 8)
     value = fid(x, y).value
     q, order = rotation(8), torch.randperm(300)
@@ -149,9 +151,26 @@ def test_the_floor_is_that_of_the_given_n():
     assert fid(x, y).floor == fid(x, y, seed=0).floor != fid(x, y, seed=1).floor
 
 
+@pytest.mark.parametrize("n", [64, 128])  # 2d and 4d
+def test_the_floor_by_halves_is_right_for_gaussians_with_twice_as_many_samples_as_dimensions(n):
+    torch.manual_seed(0)
+    draws = torch.randn(300, 2, n, 32)
+    floors = [fid(x, y, seed=i).floor for i, (x, y) in enumerate(draws)]
+    truth = [fid(x, y, floor=False).value for x, y in draws]
+    assert np.mean(floors) == pytest.approx(np.mean(truth), rel=0.03)
+    wrong = [floor * 2 for floor in floors]  # the halves' own distance, unscaled
+    assert np.mean(wrong) > 1.5 * np.mean(truth)
+
+
+def test_there_is_no_floor_by_halves_near_the_number_of_dimensions():
+    x, y = sets(70, 64)
+    assert fid(x, y).floor is None and fid(x, y, other=x).floor is not None
+    assert fid(*sets(128, 64)).floor is not None
+
+
 def test_stored_statistics_of_the_real_set():
     x, y = sets(300, 8)
-    stored = SimpleNamespace(mean=x.mean(0), covariance=x.T.cov(), n=300, extractor="avatars", resizer="none")
+    stored = SimpleNamespace(mean=x.mean(0), covariance=x.T.cov(), n=300, extractor="avatars", resizer=None)
     whole, fake = (
         fid(Features(x, "avatars"), Features(y, "avatars"), other=Features(x, "avatars")),
         Features(y, "avatars"),
@@ -162,6 +181,9 @@ def test_stored_statistics_of_the_real_set():
     assert fid_infinity(stored, fake).value == pytest.approx(fid_infinity(x, y).value, rel=1e-8)
     with pytest.raises(GanlibError, match="extractor 'avatars', the fake ones 'given'"):
         fid(stored, y)
+    for wrong, said in ((torch.full((8, 8), torch.nan), "NaN"), (torch.eye(7), r"\(7, 7\) were given")):
+        with pytest.raises(GanlibError, match=said):
+            fid(SimpleNamespace(**vars(stored) | {"covariance": wrong}), fake)
     stored.n = 8
     with pytest.raises(GanlibError, match="given 8 samples; expected at least 9"):
         fid(stored, fake)
@@ -180,7 +202,7 @@ def test_extrapolation_takes_the_bias_of_the_generated_samples_away():
 
 def test_it_prints_its_floor():
     x, y = sets(100, 4)
-    text = str(fid(Features(x, "avatars"), Features(y, "avatars")))
+    text = str(fid(Features(x, "avatars", "none"), Features(y, "avatars", "none")))
     assert text.startswith("FID ") and "n_real 100, n_fake 100, features avatars, resizer none, floor " in text
 
 

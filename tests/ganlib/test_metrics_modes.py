@@ -1,6 +1,7 @@
 """Mode coverage: exact ceilings and floors of a perfect sampler, and each planted fault seen by what should see it."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from ganlib import metrics
 from ganlib.data.toy import GaussianMixture
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Samples
+from ganlib.metrics.features import to_bytes
 from ganlib.metrics.modes import mode_coverage, reverse_kl, reverse_kl_floor, stacked_coverage
 
 N = 2500  # of the published test
@@ -171,7 +173,9 @@ def test_stacked_digits_of_a_perfect_sampler_and_faults():
     assert found.value == 1000 == found.details["modes"] and found.n_fake == 26_000
     assert found.details["reverse KL"] == pytest.approx(found.details["reverse KL floor"], abs=0.003)
     scores = lambda part: torch.nn.functional.one_hot(count_dots(part), 10).float()
-    assert stacked_coverage(images, scores) == found
+    assert stacked_coverage(images, scores) == replace(found, reader=None)
+    assert found.reader == "count_dots" and "reader count_dots" in str(found)
+    assert stacked_coverage(to_bytes(images), count_dots) == found
 
     dropped = stacked_coverage(images[classes % 10 != 7], count_dots)
     assert dropped.value == 900 and dropped.details["reverse KL"] == pytest.approx(math.log(10 / 9) + 0.0194, abs=0.003)
@@ -206,10 +210,11 @@ def test_the_class_is_that_of_the_data_set():
         (lambda law: reverse_kl_floor(0, law.weights), "n=0 samples"),
         (lambda law: stacked_coverage(torch.zeros(5, 1, 8, 8), count_dots), "images of 1 channels were given"),
         (lambda law: stacked_coverage(torch.zeros(5, 3, 8, 8), count_dots), "expected at least 10000"),
-        (lambda law: stacked_coverage(torch.zeros(5, 3, 8, 8).byte(), count_dots), "torch.uint8; expected floats"),
-        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), 7.0), count_dots), "from 7 to 7; expected -1 to 1"),
-        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), -2.0), count_dots), "from -2 to -2; expected -1 to 1"),
-        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), torch.nan), count_dots), "from nan to nan; expected"),
+        (lambda law: stacked_coverage(torch.zeros(5, 3, 8, 8).int(), count_dots), "are int32; expected uint8"),
+        (lambda law: stacked_coverage(torch.rand(5, 3, 8, 8), count_dots), r"as if in \[0, 1\]"),
+        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), 7.0), count_dots), "from 7 to 7, as if bytes"),
+        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), -2.0), count_dots), "from -2 to -2; expected uint8"),
+        (lambda law: stacked_coverage(torch.full((5, 3, 8, 8), torch.nan), count_dots), "5 of 5 generated images"),
         (
             lambda law: stacked_coverage(
                 torch.zeros(5, 3, 8, 8), lambda x: x[:, 0, 0, 0].long() + 10, allow_small=True
@@ -231,16 +236,16 @@ def test_one_sample_if_it_is_allowed():
     ring = ganlib.load("ring")
     found = mode_coverage(ring.modes[:1], ring, allow_small=True)
     assert found.value == 1 == found.details["high quality"] and float(found) == 1.0
-    assert str(found) == "modes 1 (n_fake 1)"
+    assert str(found) == "modes 1 (at least half 1, high quality 1, reverse KL 2.079, n_fake 1)"
 
 
 # -- ganlib evaluate ---------------------------------------------------------------------------------------------------
 def test_evaluate_reads_stacked_digits_with_the_zoo(monkeypatch):
     def extract(images, extractor):
         assert extractor == "digits"
-        return SimpleNamespace(logits=torch.nn.functional.one_hot(count_dots(images), 10).float())
+        return SimpleNamespace(logits=torch.nn.functional.one_hot(count_dots(images.int() - 128), 10).float())
 
-    monkeypatch.setattr(metrics, "features", SimpleNamespace(extract=extract), raising=False)
+    monkeypatch.setattr(metrics.features, "extract", extract)
     real = dotted(torch.randint(1000, (10_000,), generator=torch.Generator().manual_seed(0)))
     metric, samples = (
         metrics.get("stacked-modes"),

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 import ganlib
+from ganlib import zoo
 from ganlib.errors import GanlibError
 from ganlib.gans.base import LatentGAN
+from ganlib.metrics import features
 from ganlib.metrics.path_length import _distance, lerp, path_length, slerp
 
 A = torch.randn(6, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -117,14 +119,39 @@ def test_of_a_game():
     found = path_length(net, n=200)
     assert torch.equal(torch.get_rng_state(), state) and net.training  # nothing of it is left behind
     assert found == path_length(net, n=200) and found.value != path_length(net, n=200, seed=1).value
-    assert 0 < found.error < found.value and found.extractor == "given"
+    assert 0 < found.error < found.value and found.extractor == "pixels"
     # The same generator, differentiated in float64: steps of 1e-4 in float32 lose little.
     exact = game().double()
     exact.latent = lambda n: torch.randn(n, 4).double()
     assert found.value == pytest.approx(path_length(exact, n=200).value, rel=1e-3)
     built = ganlib.build("gan", (1, 8, 8), latent_dim=5)
-    named = path_length(built, lambda images: [images], n=100, extractor="pixels")
-    assert named.extractor == "pixels" and named.value >= 0
+    named = path_length(built, lambda images: [images], n=100)
+    assert named.extractor == "given" and named.value >= 0
+
+
+def test_features_of_the_zoo_are_not_rounded():
+    gan = ganlib.build("gan", (1, 28, 28), model="mlp-small", latent_dim=5)
+    net = zoo.load("digits")
+    found = path_length(gan, "digits", n=100)
+    assert found.extractor == "digits" and found.value == path_length(gan, net, n=100).value
+    rounded = path_length(gan, lambda images: features.extract(images, "digits").values, n=100)
+    assert not 0.5 * found.value < rounded.value < 2 * found.value  # what a rounded picture gives is something else
+    with pytest.raises(GanlibError, match="extract.*'digits'.* were given, which are of bytes"):
+        path_length(gan, lambda images: features.extract(images, "digits"), n=100)
+    with pytest.raises(GanlibError, match=r"digits was given images \(200, 6\); expected 28×28"):
+        path_length(linear, "digits", latent=normal)
+    with pytest.raises(GanlibError, match="unknown features 'digit'"):
+        path_length(gan, "digit")
+
+
+def test_the_precision_of_products_is_full_inside_and_as_before_afterwards():
+    torch.set_float32_matmul_precision("high")
+    try:
+        seen = []
+        path_length(lambda z: seen.append(torch.backends.cudnn.allow_tf32) or z, n=100, latent=normal)
+        assert seen == [False] and torch.get_float32_matmul_precision() == "high" and torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_a_generator_that_jumps_is_longer_than_one_that_glides():

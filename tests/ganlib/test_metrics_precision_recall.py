@@ -128,8 +128,10 @@ def test_a_dropped_mode_costs_recall_and_blur_costs_precision():
 def test_the_error_is_that_of_a_share():
     x, y = sets(200, 4, m=150)
     precision, recall = precision_recall(x, y)
-    assert precision.error == pytest.approx((precision.value * (1 - precision.value) / 150) ** 0.5, rel=0.01)
-    assert recall.error == pytest.approx((recall.value * (1 - recall.value) / 200) ** 0.5, rel=0.01)
+    assert precision.error == pytest.approx((precision.value * (1 - precision.value) / 150) ** 0.5, rel=0.02)
+    assert recall.error == pytest.approx((recall.value * (1 - recall.value) / 200) ** 0.5, rel=0.02)
+    nothing = precision_recall(x, y + 100)[0]
+    assert nothing.value == 0 and nothing.error == pytest.approx(1 / 300, rel=0.01)  # none of 150 is not none at all
     assert "n_real 200, n_fake 150" in str(recall)
 
 
@@ -139,7 +141,8 @@ def test_the_error_is_that_of_a_share():
     [
         (torch.ones(99, 3), torch.ones(200, 3), {}, "given 99 samples; expected at least 100"),
         (torch.ones(1, 3), torch.ones(1, 3), {"allow_small": True}, "with 1 samples"),
-        (torch.ones(200, 3), torch.ones(200, 3), {"k": 0}, "k=0"),
+        (torch.ones(200, 3), torch.ones(200, 3), {"k": 0}, "k must be a whole number 1 or more, not 0"),
+        (torch.ones(200, 3), torch.ones(200, 3), {"k": 2.5}, "not 2.5"),
         (torch.ones(200, 3), torch.ones(200, 3), {"k": 200}, "k=200 was given with 200 samples; expected 1 to 199"),
         (torch.ones(200, 3), torch.ones(200, 2), {}, "dimension"),
         (torch.ones(200, 3), torch.full((200, 3), torch.nan), {}, "NaN"),

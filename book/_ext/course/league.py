@@ -44,7 +44,10 @@ class Record(StatusTable):
         """The heads of the columns and the rows."""
         path = RESULTS / f"{self.name}.json"
         self.env.note_dependency(str(root / path))
-        record = json.loads((root / path).read_text("utf-8"))
+        try:
+            record = json.loads((root / path).read_text("utf-8"))
+        except FileNotFoundError:
+            raise self.error(f"{path} is not there; expected it from: python benchmarks/{self.name}.py") from None
         rows = record["tables"]
         for key in self.arguments:
             if key not in rows:
