@@ -49,19 +49,24 @@ def status(run, **changes):
 
 # -- evaluate ----------------------------------------------------------------------------------------------------------
 def test_evaluate_measures_beside_a_floor(copied, capsys):
-    assert run("evaluate", copied / "images", "--n", 200, "--json") == 0
+    assert run("evaluate", copied / "images", "--n", 200, "--split", "train", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["step"], found["n_real"], found["n_generated"], found["seed"]) == (60, 200, 200, 0)
-    assert found["real"] == "1,437 images of optdigits" and found["metrics"].keys() == {"classes", "sliced-wasserstein"}
+    assert found["real"] == "1,437 images of optdigits" and found["split"] == "train"
+    assert "no extractor is meant for 'optdigits'" in found["left out"]["fid"] and found["metrics"].keys() == {
+        "classes",
+        "sliced-wasserstein",
+    }
     classes, distance = found["metrics"]["classes"], found["metrics"]["sliced-wasserstein"]
     assert classes["classes"] == classes["real"] == 10 and classes["generated"] < 10
     assert classes["confidence real"] > 0.8 > classes["confidence generated"]
     assert 0 < distance["real"] < 0.2 * distance["generated"]
     assert json.loads((copied / "images" / "evaluation.json").read_text()) == [found]
 
-    assert run("evaluate", copied / "images", "--n", 200, "--metric", "sliced-wasserstein", "--seed", 1) == 0
-    said = capsys.readouterr().out
-    assert "step 60 · 200 generated · 200 real, of 1,437 images of optdigits · seed 1" in said and "the floor" in said
+    assert run("evaluate", copied / "images", "--n", 150, "--metric", "sliced-wasserstein", "--seed", 1) == 0
+    said = capsys.readouterr().out  # unless told otherwise, against images that were not trained on
+    assert "step 60 · 150 generated · 150 real, of 360 images of optdigits (test) · seed 1" in said
+    assert "the floor" in said
     first, second = json.loads((copied / "images" / "evaluation.json").read_text())
     assert first == found and second["metrics"].keys() == {"sliced-wasserstein"}
     assert second["metrics"]["sliced-wasserstein"] != distance
@@ -72,7 +77,9 @@ def test_evaluate_points_and_other_data(copied, capsys):
         assert run("evaluate", copied / "points", "--json") == 0
     assert run("evaluate", copied / "points", "--data", "grid", "--n", 300, "--json") == 0
     first, again, other = json.loads((copied / "points" / "evaluation.json").read_text())
-    assert first == again and first["n_real"] == 1000 and first["real"] == "the law of ring"  # the seed fixes it all
+    assert (
+        first == again and first["n_real"] == 1000 and first["split"] is None and first["real"] == "the law of ring"
+    )  # the seed fixes it all
     assert other["real"] == "the law of grid" and other["n_real"] == 300
     far, floor = (other["metrics"]["sliced-wasserstein"][key] for key in ("generated", "real"))
     assert far > 3 * floor
@@ -81,7 +88,7 @@ def test_evaluate_points_and_other_data(copied, capsys):
 @pytest.mark.parametrize(
     ("name", "words", "sentence"),
     [
-        ("images", ["--n", "719"], "n=719 samples were asked for; expected 1 to 718, since two sets of real samples"),
+        ("images", ["--n", "719"], "n=719 samples were asked for; expected 1 to 180, since two sets of real samples"),
         ("points", ["--n", "0"], "n=0 samples were asked for; expected at least 1"),
         ("points", ["--metric", "classes"], "metric 'classes' cannot be computed on ring: it holds no images"),
         ("points", ["--metric", "beauty"], "unknown metric 'beauty'; known: "),
@@ -101,7 +108,7 @@ def test_an_evaluation_overwrites_nothing(copied, capsys, monkeypatch):
     assert (copied / "points" / "evaluation.json").read_text() == "{"
     (copied / "points" / "evaluation.json").unlink()
     monkeypatch.setitem(sys.modules, "ot", None)
-    assert run("evaluate", copied / "points") == 2
+    assert run("evaluate", copied / "points", "--metric", "wasserstein-1") == 2
     assert "the package pot is not installed; expected it from: pip install pot" in capsys.readouterr().err
 
 
