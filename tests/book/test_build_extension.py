@@ -52,6 +52,14 @@ def test_punctuation_stays_with_its_formula(line, phrases):
     assert page.astext() == before
 
 
+def test_punctuation_is_taken_from_its_own_place():
+    page = new_document("page")
+    page += nodes.paragraph()
+    page[0] += [nodes.emphasis("", "a"), nodes.Text(", "), nodes.math("", "x"), nodes.Text(", "), nodes.math("", "y")]
+    typography.FormulaPhrases(page).run()
+    assert page.astext() == "a, x, y" and [node.astext() for node in page.findall(nodes.inline)] == ["x,"]
+
+
 @pytest.mark.parametrize(("parts", "expected"), [
     (["由 ", "@引理 2.2", " 与 ", "@符号约定", " 知"], "由引理 2.2 与符号约定知"),
     (["", "*与最大似然比较。", " 对密度"], "与最大似然比较。对密度"),
