@@ -2,8 +2,9 @@
 
 A recipe competes if its table says ``league = "TITLE"``; everything else about it is as for `ganlib train`, but for the
 data, the batch and the budget, which are the same for all. One run gives both tables: it is measured when its
-discriminator has seen so many real images, and again when it has trained for so many seconds; it goes on until both
-have come. Averaged weights draw the samples, as always; nothing is chosen by its result.
+discriminator has seen so many real images, and again after as many steps as fit into so many seconds. How many fit is
+measured beforehand, in turn with a reference, so that a machine whose speed drifts or that is busy favours none: the
+runs themselves are not clocked. Averaged weights draw the samples, as always; nothing is chosen by its result.
 
 The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
 fits the data. Real images are measured in the same way against other real images: the last row, what a perfect
@@ -19,6 +20,7 @@ Each run is kept as soon as it is done, so a league that was stopped goes on whe
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -35,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import ganlib
 from benchmarks import common
 from ganlib import GanlibError, recipes, zoo
-from ganlib.device import resolve
+from ganlib.device import resolve, seeded
 from ganlib.gans import schedules
 from ganlib.metrics import features
 from ganlib.metrics.attributes import attribute_tv
@@ -51,7 +53,8 @@ SIZE, TRAINING = 32, 20_000
 BUDGETS = ("images", "seconds")
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
 SETTINGS = ("gan", "options", "ema", "schedule")
-CHUNK = 20  # steps between two looks at the clock, at most
+REFERENCE = "gan-league"  # whose speed the others are compared with
+CHUNK, ROUNDS = 10, 7  # of that comparison
 FIGURE = Path(__file__).parents[1] / "book" / "figures" / "league.py"
 
 
@@ -95,51 +98,72 @@ class Judge:
         return {name: float(result) for name, result in zip(MEASURES, found, strict=True)}
 
 
-def play(recipe: Recipe, judge: Judge, seed: int, images: int, seconds: float, batch: int) -> dict[str, Any]:
-    """One run, measured at the end of both budgets.
-
-    Returns:
-        ``seed``, ``parameters`` of all players, and for each of `BUDGETS` the measures with ``images`` (real ones that
-        the first player has seen) and ``seconds`` (of training) at that moment; None where the run became NaN or
-        infinite before.
-    """
-    data = ganlib.load(judge.data, size=SIZE, n=TRAINING)
+def trainer_of(recipe: Recipe, data: str, seed: int, batch: int, device: torch.device) -> ganlib.Trainer:
+    """What a recipe trains, before the first step."""
+    images = ganlib.load(data, size=SIZE, n=TRAINING)
     ganlib.seed(seed)
-    gan = ganlib.build(recipe.gan, data.shape, **recipe.options)
-    trainer = ganlib.Trainer(
-        gan,
-        data,
+    return ganlib.Trainer(
+        ganlib.build(recipe.gan, images.shape, **recipe.options),
+        images,
         batch,
-        device=judge.device,
+        device=device,
         learning_rate=schedules.read(recipe.schedule) if recipe.schedule else None,
         ema_half_life=recipe.ema or None,
         progress=False,
     )
+
+
+def pace(recipe: Recipe, data: str, known: dict[str, float], batch: int, device: torch.device) -> float:
+    """Seconds per step: the ratio to the reference's, measured in turn with it, times what is known of the latter.
+
+    Args:
+        recipe: whose.
+        data: one of `DATA`.
+        known: seconds per step by name; the reference's unless it is the one that is asked for.
+        batch: real samples in a turn.
+        device: where.
+    """
+    both = {REFERENCE: entrants()[REFERENCE], recipe.name: recipe}
+    loops = {name: trainer_of(each, data, 0, batch, device).fit for name, each in both.items()}
+    times = common.in_turn(loops, CHUNK, ROUNDS, device)
+    if recipe.name == REFERENCE:
+        return statistics.median(times[REFERENCE])
+    return known[REFERENCE] * common.ratio(times[recipe.name], times[REFERENCE])
+
+
+def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch: int) -> dict[str, Any]:
+    """One run, measured at the end of both budgets.
+
+    Args:
+        recipe: what plays.
+        judge: who measures.
+        seed: of the run.
+        images: the first budget, in real images that the first player sees.
+        steps: the second, in steps.
+        batch: real samples in a turn.
+
+    Returns:
+        ``seed``, ``parameters`` of all players, and for each of `BUDGETS` the measures with ``images`` and ``steps`` at
+        that moment; None where the run became NaN or infinite before.
+    """
+    trainer = trainer_of(recipe, judge.data, seed, batch, judge.device)
+    players = trainer.gan.players().values()
     found: dict[str, Any] = {
         "seed": seed,
-        "parameters": sum(p.numel() for player in gan.players().values() for p in player.parameters()),
+        "parameters": sum(p.numel() for player in players for p in player.parameters()),
     } | dict.fromkeys(BUDGETS)
-    seen, spent, pace, open_ = 0, 0.0, 0.0, list(BUDGETS)
-    turns = gan.phases()[0].repeats
-    while open_:
-        # The clock is only read between chunks, so each ends where a budget does: at most one step is too many.
-        steps = CHUNK if pace else 1
-        if "seconds" in open_ and pace:
-            steps = min(steps, max(1, int((seconds - spent) / pace)))
-        shown = [batch * (turns(trainer.step + i) if callable(turns) else turns) for i in range(steps)]
-        if "images" in open_:
-            steps = next((i for i in range(1, steps) if seen + sum(shown[:i]) >= images), steps)
+    turns = trainer.gan.phases()[0].repeats
+    seen = lambda end: sum(batch * (turns(step) if callable(turns) else turns) for step in range(end))
+    ends = {"images": next(end for end in itertools.count(1) if seen(end) >= images), "seconds": steps}
+    for budget in sorted(ends, key=ends.get):
         try:
-            taken = common.seconds(lambda steps=steps: trainer.fit(steps), judge.device)
+            if ends[budget] > trainer.step:
+                trainer.fit(ends[budget] - trainer.step)
         except ganlib.training.TrainingDiverged:
             break
-        seen, spent, pace = seen + sum(shown[:steps]), spent + taken, taken / steps
-        for budget in [b for b in open_ if (seen >= images if b == "images" else spent >= seconds)]:
-            with torch.random.fork_rng(devices=[judge.device] if judge.device.type == "cuda" else []):
-                torch.manual_seed(seed)
-                samples = torch.cat([trainer.sample(size).cpu() for size in sizes(judge.n)])
-            found[budget] = judge(samples) | {"images": seen, "seconds": spent}
-            open_.remove(budget)
+        with seeded(seed, judge.device):
+            samples = torch.cat([trainer.sample(size).cpu() for size in sizes(judge.n)])
+        found[budget] = judge(samples) | {"images": seen(ends[budget]), "steps": ends[budget]}
     return found
 
 
@@ -163,7 +187,8 @@ def begun(protocol: dict[str, Any], device: torch.device, fresh: bool) -> dict[s
     """
     path = common.RESULTS / ("league.json" if device.type == "cpu" else "league-gpu.json")
     if fresh or not path.exists():
-        return {"protocol": protocol, "features": {}, "floors": {}, "runs": {data: {} for data in DATA}}
+        each = {data: {} for data in DATA}
+        return {"protocol": protocol, "features": {}, "floors": {}, "pace": each, "runs": {data: {} for data in DATA}}
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["protocol"] != protocol:
         kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
@@ -177,7 +202,9 @@ def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] 
     settings = {name: {key: getattr(recipe, key) for key in SETTINGS} for name, recipe in wanted.items()}
     rows = record["runs"][data]
     for name, recipe in wanted.items():
-        if name in again or rows.get(name, {}).get("settings") != settings[name]:
+        if changed := rows.get(name, {}).get("settings") != settings[name]:
+            record["pace"][data].pop(name, None)
+        if changed or name in again:
             rows[name] = {"title": recipe.league, "settings": settings[name], "runs": []}
     for seed in range(seeds):
         for name, recipe in wanted.items():
@@ -206,10 +233,11 @@ def shown(values: Sequence[float], digits: int, factor: float = 1) -> str:
 def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, dict[str, list[float]], int]]:
     """Title, measures over the seeds, and how many seeds broke down, of each row; the smallest FID first."""
     rows = []
-    for row in record["runs"][data].values():
+    for name, row in record["runs"][data].items():
         whole = [run[budget] for run in row["runs"] if run[budget]]
         if whole:
-            values = {name: [run[name] for run in whole] for name in (*MEASURES, "images", "seconds")}
+            values = {key: [run[key] for run in whole] for key in (*MEASURES, "images", "steps")}
+            values["seconds"] = [record["pace"][data][name] * steps for steps in values["steps"]]
             values["parameters"] = [run["parameters"] for run in row["runs"]]
             rows.append((row["title"], values, len(row["runs"]) - len(whole)))
     return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))
@@ -276,7 +304,11 @@ def main() -> None:
     if min(args.images, args.seconds, args.batch, args.seeds) <= 0 or args.n < 200:
         parser.error("--images, --seconds, --batch and --seeds have to be above 0, --n at least 200")
     protocol = {key: getattr(args, key) for key in ("images", "seconds", "batch", "n", "seeds")}
-    protocol |= {"size": SIZE, "training": TRAINING, "threads": torch.get_num_threads()}  # the clock runs on the latter
+    protocol |= {
+        "size": SIZE,
+        "training": TRAINING,
+        "threads": torch.get_num_threads(),
+    }  # the pace is that of the latter
     try:
         record = begun(protocol, device, args.fresh or args.no_write)
     except GanlibError as error:
@@ -287,13 +319,18 @@ def main() -> None:
             parser.error(f"the record was measured with {record['features'][data]}; expected that, or --fresh")
         record["floors"][data] = judge.floor
         for recipe, seed in missing(record, data, args.seeds, args.recipes):
-            print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
             machine = common.machine(device) | {"commit": common.commit()}
-            run = play(recipe, judge, seed, args.images, args.seconds, args.batch)
+            paces = record["pace"][data]
+            for name in dict.fromkeys((REFERENCE, recipe.name)):
+                if name not in paces:
+                    print(f"{data}: the pace of {name}", file=sys.stderr, flush=True)
+                    paces[name] = pace(entrants()[name], data, paces, args.batch, device)
+            print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
+            steps = max(1, round(args.seconds / paces[recipe.name]))
+            run = play(recipe, judge, seed, args.images, steps, args.batch)
             record["runs"][data][recipe.name]["runs"].append(run | {"machine": machine})
-            record = {"benchmark": "league", **machine} | {
-                k: record[k] for k in ("protocol", "features", "floors", "runs")
-            }
+            kept = {key: record[key] for key in ("protocol", "features", "floors", "pace", "runs")}
+            record = {"benchmark": "league", **machine, **kept}
             record["tables"] = tables(record)
             if write:
                 common.keep(record, table(record))

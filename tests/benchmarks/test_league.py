@@ -58,12 +58,27 @@ def test_the_judge_reads_the_attributes_of_avatars():
 
 @pytest.mark.parametrize("name, turns", [("gan-league", 1), ("wgan-gp-league", 5)])
 def test_a_run_is_measured_at_both_budgets(judge, name, turns):
-    run = league.play(league.entrants()[name], judge, 0, images=320, seconds=0.1, batch=16)
+    run = league.play(league.entrants()[name], judge, 0, images=320, steps=3, batch=16)
     assert run["images"]["images"] == 320  # real images that the critic saw, in all of its turns
-    assert run["seconds"]["seconds"] >= 0.1
-    steps = run["seconds"]["images"] / (16 * turns)
-    assert steps == int(steps) and run["seconds"]["images"] >= 320 / 20
+    assert run["images"]["steps"] == 320 / (16 * turns)
+    assert run["seconds"]["steps"] == 3 and run["seconds"]["images"] == 3 * 16 * turns
     assert all(math.isfinite(run[budget][name]) for budget in league.BUDGETS for name in league.MEASURES)
+
+
+def test_the_pace_is_the_ratio_to_the_reference(monkeypatch):
+    asked = []
+
+    def in_turn(loops, steps, rounds, device):
+        asked.append(list(loops))
+        assert all(loop.__self__.step == 0 for loop in loops.values())
+        return {name: [0.5, 0.6, 0.7] if name == "gan-league" else [1.5, 1.2, 2.1] for name in loops}
+
+    monkeypatch.setattr(common, "in_turn", in_turn)
+    recipes = league.entrants()
+    assert league.pace(recipes["gan-league"], "digits", {}, 16, CPU) == 0.6
+    known = {"gan-league": 0.1}  # of a day when the machine was faster
+    assert league.pace(recipes["r1gan-league"], "digits", known, 16, CPU) == pytest.approx(0.3)
+    assert asked == [["gan-league"], ["gan-league", "r1gan-league"]]
 
 
 def test_the_judge_takes_images_that_no_run_has_seen(monkeypatch):
@@ -95,10 +110,10 @@ def test_rates_averages_and_turns_that_change_are_the_recipes(judge, monkeypatch
     monkeypatch.setattr(ganlib.gans.gan.VanillaGAN, "phases", changing(ganlib.gans.gan.VanillaGAN.phases))
     options = league.entrants()["gan-league"].options
     recipe = Recipe("own", "gan", ema=70.0, schedule="linear_decay(3, 9)", options=options, league="own")
-    run = league.play(recipe, judge, 0, images=16 * 10, seconds=1e-9, batch=16)
+    run = league.play(recipe, judge, 0, images=16 * 10, steps=1, batch=16)
     assert asked["learning_rate"](6) == 0.5 and asked["ema_half_life"] == 70
     assert run["images"]["images"] == 160 and sum(fits) == 6  # 3 + 3 + 1 + 1 + 1 + 1 turns of 16 images
-    assert run["seconds"]["images"] == 48 and fits[0] == 1  # after one step the time is up
+    assert run["seconds"]["images"] == 48 and fits == [1, 5]
 
 
 def changing(phases):
@@ -111,7 +126,7 @@ def changing(phases):
 
 def test_a_seed_is_a_run(judge):
     recipe = league.entrants()["gan-league"]
-    runs = [league.play(recipe, judge, seed, 64, 0.01, 16)["images"]["FID"] for seed in (0, 0, 1)]
+    runs = [league.play(recipe, judge, seed, 64, 1, 16)["images"]["FID"] for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
 
 
@@ -129,7 +144,7 @@ def results(tmp_path, monkeypatch):
 
 
 def made(fid, broken=False, seed=0):
-    end = dict.fromkeys(league.MEASURES, 0.5) | {"FID": fid, "images": 64, "seconds": 1.5}
+    end = dict.fromkeys(league.MEASURES, 0.5) | {"FID": fid, "images": 64, "steps": 3}
     return {"seed": seed, "parameters": 1234567, "images": None if broken else end, "seconds": end}
 
 
@@ -142,6 +157,7 @@ def record():
         "matmul_gflops": 1.0,
         "protocol": PROTOCOL,
         "features": {"digits": "digits, resizer none"},
+        "pace": {"avatars": {}, "digits": {"worse": 0.5, "half": 0.5}},
         "floors": floors,
         "runs": {"avatars": {}, "digits": runs},
     }
@@ -159,7 +175,7 @@ def test_the_tables():
 
 
 def test_what_is_missing_is_played_seed_by_seed():
-    kept = {"runs": {"digits": {}}}
+    kept = {"runs": {"digits": {}}, "pace": {"digits": {"gan-league": 0.5, "wgan-gp-league": 0.7}}}
     names = list(league.entrants())
     todo = [(recipe.name, seed) for recipe, seed in league.missing(kept, "digits", 2)]
     assert todo == [(name, seed) for seed in range(2) for name in names]
@@ -173,6 +189,7 @@ def test_what_is_missing_is_played_seed_by_seed():
     kept["runs"]["digits"]["gan-league"]["runs"] = [{"seed": 0}, {"seed": 1}]
     kept["runs"]["digits"]["wgan-gp-league"]["settings"]["options"] = {"lr": 1.0}  # its recipe has changed since
     assert {r.name for r, _ in league.missing(kept, "digits", 2)} == {"wgan-gp-league"}
+    assert kept["pace"]["digits"] == {"gan-league": 0.5}  # of what has changed the pace is measured anew
 
 
 def test_rows_of_two_protocols_do_not_mix(results):
