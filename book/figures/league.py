@@ -26,7 +26,7 @@ WORDS = {
         "axis": "FID (smaller is better)",
     },
     "zh": {
-        "avatars": "头像",
+        "avatars": "人像",
         "digits": "手写数字",
         "images": "训练图像数相同",
         "seconds": "训练时间相同",
