@@ -22,6 +22,11 @@ TITLES = {
     ("grid",): "Grid of 25 modes, {seeds} seeds",
 }
 MEASURES = ["FID", "KID × 10³", "Precision", "Recall", "Density", "Coverage", "Attribute TV"]
+MODES = ["Modes", "With half their share", "High quality, %", "Reverse KL, nats"]
+HEADS = {
+    "images": ["Method", *MEASURES, "Seconds", "Parameters"],
+    "seconds": ["Method", *MEASURES, "Images", "Parameters"],
+} | dict.fromkeys(("ring", "grid"), ["Method", "Measured by", "Steps", *MODES])  # by the last argument
 
 
 def words(message: str) -> str:
@@ -35,10 +40,6 @@ class Record(StatusTable):
     translate = staticmethod(words)
     kind = "league-table"
     name: str
-
-    def heads(self) -> list[str]:
-        """The heads of the columns."""
-        raise NotImplementedError
 
     def content_of(self, root: Path) -> tuple[list[str], list[list[list[Any]]]]:
         """The heads of the columns and the rows."""
@@ -54,7 +55,7 @@ class Record(StatusTable):
                 raise self.error(f"{path} has no table {key!r}; it has {', '.join(rows)}")
             rows = rows[key]
         self.caption = words(TITLES[tuple(self.arguments)]).format(**record["protocol"])
-        return self.heads(), [[[words(cell)] for cell in row] for row in rows]
+        return HEADS[self.arguments[-1]], [[[words(cell)] for cell in row] for row in rows]
 
 
 class League(Record):
@@ -63,21 +64,12 @@ class League(Record):
     name = "league"
     required_arguments = 2
 
-    def heads(self) -> list[str]:
-        """The heads of the columns."""
-        return ["Method", *MEASURES, "Seconds" if self.arguments[1] == "images" else "Images", "Parameters"]
-
 
 class Modes(Record):
     """A law: the perfect sampler, what was measured here, what was published."""
 
     name = "modes"
     required_arguments = 1
-
-    def heads(self) -> list[str]:
-        """The heads of the columns."""
-        found = ["Modes", "With half their share", "High quality, %", "Reverse KL, nats"]
-        return ["Method", "Measured by", "Steps", *found]
 
 
 def setup(app: Sphinx) -> dict[str, object]:

@@ -42,9 +42,8 @@ def _cut(parent: nodes.Element, place: int, signs: re.Pattern[str]) -> nodes.Tex
     match = signs.search(text) if isinstance(text, nodes.Text) else None
     if not match:
         return None
-    parent[place] = nodes.Text(
-        text[: match.start()] + text[match.end() :]
-    )  # not `replace`, which takes the first equal one
+    rest = text[: match.start()] + text[match.end() :]
+    parent[place] = nodes.Text(rest)  # `replace` would take the first equal text
     return nodes.Text(match[0])
 
 
