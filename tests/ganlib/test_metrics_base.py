@@ -145,11 +145,11 @@ def test_the_error_of_a_share_solves_wilsons_equation(n):
     assert share_error(0.5, 10_000) == pytest.approx(0.005, rel=1e-3)
 
 
-@pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
-def test_a_generator_of_one_colour_is_measured(value):
+@pytest.mark.parametrize("low, high", [(-1, -1), (0, 0), (1, 1), (0, 1)])
+def test_a_generator_that_looks_like_another_range_is_measured(low, high):
     class Plain(torch.nn.Module):
         def forward(self, z):
-            return torch.full((len(z), 1, 8, 8), value)
+            return torch.linspace(low, high, 64).view(1, 1, 8, 8).expand(len(z), -1, -1, -1)
 
     gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
     gan.generator = Plain()
