@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from ganlib import GanlibError
 
 RESULTS = Path(__file__).parent / "results"
 Loop = Callable[[int], object]  # takes so many steps
@@ -83,6 +86,42 @@ def markdown(header: list[str], rows: list[list[str]], words: int = 1) -> str:
     """A table; all columns but the first `words` are numbers."""
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * words + "---:|" * (len(header) - words)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def begun(name: str, empty: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The record so far, of a benchmark that keeps each run as soon as it is done.
+
+    Args:
+        name: of the benchmark.
+        empty: a record without runs; its ``protocol`` is what the runs have in common.
+        device: where they are played.
+
+    Returns:
+        `empty` if there is no record yet.
+
+    Raises:
+        GanlibError: the record is of another protocol, and rows of both would stand in one table.
+    """
+    path = RESULTS / f"{name}{'' if device.type == 'cpu' else '-gpu'}.json"
+    if not path.exists():
+        return empty
+    record, protocol = json.loads(path.read_text(encoding="utf-8")), empty["protocol"]
+    if record["protocol"] != protocol:
+        kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
+        raise GanlibError(f"{path.name} holds runs with {kept}; expected the same here, or --fresh to begin again")
+    return record
+
+
+def mean(values: Sequence[float | None]) -> tuple[float, ...]:
+    """Mean and standard error of the values that there are; only the mean of one, nothing of none."""
+    values = [value for value in values if value is not None]
+    error = [statistics.stdev(values) / math.sqrt(len(values))] if len(values) > 1 else []
+    return (statistics.fmean(values), *error) if values else ()
+
+
+def shown(value: Sequence[float], digits: int, factor: float = 1.0) -> str:
+    """``7.9 ± 0.1``, without an error if none is known, a dash if there is nothing."""
+    return " ± ".join(f"{factor * part:.{digits}f}" for part in value) or "–"
 
 
 def finish(record: dict[str, Any], text: str, write: bool) -> None:

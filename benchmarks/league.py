@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ganlib
 from benchmarks import common
+from benchmarks.common import mean, shown
 from ganlib import GanlibError, recipes, zoo
 from ganlib.device import resolve, seeded
 from ganlib.gans import schedules
@@ -172,30 +172,7 @@ def sizes(n: int, at_once: int = 500) -> list[int]:
     return [min(at_once, n - start) for start in range(0, n, at_once)]
 
 
-def mean(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error."""
-    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return statistics.fmean(values), error
-
-
 # -- the record --------------------------------------------------------------------------------------------------------
-def begun(protocol: dict[str, Any], device: torch.device, fresh: bool) -> dict[str, Any]:
-    """The record so far.
-
-    Raises:
-        GanlibError: it is of another protocol, and rows of both would stand in one table.
-    """
-    path = common.RESULTS / ("league.json" if device.type == "cpu" else "league-gpu.json")
-    if fresh or not path.exists():
-        each = {data: {} for data in DATA}
-        return {"protocol": protocol, "features": {}, "floors": {}, "pace": each, "runs": {data: {} for data in DATA}}
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["protocol"] != protocol:
-        kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
-        raise GanlibError(f"{path.name} holds runs with {kept}; expected the same here, or --fresh to begin again")
-    return record
-
-
 def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] = ()) -> Iterator[tuple[Recipe, int]]:
     """The runs that the record lacks, seed by seed, so that every recipe has one before any has two."""
     wanted = {name: recipe for name, recipe in entrants().items() if not again or name in again}
@@ -224,12 +201,6 @@ HEADS = {
 }  # measure → its column, digits, factor
 
 
-def shown(values: Sequence[float], digits: int, factor: float = 1) -> str:
-    """``7.90 ± 0.12``."""
-    middle, error = mean([value * factor for value in values])
-    return f"{middle:.{digits}f}" + ("" if error != error else f" ± {error:.{digits}f}")
-
-
 def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, dict[str, list[float]], int]]:
     """Title, measures over the seeds, and how many seeds broke down, of each row; the smallest FID first."""
     rows = []
@@ -255,7 +226,7 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
             made[data][budget] = [
                 [
                     title + (f" ({broken}/{broken + len(values['FID'])} †)" if broken else ""),
-                    *(shown(values[name], digits, factor) for name, (_, digits, factor) in HEADS.items()),
+                    *(shown(mean(values[name]), digits, factor) for name, (_, digits, factor) in HEADS.items()),
                     f"{statistics.fmean(values[other]):,.0f}",
                     f"{values['parameters'][0]:,}",
                 ]
@@ -290,10 +261,11 @@ def draw() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=64_000, help="first budget (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=120.0, help="second budget (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=200.0, help="second budget (default %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="real samples in a turn (default %(default)s)")
     parser.add_argument("--n", type=int, default=5000, help="generated samples, and real ones (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor (default %(default)s)")
     parser.add_argument("--recipes", nargs="+", choices=list(entrants()), default=(), help="these anew")
     parser.add_argument("--data", nargs="+", choices=DATA, default=DATA, help="default: both")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
@@ -301,16 +273,15 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true", help="print only, and keep nothing")
     args = parser.parse_args()
     device, write = resolve(args.device), not args.no_write
-    if min(args.images, args.seconds, args.batch, args.seeds) <= 0 or args.n < 200:
-        parser.error("--images, --seconds, --batch and --seeds have to be above 0, --n at least 200")
+    if min(args.images, args.seconds, args.batch, args.seeds, args.threads) <= 0 or args.n < 200:
+        parser.error("--images, --seconds, --batch, --seeds and --threads have to be above 0, --n at least 200")
+    torch.set_num_threads(args.threads)
     protocol = {key: getattr(args, key) for key in ("images", "seconds", "batch", "n", "seeds")}
-    protocol |= {
-        "size": SIZE,
-        "training": TRAINING,
-        "threads": torch.get_num_threads(),
-    }  # the pace is that of the latter
+    protocol |= {"size": SIZE, "training": TRAINING, "threads": args.threads}  # the pace is that of the latter
+    record = {"protocol": protocol, "features": {}, "floors": {}}
+    record |= {key: {data: {} for data in DATA} for key in ("pace", "runs")}
     try:
-        record = begun(protocol, device, args.fresh or args.no_write)
+        record = record if args.fresh or args.no_write else common.begun("league", record, device)
     except GanlibError as error:
         parser.error(str(error))
     for data in args.data:

@@ -23,9 +23,7 @@ goes on where it was.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ganlib
 from benchmarks import common
+from benchmarks.common import mean, shown
 from ganlib import GanlibError, recipes, viz
 from ganlib.data.toy import GaussianMixture
 from ganlib.device import resolve
@@ -76,9 +75,9 @@ PUBLISHED = {
     "ring": [
         ("GAN", LIN, (6.3, 0.5), (98.2, 0.2), (0.45, 0.09)),
         ("ALI", LIN, (6.6, 0.3), (97.6, 0.4), (0.36, 0.04)),
-        ("PacGAN, 2 samples", LIN, (7.9, 0.1), (95.6, 2.0), (0.07, 0.03)),
-        ("PacGAN, 3 samples", LIN, (7.8, 0.1), (97.7, 0.3), (0.10, 0.02)),
-        ("PacGAN, 4 samples", LIN, (7.8, 0.1), (95.9, 1.4), (0.07, 0.02)),
+        ("PacGAN, m = 2", LIN, (7.9, 0.1), (95.6, 2.0), (0.07, 0.03)),
+        ("PacGAN, m = 3", LIN, (7.8, 0.1), (97.7, 0.3), (0.10, 0.02)),
+        ("PacGAN, m = 4", LIN, (7.8, 0.1), (95.9, 1.4), (0.07, 0.02)),
         ("GAN", SRIVASTAVA, (1.0,), (99.3,), ()),
         ("ALI", SRIVASTAVA, (2.8,), (0.13,), ()),
         ("unrolled GAN", SRIVASTAVA, (7.6,), (35.6,), ()),
@@ -87,9 +86,9 @@ PUBLISHED = {
     "grid": [
         ("GAN", LIN, (17.3, 0.8), (94.8, 0.7), (0.70, 0.07)),
         ("ALI", LIN, (24.1, 0.4), (95.7, 0.6), (0.14, 0.03)),
-        ("PacGAN, 2 samples", LIN, (23.8, 0.7), (91.3, 0.8), (0.13, 0.04)),
-        ("PacGAN, 3 samples", LIN, (24.6, 0.4), (94.2, 0.4), (0.06, 0.02)),
-        ("PacGAN, 4 samples", LIN, (24.8, 0.2), (93.6, 0.6), (0.04, 0.01)),
+        ("PacGAN, m = 2", LIN, (23.8, 0.7), (91.3, 0.8), (0.13, 0.04)),
+        ("PacGAN, m = 3", LIN, (24.6, 0.4), (94.2, 0.4), (0.06, 0.02)),
+        ("PacGAN, m = 4", LIN, (24.8, 0.2), (93.6, 0.6), (0.04, 0.01)),
         ("GAN", SRIVASTAVA, (3.3,), (0.5,), ()),
         ("ALI", SRIVASTAVA, (15.8,), (1.6,), ()),
         ("unrolled GAN", SRIVASTAVA, (23.6,), (16.0,), ()),
@@ -167,30 +166,7 @@ def measure(
     }
 
 
-def mean(values: Sequence[float | None]) -> tuple[float, ...]:
-    """Mean and standard error of the values that there are; only the mean of one, nothing of none."""
-    values = [value for value in values if value is not None]
-    error = [statistics.stdev(values) / math.sqrt(len(values))] if len(values) > 1 else []
-    return (statistics.fmean(values), *error) if values else ()
-
-
 # -- the record --------------------------------------------------------------------------------------------------------
-def begun(protocol: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """The record so far, if there is one of this protocol.
-
-    Raises:
-        GanlibError: it is of another one, and rows of both would stand in one table.
-    """
-    path = common.RESULTS / ("modes.json" if device.type == "cpu" else "modes-gpu.json")
-    if not path.exists():
-        return {"protocol": protocol, "results": {law: {} for law in LAWS}}
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["protocol"] != protocol:
-        kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
-        raise GanlibError(f"{path.name} holds runs with {kept}; expected the same here, or --fresh to begin again")
-    return record
-
-
 def missing(record: dict[str, Any], law: str, steps: int | None = None) -> list[Recipe]:
     """The recipes that the record lacks on a law, or has with other settings."""
     has = record["results"][law]
@@ -212,11 +188,6 @@ def reached(record: dict[str, Any]) -> list[str]:
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
-def shown(value: Sequence[float], digits: int, factor: float = 1.0) -> str:
-    """``7.9 ± 0.1``, without an error if none is known, a dash if there is nothing."""
-    return " ± ".join(f"{factor * part:.{digits}f}" for part in value) or "–"
-
-
 def part(values: Sequence[float | None]) -> str:
     """How many of the seeds have a value, if not all have."""
     there = sum(value is not None for value in values)
@@ -332,13 +303,9 @@ def main() -> None:
     device, write = resolve(args.device), not args.no_write
     if min(args.steps or 1, args.seeds, args.looks) < 1:
         parser.error("--steps, --seeds and --looks were given as less than 1")
-    protocol = {"seeds": args.seeds, "samples": SAMPLES}
+    record = {"protocol": {"seeds": args.seeds, "samples": SAMPLES}, "results": {law: {} for law in LAWS}}
     try:
-        record = (
-            begun(protocol, device)
-            if write and not args.fresh
-            else {"protocol": protocol, "results": {law: {} for law in LAWS}}
-        )
+        record = common.begun("modes", record, device) if write and not args.fresh else record
     except GanlibError as error:
         parser.error(str(error))
     if idle := [name for name in args.recipes or () if all(name not in entrants(law) for law in args.data)]:

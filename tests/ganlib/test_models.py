@@ -8,6 +8,7 @@ from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.models.layers import on_each
 from ganlib.models.maxout import Maxout
+from ganlib.models.toy import Signs
 
 
 def count(module):
@@ -97,7 +98,11 @@ def test_dcgan_starts_small_and_normalises_where_the_paper_does():
     assert all(m.eps == 1e-5 for m in generator.modules() if isinstance(m, nn.BatchNorm2d))
 
 
-SHAPES = [(name, shape) for name in ("mlp", "mlp-small") for shape in [(1, 28, 28), (3, 8, 8), (2,)]]
+SHAPES = [
+    (name, shape)
+    for name in ("mlp", "mlp-small", "mlp-toy", "mlp-toy-signs")
+    for shape in [(1, 28, 28), (3, 8, 8), (2,)]
+]
 SHAPES += [(name, (channels, size, size)) for name in ("dcgan", "dcgan-small") for channels, size in ((1, 16), (3, 32))]
 SHAPES += [("dcgan-small", (1, 128, 128)), ("dcgan-small", (3, 256, 256))]
 
@@ -208,3 +213,30 @@ def test_maxout_is_the_largest_of_its_pieces():
     x = torch.randn(7, 3)
     pieces = x @ layer.weight.view(5, 4, 3).transpose(1, 2) + layer.bias.view(5, 1, 4)  # (5, 7, 4)
     assert torch.allclose(layer(x), pieces.max(0).values, atol=1e-6)
+
+
+def test_the_networks_for_the_plane():
+    """12·128+128 + 2·(128·128+128) + 128·2+2, and the same with 2 inputs and 1 output."""
+    for name in ("mlp-toy", "mlp-toy-signs"):
+        generator, discriminator = models.networks(name, (2,), 12)
+        assert (count(generator), count(discriminator)) == (34_946, 33_537)
+
+
+def test_signs_leave_nothing_else_of_their_latents():
+    z = torch.randn(50, 6)
+    assert torch.equal(Signs(4)(z), torch.cat([torch.where(z[:, :4] < 0, -1.0, 1.0), z[:, 4:]], 1))
+    generator = models.networks("mlp-toy-signs", (2,), 12)[0]
+    assert torch.equal(generator(z := torch.randn(50, 12)), generator(z * torch.tensor([3.0] * 8 + [1.0] * 4)))
+    assert not torch.allclose(generator(z), generator(z * torch.tensor([1.0] * 8 + [3.0] * 4)))
+
+
+def test_only_with_signs_can_a_generator_jump():
+    """Along a path of latents a continuous generator takes small steps; where a sign changes, this one leaps."""
+    torch.manual_seed(0)
+    ends = torch.randn(2, 12).double()
+    path = torch.lerp(ends[0], ends[1], torch.linspace(0, 1, 10_001).double()[:, None])
+    largest = {}
+    for name in ("mlp-toy", "mlp-toy-signs"):
+        steps = models.networks(name, (2,), 12)[0].double()(path).diff(dim=0).norm(dim=1)
+        largest[name] = (steps.max() / steps.median()).item()
+    assert largest["mlp-toy"] < 10 and largest["mlp-toy-signs"] > 1000
