@@ -80,7 +80,7 @@ PUBLISHED = {
         ("PacGAN, m = 4", LIN, (7.8, 0.1), (95.9, 1.4), (0.07, 0.02)),
         ("GAN", SRIVASTAVA, (1.0,), (99.3,), ()),
         ("ALI", SRIVASTAVA, (2.8,), (0.13,), ()),
-        ("unrolled GAN", SRIVASTAVA, (7.6,), (35.6,), ()),
+        ("Unrolled GAN", SRIVASTAVA, (7.6,), (35.6,), ()),
         ("VEEGAN", SRIVASTAVA, (8.0,), (52.9,), ()),
     ],
     "grid": [
@@ -91,7 +91,7 @@ PUBLISHED = {
         ("PacGAN, m = 4", LIN, (24.8, 0.2), (93.6, 0.6), (0.04, 0.01)),
         ("GAN", SRIVASTAVA, (3.3,), (0.5,), ()),
         ("ALI", SRIVASTAVA, (15.8,), (1.6,), ()),
-        ("unrolled GAN", SRIVASTAVA, (23.6,), (16.0,), ()),
+        ("Unrolled GAN", SRIVASTAVA, (23.6,), (16.0,), ()),
         ("VEEGAN", SRIVASTAVA, (24.6,), (40.0,), ()),
     ],
 }
