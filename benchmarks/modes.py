@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -282,6 +283,9 @@ def figure(record: dict[str, Any]) -> Any:
         modes = len(ganlib.load(law).modes)
         panel.axhline(modes, color="#888888", linestyle=":", linewidth=1)
         panel.set(xlabel="steps", xscale="log", ylim=(0, 1.05 * modes), title=f"{law}: {modes} modes")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("modes found, mean over the seeds")
     named = {label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
     panels[-1].legend(named.values(), named, loc="center left", bbox_to_anchor=(1.02, 0.5))
