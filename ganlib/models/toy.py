@@ -22,7 +22,7 @@ class Signs(nn.Module):
     Args:
         n: how many of the latents.
 
-    *Source*: the obstacle: Khayatkhoei et al. (2018), section 2; Tanielian et al. (2020), section 3. Signs are the
+    *Source*: the obstacle: Khayatkhoei et al. (2018) and Tanielian et al. (2020). Signs are the
     simplest way around it; the former authors train several generators, the latter reject samples.
     """
 
