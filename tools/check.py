@@ -85,7 +85,9 @@ def sync() -> Count:
 def tests() -> Count:
     # A process for each core, each with one thread: most tests compute too little to use several.
     parallel = ["-n", "auto", "--dist", "loadfile"]
-    return pytest("tests", *parallel, "tests", "--ignore=tests/site", OMP_NUM_THREADS="1")
+    path, _ = browser.prepare()  # the notebooks' players are played in one; `site` says what is missing
+    env = {"CHROMIUM": path} if path else {}
+    return pytest("tests", *parallel, "tests", "--ignore=tests/site", OMP_NUM_THREADS="1", **env)
 
 
 def labs() -> Count:

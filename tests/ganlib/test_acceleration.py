@@ -518,4 +518,4 @@ def test_freed_memory_is_kept_for_the_next_step():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = map(float, done.stdout.split())
-    assert before > 100 and after < 10
+    assert after < before / 4  # before: 1,024 where a page has 4 kB, 2 and more where the system gives large ones

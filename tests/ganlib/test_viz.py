@@ -5,7 +5,6 @@ import io
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -18,6 +17,7 @@ from ganlib import data, labels, sprites, viz
 from ganlib.data import avatars
 from ganlib.errors import GanlibError
 from ganlib.training.history import History
+from tools import browser
 
 
 @pytest.fixture(autouse=True)
@@ -244,13 +244,13 @@ def test_player_names_bad_frames(frames, words):
 def page():
     """An empty page of headless Chromium; without one the test is skipped, under CI=true it fails."""
     missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = browser.find()
     if path is None:
         missing("Chromium is not installed, so no player was played (apt install chromium)")
     with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser.new_page()
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium.new_page()
+        chromium.close()
 
 
 @pytest.mark.browser
