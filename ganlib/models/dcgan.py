@@ -74,6 +74,10 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(nn.Module):
     """An image → convolutions with stride 2, batch normalisation (not in the first), LeakyReLU → flat → one logit.
 
+    The first convolution has an offset, though much code leaves it out: without any, everything up to the first
+    normalisation commutes with a positive factor, f(cx) = c f(x), and the normalisation divides the c out again. The
+    discriminator would be blind to contrast: of one image under layer normalisation, of a batch under batch normalisation.
+
     Args:
         shape: (C, size, size) of one image.
         width: channels after the first layer; they double with each halving of the side, up to 8 times as many.
@@ -91,7 +95,7 @@ class DCGANDiscriminator(nn.Module):
         self.shape = tuple(shape)
         levels = _levels(shape)
         widths = _widths(width, levels)
-        layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [nn.Conv2d(shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
             # One group is layer normalisation over (C, H, W), with a scale and an offset for each channel.
             norm = nn.GroupNorm(1, n_out) if layer_norm else nn.BatchNorm2d(n_out)
@@ -111,7 +115,7 @@ class DCGANDiscriminator(nn.Module):
 def dcgan(
     shape: Sequence[int], latent_dim: int = 100, width: int = 64, critic: bool = False
 ) -> tuple[nn.Module, nn.Module]:
-    """The convolutional pair; on 3×64×64 images 3,576,704 trainable numbers in G and 2,765,568 in D.
+    """The convolutional pair; on 3×64×64 images 3,576,704 trainable numbers in G and 2,765,632 in D.
 
     Layer normalisation has as many as batch normalisation, so a critic has as many as a discriminator.
     """

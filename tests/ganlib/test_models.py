@@ -31,7 +31,7 @@ def test_the_small_counts():
 def test_the_counts_of_dcgan():
     """At 64×64 with 100 latents, colour, 64 channels: the layers 4·4·100·512, 4·4·512·256, … and the scales between."""
     generator, discriminator = models.networks("dcgan", (3, 64, 64), 100)
-    assert (count(generator), count(discriminator)) == (3_576_704, 2_765_568)
+    assert (count(generator), count(discriminator)) == (3_576_704, 2_765_632)
     assert generator.layers[0].weight.shape == (512 * 4 * 4, 100)  # "project and reshape", figure 1
     widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
     assert widths == [256, 128, 64, 3]
@@ -39,7 +39,7 @@ def test_the_counts_of_dcgan():
     assert discriminator.layers[-1].weight.shape == (1, 512 * 4 * 4)  # "flattened and then fed into a single" output
     small, _ = models.networks("dcgan-small", (3, 64, 64), 100)
     assert small.layers[0].out_features == 256 * 4 * 4
-    assert tuple(map(count, models.networks("dcgan", (3, 32, 32), 100))) == (1_068_928, 663_296)
+    assert tuple(map(count, models.networks("dcgan", (3, 32, 32), 100))) == (1_068_928, 663_360)
 
 
 def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
@@ -51,7 +51,7 @@ def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
         widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
         assert widths == [*[512] * (levels - 4), 256, 128, 64, 3]
         more = (levels - 4) * (4 * 4 * 512 * 512 + 2 * 512)
-        assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_568 + more)
+        assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_632 + more)
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -86,6 +86,19 @@ def test_logits_are_made_in_full_precision(name, critic):
     assert discriminator(x).dtype == torch.float32
     assert discriminator.double()(x.double()).dtype == torch.float64
     assert "layers.0.weight" in discriminator.state_dict()  # the island has no name of its own
+
+
+@pytest.mark.parametrize("critic", [False, True])
+def test_dcgan_sees_contrast(critic):
+    """Without the first offset f(cx) = c f(x) up to the first normalisation, which divides the c out again."""
+    discriminator = models.networks("dcgan", (1, 32, 32), 100, critic=critic)[1]
+    x = torch.rand(16, 1, 32, 32) * 2 - 1
+    assert (discriminator(x / 4) - discriminator(x)).std() > 0.1 * discriminator(x).std()
+    nn.init.zeros_(discriminator.layers[0].bias)
+    for module in discriminator.modules():
+        if hasattr(module, "eps"):
+            module.eps = 1e-12
+    torch.testing.assert_close(discriminator(x / 4), discriminator(x), rtol=1e-3, atol=1e-4)  # blind
 
 
 def test_dcgan_starts_small_and_normalises_where_the_paper_does():
