@@ -260,8 +260,8 @@ def draw() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=64_000, help="first budget (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=200.0, help="second budget (default %(default)s)")
+    parser.add_argument("--images", type=int, default=40_000, help="first budget (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=125.0, help="second budget (default %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="real samples in a turn (default %(default)s)")
     parser.add_argument("--n", type=int, default=5000, help="generated samples, and real ones (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default %(default)s)")
