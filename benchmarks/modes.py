@@ -15,7 +15,7 @@ goes from the shares of the modes among those samples to equal shares.
 Each method is measured with 10 seeds at once (`ganlib.Seeds`) and kept as soon as it is done, so a run that was stopped
 goes on where it was.
 
-    python benchmarks/modes.py  # what is missing in benchmarks/results/modes.{json,md,svg}
+    python benchmarks/modes.py  # what is missing in benchmarks/results/modes.{json,md,svg}, and the site's figure
     python benchmarks/modes.py --recipes r3gan-modes --data ring  # this one, anew
     python benchmarks/modes.py --steps 20 --seeds 2 --recipes gan-modes --no-write
 """
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,6 +48,7 @@ from ganlib.gans.base import GAN
 from ganlib.metrics.modes import mode_coverage
 from ganlib.recipes import Recipe
 
+FIGURE = Path(__file__).parents[1] / "book" / "figures" / "modes.py"
 SAMPLES = 2500
 LAWS = ("ring", "grid")
 MEASURES = ("modes", "at least half", "high quality", "reverse KL")
@@ -292,6 +294,11 @@ def figure(record: dict[str, Any]) -> Any:
     return fig
 
 
+def draw() -> None:
+    """The site's figure, in both languages."""
+    subprocess.run([sys.executable, FIGURE], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, help="of the generator, where a recipe's rates stay (default: its own)")
@@ -329,6 +336,8 @@ def main() -> None:
             if write:
                 name = "modes" if record["device"] == "cpu" else "modes-gpu"
                 figure(record).savefig(common.RESULTS / f"{name}.svg", metadata={"Date": None})
+    if write and device.type == "cpu":
+        draw()
 
 
 if __name__ == "__main__":

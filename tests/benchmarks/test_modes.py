@@ -1,6 +1,7 @@
 """The mode-coverage benchmark: the published protocol and rows, merging, and one tiny run from end to end."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ def record(**results):
 
 def run(monkeypatch, folder, *words):
     monkeypatch.setattr(common, "RESULTS", folder)
+    monkeypatch.setattr(modes, "draw", lambda: None)
     monkeypatch.setattr(sys, "argv", ["modes.py", "--steps", "2", "--seeds", "2", "--looks", "1", *words])
     modes.main()
     return json.loads((folder / "modes.json").read_text(encoding="utf-8"))
@@ -212,3 +214,11 @@ def test_committed_result():
     lacking = [f"{recipe.name} on the {law}" for law in modes.LAWS for recipe in modes.missing(kept, law)]
     if lacking:
         pytest.skip(f"not measured yet: {', '.join(lacking)}")
+
+
+def test_the_figure_of_the_site_is_drawn_in_both_languages(tmp_path):
+    script = modes.FIGURE
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    for language in ("en", "zh"):
+        drawn, shown = (f / f"modes-{language}.svg" for f in (tmp_path, script.parents[1] / "_static" / "figures"))
+        assert drawn.read_bytes() == shown.read_bytes(), "run `python book/figures/modes.py`"

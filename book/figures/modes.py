@@ -1,0 +1,90 @@
+"""Figure of mode coverage, in both languages: ``python book/figures/modes.py [folder]``.
+
+It shows benchmarks/results/modes.json beside what was published; `python benchmarks/modes.py` draws it too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import drawing
+import matplotlib.pyplot as plt
+from drawing import FAKE, GRID, REAL, SOFT
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks import common, modes
+from benchmarks.common import mean
+
+WORDS = {
+    "en": {
+        "ring": "ring of 8 modes",
+        "grid": "grid of 25 modes",
+        "quality": "high quality, %",
+        "modes": "modes found",
+        "published": "published",
+        "here": "measured here",
+        "perfect": "a perfect sampler",
+    },
+    "zh": {
+        "ring": "圆环，8 个模式",
+        "grid": "网格，25 个模式",
+        "quality": "高质量样本，%",
+        "modes": "找到的模式数",
+        "published": "已发表",
+        "here": "本课程所测",
+        "perfect": "完美采样器",
+    },
+}
+
+
+def name(title: str, source: str) -> str:
+    """A published row's name: two tables have rows of the same title."""
+    author, _, year = source.partition(" et al. ")
+    return f"{title} ({author} {year[1:5]})"
+
+
+def rows(record: dict[str, Any], law: str) -> dict[str, tuple[bool, dict[str, Sequence[float]]]]:
+    """Name → whether it was measured here, and mean with standard error of modes and of quality in percent."""
+    found = {
+        name(title, source): (False, {"modes": count, "quality": quality})
+        for title, source, count, quality, _ in modes.PUBLISHED[law]
+    }
+    for entry in record["results"][law].values():
+        quality = [100 * value for value in mean(entry["high quality"])]
+        found[entry["title"]] = True, {"modes": mean(entry["modes"]), "quality": quality}
+    return found
+
+
+def dots(words: dict[str, str]) -> plt.Figure:
+    """Modes and quality on both laws, a line a method, with standard errors; dotted: a perfect sampler."""
+    record = common.result("modes")
+    laws = {law: rows(record, law) for law in modes.LAWS}
+    names = list(dict.fromkeys(name for found in laws.values() for name in found))
+    height = 1.4 + 0.32 * len(names)
+    figure, panels = plt.subplots(1, 4, figsize=(10.4, height), layout="constrained", sharey=True)
+    cells = [(law, what) for law in modes.LAWS for what in ("modes", "quality")]
+    for (law, what), axes in zip(cells, panels, strict=True):
+        for title, (here, values) in laws[law].items():
+            middle, *error = values[what]
+            colour, label = (FAKE, words["here"]) if here else (SOFT, words["published"])
+            axes.errorbar(
+                middle, names.index(title), xerr=error or None, fmt="o", color=colour, ms=6, lw=1.5, label=label
+            )
+        perfect = record["tables"][law][0]
+        best = float(perfect[3] if what == "modes" else perfect[5])
+        axes.axvline(best, color=REAL, ls=":", lw=1.5, label=words["perfect"])
+        axes.set(
+            title=words[law], xlabel=words[what], xlim=(0, best * 1.06), yticks=range(len(names)), yticklabels=names
+        )
+        axes.grid(color=GRID, lw=0.7)
+    shown = {label: handle for handle, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+if __name__ == "__main__":
+    drawing.write("modes", {"": dots}, WORDS)
