@@ -2,9 +2,9 @@
 
 A recipe competes if its table says ``league = "TITLE"``; everything else about it is as for `ganlib train`, but for the
 data, the batch and the budget, which are the same for all. One run gives both tables: it is measured when its
-discriminator has seen so many real images, and again after as many steps as fit into so many seconds. How many fit is
-measured beforehand, in turn with a reference, so that a machine whose speed drifts or that is busy favours none: the
-runs themselves are not clocked. Averaged weights draw the samples, as always; nothing is chosen by its result.
+discriminator has seen so many real images, and again after as many steps as it can take in the time in which a
+reference, the plain GAN, sees that many. What a step costs is measured beforehand, in turn with the reference, so that a
+machine whose speed drifts or that is busy favours none: the runs themselves are not clocked. Averaged weights draw the samples, as always; nothing is chosen by its result.
 
 The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
 fits the data. Real images are measured in the same way against other real images: the last row, what a perfect
@@ -14,7 +14,7 @@ Each run is kept as soon as it is done, so a league that was stopped goes on whe
 
     python benchmarks/league.py  # what is missing in benchmarks/results/league.{json,md}, and the site's figures
     python benchmarks/league.py --recipes gan-league --data digits  # these runs, anew
-    python benchmarks/league.py --images 640 --seconds 1 --n 300 --seeds 1 --no-write
+    python benchmarks/league.py --images 640 --n 300 --seeds 1 --no-write
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from ganlib.training.callbacks import to_uint8
 
 DATA = ("avatars", "digits")
 SIZE, TRAINING = 32, 20_000
-BUDGETS = ("images", "seconds")
+BUDGETS = ("images", "time")
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
 SETTINGS = ("gan", "options", "ema", "schedule")
 REFERENCE = "gan-league"  # whose speed the others are compared with
@@ -113,22 +113,21 @@ def trainer_of(recipe: Recipe, data: str, seed: int, batch: int, device: torch.d
     )
 
 
-def pace(recipe: Recipe, data: str, known: dict[str, float], batch: int, device: torch.device) -> float:
-    """Seconds per step: the ratio to the reference's, measured in turn with it, times what is known of the latter.
+def cost(recipe: Recipe, data: str, batch: int, device: torch.device) -> float:
+    """Time of a step as a multiple of the reference's, measured in turn with it.
 
     Args:
         recipe: whose.
         data: one of `DATA`.
-        known: seconds per step by name; the reference's unless it is the one that is asked for.
         batch: real samples in a turn.
         device: where.
     """
+    if recipe.name == REFERENCE:
+        return 1.0
     both = {REFERENCE: entrants()[REFERENCE], recipe.name: recipe}
     loops = {name: trainer_of(each, data, 0, batch, device).fit for name, each in both.items()}
     times = common.in_turn(loops, CHUNK, ROUNDS, device)
-    if recipe.name == REFERENCE:
-        return statistics.median(times[REFERENCE])
-    return known[REFERENCE] * common.ratio(times[recipe.name], times[REFERENCE])
+    return common.ratio(times[recipe.name], times[REFERENCE])
 
 
 def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch: int) -> dict[str, Any]:
@@ -154,7 +153,7 @@ def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch
     } | dict.fromkeys(BUDGETS)
     turns = trainer.gan.phases()[0].repeats
     seen = lambda end: sum(batch * (turns(step) if callable(turns) else turns) for step in range(end))
-    ends = {"images": next(end for end in itertools.count(1) if seen(end) >= images), "seconds": steps}
+    ends = {"images": next(end for end in itertools.count(1) if seen(end) >= images), "time": steps}
     for budget in sorted(ends, key=ends.get):
         try:
             if ends[budget] > trainer.step:
@@ -180,7 +179,7 @@ def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] 
     rows = record["runs"][data]
     for name, recipe in wanted.items():
         if changed := rows.get(name, {}).get("settings") != settings[name]:
-            record["pace"][data].pop(name, None)
+            record["cost"][data].pop(name, None)
         if changed or name in again:
             rows[name] = {"title": recipe.league, "settings": settings[name], "runs": []}
     for seed in range(seeds):
@@ -208,7 +207,8 @@ def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, di
         whole = [run[budget] for run in row["runs"] if run[budget]]
         if whole:
             values = {key: [run[key] for run in whole] for key in (*MEASURES, "images", "steps")}
-            values["seconds"] = [record["pace"][data][name] * steps for steps in values["steps"]]
+            turn = record["protocol"]["images"] / record["protocol"]["batch"]
+            values["time"] = [record["cost"][data][name] * steps / turn for steps in values["steps"]]
             values["parameters"] = [run["parameters"] for run in row["runs"]]
             rows.append((row["title"], values, len(row["runs"]) - len(whole)))
     return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))
@@ -227,7 +227,7 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
                 [
                     title + (f" ({broken}/{broken + len(values['FID'])} †)" if broken else ""),
                     *(shown(mean(values[name]), digits, factor) for name, (_, digits, factor) in HEADS.items()),
-                    f"{statistics.fmean(values[other]):,.0f}",
+                    f"{statistics.fmean(values[other]):,.{2 if other == 'time' else 0}f}",
                     f"{values['parameters'][0]:,}",
                 ]
                 for title, values, broken in ranked(record, data, budget)
@@ -241,13 +241,13 @@ def table(record: dict[str, Any]) -> str:
     parts = [
         f"{common.where(record)} Images of {SIZE}×{SIZE}, batch {p['batch']}, {p['seeds']} seeds; means ± standard "
         f"errors over the seeds, {p['n']:,} generated images against as many held-out ones. † runs that broke down, "
-        "which are left out of the means.\n"
+        "which are left out of the means. Time: 1 is what the GAN takes for its images.\n"
     ]
     parts += [f"Features of the {data}: {said}.\n" for data, said in record["features"].items()]
-    spent = {"images": f"{p['images']:,} training images", "seconds": f"{p['seconds']:g} s of training"}
+    spent = {"images": f"{p['images']:,} training images", "time": f"time of the GAN for {p['images']:,}"}
     for data, both in tables(record).items():
         for budget, rows in both.items():
-            other = "seconds" if budget == "images" else "images"
+            other = "time" if budget == "images" else "images"
             header = [f"{data}, {spent[budget]}", *(title for title, _, _ in HEADS.values()), other, "parameters"]
             parts.append(common.markdown(header, rows))
     return "\n".join(parts)
@@ -260,8 +260,7 @@ def draw() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=40_000, help="first budget (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=125.0, help="second budget (default %(default)s)")
+    parser.add_argument("--images", type=int, default=40_000, help="the budget (default %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="real samples in a turn (default %(default)s)")
     parser.add_argument("--n", type=int, default=5000, help="generated samples, and real ones (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default %(default)s)")
@@ -273,13 +272,13 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true", help="print only, and keep nothing")
     args = parser.parse_args()
     device, write = resolve(args.device), not args.no_write
-    if min(args.images, args.seconds, args.batch, args.seeds, args.threads) <= 0 or args.n < 200:
-        parser.error("--images, --seconds, --batch, --seeds and --threads have to be above 0, --n at least 200")
+    if min(args.images, args.batch, args.seeds, args.threads) <= 0 or args.n < 200:
+        parser.error("--images, --batch, --seeds and --threads have to be above 0, --n at least 200")
     torch.set_num_threads(args.threads)
-    protocol = {key: getattr(args, key) for key in ("images", "seconds", "batch", "n", "seeds")}
-    protocol |= {"size": SIZE, "training": TRAINING, "threads": args.threads}  # the pace is that of the latter
+    protocol = {key: getattr(args, key) for key in ("images", "batch", "n", "seeds")}
+    protocol |= {"size": SIZE, "training": TRAINING, "threads": args.threads}  # the cost is that of the latter
     record = {"protocol": protocol, "features": {}, "floors": {}}
-    record |= {key: {data: {} for data in DATA} for key in ("pace", "runs")}
+    record |= {key: {data: {} for data in DATA} for key in ("cost", "runs")}
     try:
         record = record if args.fresh or args.no_write else common.begun("league", record, device)
     except GanlibError as error:
@@ -291,16 +290,15 @@ def main() -> None:
         record["floors"][data] = judge.floor
         for recipe, seed in missing(record, data, args.seeds, args.recipes):
             machine = common.machine(device) | {"commit": common.commit()}
-            paces = record["pace"][data]
-            for name in dict.fromkeys((REFERENCE, recipe.name)):
-                if name not in paces:
-                    print(f"{data}: the pace of {name}", file=sys.stderr, flush=True)
-                    paces[name] = pace(entrants()[name], data, paces, args.batch, device)
+            costs = record["cost"][data]
+            if recipe.name not in costs:
+                print(f"{data}: the cost of {recipe.name}", file=sys.stderr, flush=True)
+                costs[recipe.name] = cost(recipe, data, args.batch, device)
             print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
-            steps = max(1, round(args.seconds / paces[recipe.name]))
+            steps = max(1, round(args.images / args.batch / costs[recipe.name]))
             run = play(recipe, judge, seed, args.images, steps, args.batch)
             record["runs"][data][recipe.name]["runs"].append(run | {"machine": machine})
-            kept = {key: record[key] for key in ("protocol", "features", "floors", "pace", "runs")}
+            kept = {key: record[key] for key in ("protocol", "features", "floors", "cost", "runs")}
             record = {"benchmark": "league", **machine, **kept}
             record["tables"] = tables(record)
             if write:

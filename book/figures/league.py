@@ -15,13 +15,13 @@ import matplotlib.pyplot as plt
 from drawing import FAKE, GRID, REAL, SOFT
 
 RECORD = Path(__file__).parents[2] / "benchmarks" / "results" / "league.json"
-COLOURS = {"images": REAL, "seconds": FAKE}
+COLOURS = {"images": REAL, "time": FAKE}
 WORDS = {
     "en": {
         "avatars": "avatars",
         "digits": "digits",
         "images": "equal training images",
-        "seconds": "equal training time",
+        "time": "equal training time",
         "floor": "real images",
         "axis": "FID (smaller is better)",
     },
@@ -29,7 +29,7 @@ WORDS = {
         "avatars": "人像",
         "digits": "手写数字",
         "images": "训练图像数相同",
-        "seconds": "训练时间相同",
+        "time": "训练时间相同",
         "floor": "真实图像",
         "axis": "FID（越小越好）",
     },
@@ -51,7 +51,7 @@ def ranking(words: dict[str, str]) -> plt.Figure:
     for data, axes in zip(sets, panels[0], strict=True):
         first = values(record["runs"][data], "images")
         titles = sorted(first, key=lambda title: -statistics.fmean(first[title]))
-        for budget, shift in (("images", 0.13), ("seconds", -0.13)):
+        for budget, shift in (("images", 0.13), ("time", -0.13)):
             for y, title in enumerate(titles):
                 each = values(record["runs"][data], budget).get(title, [])
                 axes.plot(each, [y + shift] * len(each), "o", color=COLOURS[budget], ms=4, alpha=0.45, mew=0)

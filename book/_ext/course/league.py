@@ -16,16 +16,16 @@ RESULTS = Path("benchmarks") / "results"
 TITLES = {
     ("avatars", "images"): "Avatars, {images:,} training images each",
     ("digits", "images"): "Digits, {images:,} training images each",
-    ("avatars", "seconds"): "Avatars, {seconds:g} seconds of training each",
-    ("digits", "seconds"): "Digits, {seconds:g} seconds of training each",
+    ("avatars", "time"): "Avatars, each as long as the GAN takes for {images:,} images",
+    ("digits", "time"): "Digits, each as long as the GAN takes for {images:,} images",
     ("ring",): "Ring of 8 modes, {seeds} seeds",
     ("grid",): "Grid of 25 modes, {seeds} seeds",
 }
 MEASURES = ["FID", "KID × 10³", "Precision", "Recall", "Density", "Coverage", "Attribute TV"]
 MODES = ["Modes", "With half their share", "High quality, %", "Reverse KL, nats"]
 HEADS = {
-    "images": ["Method", *MEASURES, "Seconds", "Parameters"],
-    "seconds": ["Method", *MEASURES, "Images", "Parameters"],
+    "images": ["Method", *MEASURES, "Time", "Parameters"],
+    "time": ["Method", *MEASURES, "Images", "Parameters"],
 } | dict.fromkeys(("ring", "grid"), ["Method", "Measured by", "Steps", *MODES])  # by the last argument
 
 
