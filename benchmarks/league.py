@@ -3,8 +3,9 @@
 A recipe competes if its table says ``league = "TITLE"``; everything else about it is as for `ganlib train`, but for the
 data, the batch and the budget, which are the same for all. One run gives both tables: it is measured when its
 discriminator has seen so many real images, and again after as many steps as it can take in the time in which a
-reference, the plain GAN, sees that many. What a step costs is measured beforehand, in turn with the reference, so that a
-machine whose speed drifts or that is busy favours none: the runs themselves are not clocked. Averaged weights draw the samples, as always; nothing is chosen by its result.
+reference, the plain GAN, sees that many. What a step costs is measured beforehand, in turn with the reference, so that
+a machine whose speed drifts or that is busy favours none: the runs themselves are not clocked. Averaged weights draw
+the samples, as always; nothing is chosen by its result.
 
 The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
 fits the data. Real images are measured in the same way against other real images: the last row, what a perfect

@@ -76,7 +76,7 @@ class DCGANDiscriminator(nn.Module):
 
     The first convolution has an offset, though much code leaves it out: without any, everything up to the first
     normalisation commutes with a positive factor, f(cx) = c f(x), and the normalisation divides the c out again. The
-    discriminator would be blind to contrast: of one image under layer normalisation, of a batch under batch normalisation.
+    discriminator would be blind to contrast, of an image under layer normalisation, of a batch under the other.
 
     Args:
         shape: (C, size, size) of one image.

@@ -172,7 +172,9 @@ def test_the_tables():
     assert rows[1][1] == "10.00 ± 1.00" and rows[1][2] == "500.00 ± 0.00" and rows[1][-1] == "1,234,567"
     assert [row[0] for row in tables["digits"]["time"]] == ["HALF", "WORSE", "real images"]
     text = league.table(record())
-    assert "digits, 64 training images" in text and "digits, time of the GAN for 64" in text and "| real images |" in text
+    assert (
+        "digits, 64 training images" in text and "digits, time of the GAN for 64" in text and "| real images |" in text
+    )
 
 
 def test_what_is_missing_is_played_seed_by_seed():
