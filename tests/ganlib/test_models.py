@@ -8,6 +8,7 @@ from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.models.layers import on_each
 from ganlib.models.maxout import Maxout
+from ganlib.models.dcgan import DCGANDiscriminator
 from ganlib.models.toy import Signs
 
 
@@ -32,6 +33,7 @@ def test_the_counts_of_dcgan():
     """At 64×64 with 100 latents, colour, 64 channels: the layers 4·4·100·512, 4·4·512·256, … and the scales between."""
     generator, discriminator = models.networks("dcgan", (3, 64, 64), 100)
     assert (count(generator), count(discriminator)) == (3_576_704, 2_765_632)
+    assert count(DCGANDiscriminator((3, 64, 64), offset=False)) == 2_765_568
     assert generator.layers[0].weight.shape == (512 * 4 * 4, 100)  # "project and reshape", figure 1
     widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
     assert widths == [256, 128, 64, 3]
@@ -94,7 +96,7 @@ def test_dcgan_sees_contrast(critic):
     discriminator = models.networks("dcgan", (1, 32, 32), 100, critic=critic)[1]
     x = torch.rand(16, 1, 32, 32) * 2 - 1
     assert (discriminator(x / 4) - discriminator(x)).std() > 0.1 * discriminator(x).std()
-    nn.init.zeros_(discriminator.layers[0].bias)
+    discriminator = DCGANDiscriminator((1, 32, 32), layer_norm=critic, offset=False)
     for module in discriminator.modules():
         if hasattr(module, "eps"):
             module.eps = 1e-12
