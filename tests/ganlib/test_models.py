@@ -6,9 +6,9 @@ from torch import nn
 
 from ganlib import models
 from ganlib.errors import GanlibError
+from ganlib.models.dcgan import DCGANDiscriminator
 from ganlib.models.layers import on_each
 from ganlib.models.maxout import Maxout
-from ganlib.models.dcgan import DCGANDiscriminator
 from ganlib.models.toy import Signs
 
 
