@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ganlib.device import seeded
 from ganlib.errors import GanlibError, unknown
 from ganlib.zoo.networks import FeatureNetwork
 
@@ -71,6 +72,7 @@ def load(name: str) -> FeatureNetwork:
         raise GanlibError(
             f"{path} is damaged: its checksum is {found[:12]}…, expected {record['sha256'][:12]}…: reinstall ganlib"
         )
-    net = FeatureNetwork(**record["network"]).float()  # whatever torch's default type is
+    with seeded(0):  # initial weights that nobody sees: to measure in the middle of a run must not change the run
+        net = FeatureNetwork(**record["network"]).float()  # whatever torch's default type is
     net.load_state_dict(unpack(raw))
     return net.eval().requires_grad_(False)

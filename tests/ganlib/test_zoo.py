@@ -121,6 +121,13 @@ def test_training_writes_what_the_zoo_reads(tmp_path, monkeypatch, capsys):
     assert again["sha256"] == record["sha256"]
 
 
+@pytest.mark.parametrize("name", zoo.names())
+def test_to_measure_in_the_middle_of_a_run_does_not_change_it(name):
+    before = torch.get_rng_state()
+    zoo.load(name)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_damaged_or_missing_weights_are_named(copied):
     path = copied / "digits.safetensors"
     raw = bytearray(path.read_bytes())
