@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Result, enough, pair, share_error
+from ganlib.metrics.reading import flattened
 
 BLOCK = 2**24  # distances at once: 128 MB
 
@@ -29,7 +30,8 @@ def memorisation(
     often where distances are equal.
 
     Args:
-        training: (N, d), what the generator was trained on, as features or as pixels that were flattened.
+        training: (N, d), what the generator was trained on, as features or as pixels that were flattened; or images
+            (N, C, H, W), uint8 or floats in [-1, 1], and then all three.
         held_out: (m, d), real samples that it has not seen, drawn like the training samples.
         fake: (n, d), generated samples.
         quantile: share of held-out samples that counts as suspicious.
@@ -44,11 +46,16 @@ def memorisation(
         samples are in the training set themselves, only z can tell.
 
     Raises:
-        GanlibError: too few samples to have a quantile, features that differ or are not finite.
+        GanlibError: too few samples to have a quantile, features that differ or are not finite, images of another
+            range.
 
     *Source*: Meehan, Chaudhuri and Dasgupta (2020), whose three samples these are and whose z this is, over the whole
     space; p follows from exchangeable ranks, as in conformal prediction, see Bates et al. (2023).
     """
+    training, held_out, fake = (
+        flattened(given, which)
+        for given, which in ((training, "training"), (held_out, "held-out"), (fake, "generated"))
+    )
     training, held_out = pair(training, held_out)
     _, fake = pair(training, fake)
     if not 0 < quantile < 1:

@@ -67,6 +67,24 @@ def checked_images(images: Tensor, which: str = "generated") -> Tensor:
     return images.detach()
 
 
+def flattened(given: Any, which: str) -> Any:
+    """Samples as rows of numbers; images among them are checked first.
+
+    Args:
+        given: images (N, C, H, W), see `checked_images`; a tensor of another shape; or anything else, e.g. features.
+        which: what the error calls the images.
+
+    Returns:
+        A tensor (N, d), images being in [-1, 1]; what is (N, d) already or no tensor comes back as it is.
+
+    Raises:
+        GanlibError: images of another type or range; see `checked_images`.
+    """
+    if not isinstance(given, Tensor) or given.ndim < 3:
+        return given
+    return (checked_images(given, which) if given.ndim == 4 else given).flatten(1)
+
+
 def read(given: Any, reader: Reader | None, which: str = "generated") -> Any:
     """What was read already, or what a reader makes of images.
 

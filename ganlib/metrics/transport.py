@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from ganlib.data.images import Images, whole
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Metric, Result, Samples, pair
+from ganlib.metrics.reading import flattened
 
 PROJECTIONS = 256
 MOST = 5000  # points of the larger cloud; the time grows like the cube
@@ -34,7 +36,7 @@ def sliced_wasserstein(
     """The sliced Wasserstein-2 distance: root mean square, over directions, of the distance of the projections.
 
     Args:
-        real: (N, *shape).
+        real: (N, *shape); images (N, C, H, W) are uint8, or floats in [-1, 1], and measured in [-1, 1].
         fake: (M, *shape).
         other: more real samples (M, *shape), for the floor.
         projections: random directions, all of length 1.
@@ -45,7 +47,8 @@ def sliced_wasserstein(
         1/√d, so compare it with a distance between real samples, not with another data set's.
 
     Raises:
-        GanlibError: samples of different shapes, empty or not finite, or the package pot is missing.
+        GanlibError: samples of different shapes, empty or not finite, images of another range, or the package pot is
+            missing.
 
     *Source*: Bonneel et al. (2015), by the package POT.
     """
@@ -69,7 +72,7 @@ def wasserstein(
     """The exact Wasserstein distance between two clouds: the least mean cost of moving one onto the other.
 
     Args:
-        real: (N, *shape).
+        real: (N, *shape); images (N, C, H, W) are uint8, or floats in [-1, 1], and measured in [-1, 1].
         fake: (M, *shape).
         order: 1, the mean distance moved, or 2, its root mean square.
         other: more real samples (M, *shape), for the floor.
@@ -80,7 +83,8 @@ def wasserstein(
         drawn from it is too large, see the top of this file: beside it stands the floor.
 
     Raises:
-        GanlibError: another order, samples of different shapes, empty, not finite or too many, or pot is missing.
+        GanlibError: another order, samples of different shapes, empty, not finite or too many, images of another
+            range, or pot is missing.
 
     *Source*: Kantorovich (1942); Bonneel et al. (2011), by the package POT.
     """
@@ -126,17 +130,23 @@ def _result(
             raise GanlibError(
                 f"samples of shapes {tuple(real.shape)} and {tuple(cloud.shape)} were given; expected clouds alike"
             )
-    flat = lambda cloud: cloud.flatten(1) if isinstance(cloud, Tensor) and cloud.ndim > 2 else cloud
-    one, two = pair(flat(real), flat(fake))
+    real, fake, other = flattened(real, "real"), flattened(fake, "fake"), flattened(other, "other real")
+    one, two = pair(real, fake)
     floor = None
     if other is not None:
-        _, more = pair(flat(real), flat(other))
+        _, more = pair(real, other)
         if len(more) != len(two):
             raise GanlibError(f"the floor needs as many other real samples as fake ones, {len(two)}, not {len(more)}")
         floor = distance(one.values, more.values)
     value = distance(one.values, two.values)
     sizes, seen = (len(one), len(two)), (one.extractor, one.resizer)
     return Result(name, value, None, *sizes, *seen, floor, details=details, shown=tuple(details))
+
+
+def _measure(samples: Samples, function: Callable[..., Result], **settings: int) -> dict[str, Any]:
+    # Flat, since the range of what a game makes is known: it may look like another one where all of it is white.
+    generated, real, other = (part.flatten(1) for part in (samples.generated, samples.real, samples.other))
+    return function(real, generated, other=other, **settings).table()
 
 
 def _lacks_pot(samples: Samples) -> str:
@@ -158,17 +168,17 @@ def _lacks(samples: Samples) -> str:
 METRICS = {
     "sliced-wasserstein": Metric(
         f"distance to real samples along {PROJECTIONS} directions, smaller is better; real to real is the floor",
-        lambda s: sliced_wasserstein(s.real, s.generated, other=s.other, seed=s.seed).table(),
+        lambda s: _measure(s, sliced_wasserstein, seed=s.seed),
         _lacks_pot,
     ),
     "wasserstein-1": Metric(
         "exact distance to real samples, smaller is better; real to real is the floor",
-        lambda s: wasserstein(s.real, s.generated, order=1, other=s.other).table(),
+        lambda s: _measure(s, wasserstein, order=1),
         _lacks,
     ),
     "wasserstein-2": Metric(
         "exact root mean square distance to real samples, smaller is better; real to real is the floor",
-        lambda s: wasserstein(s.real, s.generated, order=2, other=s.other).table(),
+        lambda s: _measure(s, wasserstein, order=2),
         _lacks,
     ),
 }

@@ -18,6 +18,7 @@ def cloud(n, seed, d=6):
 
 
 TRAIN, HELD = cloud(800, 0), cloud(400, 1)
+PHOTOS = torch.rand(120, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 1.98 - 0.99
 
 
 # -- neighbours --------------------------------------------------------------------------------------------------------
@@ -86,6 +87,16 @@ def test_held_out_real_images_are_not_accused_and_copies_of_images_are():
     assert poor.value == 0 and poor.details["p"] == 1 and poor.details["z"] > 10
 
 
+def test_images_need_not_be_flattened():
+    train = ganlib.load("digits", size=8, n=300)
+    test = ganlib.load("digits", size=8, n=300, split="test").normalised()
+    fake = torch.cat([train.normalised()[:50], test[200:]])
+    flat = memorisation(train.normalised().flatten(1), test[:200].flatten(1), fake.flatten(1))
+    for kept_as in (train.normalised(), train.pixels):
+        found = memorisation(kept_as, test[:200], fake)
+        assert found.value == flat.value and found.details["p"] == flat.details["p"]
+
+
 def test_invariances():
     torch.manual_seed(0)
     fake = torch.cat([TRAIN[:20], cloud(180, 5)])
@@ -128,6 +139,15 @@ def test_p_is_the_share_of_orders():
         (lambda: memorisation(TRAIN, HELD, HELD / 0), "400 of 400 fake features hold"),
         (lambda: memorisation(TRAIN[:0], HELD, HELD), "with at least one row"),
         (lambda: memorisation(Features(TRAIN, "digits"), Features(HELD, "digits"), HELD), "extractor 'digits'"),
+        (
+            lambda: memorisation(PHOTOS, PHOTOS, (PHOTOS + 1) / 2),
+            r"generated images are floats from .* as if in .0, 1.",
+        ),
+        (lambda: memorisation((PHOTOS + 1) * 127.5, PHOTOS, PHOTOS), "training images are floats from .* as if bytes"),
+        (
+            lambda: memorisation(PHOTOS, PHOTOS * 2, PHOTOS),
+            "held-out images are floats from -1.* to 1.*; expected uint8",
+        ),
         (lambda: nearest(HELD, TRAIN[:, :3]), r"expected \(n, d\) and \(N, d\)"),
     ],
 )

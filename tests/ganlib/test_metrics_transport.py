@@ -11,7 +11,10 @@ from ganlib import metrics
 from ganlib.errors import GanlibError
 from ganlib.metrics import transport
 from ganlib.metrics.base import Features, Samples
+from ganlib.metrics.features import to_bytes
 from ganlib.metrics.transport import sliced_wasserstein, wasserstein
+
+IMAGES = torch.rand(9, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 1.98 - 0.99
 
 
 def normal(*shape, seed=0):
@@ -113,11 +116,38 @@ def test_features_keep_their_names():
         (lambda: wasserstein(torch.zeros(5001, 1), torch.zeros(3, 1)), "5001 and 3 points; expected at most 5000"),
         (lambda: wasserstein(*[torch.zeros(3, 2)] * 2, other=torch.zeros(4, 2)), "as many other real samples as fake"),
         (lambda: sliced_wasserstein(torch.zeros(3, 2), torch.zeros(3, 1, 2)), "expected clouds alike"),
+        (
+            lambda: sliced_wasserstein(IMAGES, (IMAGES + 1) / 2),
+            r"fake images are floats from 0.0\d* .* as if in .0, 1.",
+        ),
+        (
+            lambda: wasserstein(IMAGES, (IMAGES + 1) * 127.5),
+            "fake images are floats from .* as if bytes; expected uint8",
+        ),
+        (lambda: wasserstein(3 * IMAGES, IMAGES), r"real images are floats from -2\.\d+ to 2\.\d+; expected uint8"),
+        (lambda: wasserstein(IMAGES, IMAGES, other=IMAGES / 2 + 0.5), "other real images are floats from"),
+        (lambda: wasserstein(IMAGES, (IMAGES > 0).int()), "fake images are int32; expected uint8 from 0 to 255, or"),
     ],
 )
 def test_bad_input_is_one_sentence(call, sentence):
     with pytest.raises(GanlibError, match=sentence):
         call()
+
+
+def test_images_are_measured_as_floats_whatever_they_are_kept_as():
+    other = IMAGES.flip(0, 3) * 0.9
+    for distance in (wasserstein, sliced_wasserstein):
+        flat = distance(IMAGES.flatten(1), other.flatten(1)).value
+        assert distance(IMAGES, other).value == flat  # not rounded
+        for one, two in ((to_bytes(IMAGES), to_bytes(other)), (IMAGES, to_bytes(other))):
+            assert distance(one, two).value == pytest.approx(flat, rel=1e-2)
+
+
+def test_evaluate_measures_what_looks_like_another_range():
+    digits = ganlib.load("digits", n=20)
+    images = digits.normalised()
+    white = torch.linspace(0, 1, 784).view(1, 1, 28, 28).expand(20, -1, -1, -1)
+    assert metrics.get("sliced-wasserstein").measure(Samples(digits, white, images, images, 0))["generated"] > 0
 
 
 def test_the_limit_can_be_lifted(monkeypatch):
