@@ -191,14 +191,14 @@ def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] 
 
 # -- the report --------------------------------------------------------------------------------------------------------
 HEADS = {
-    "FID": ("FID", 2, 1),
-    "KID": ("KID × 10³", 2, 1000),
-    "precision": ("precision", 3, 1),
-    "recall": ("recall", 3, 1),
-    "density": ("density", 3, 1),
-    "coverage": ("coverage", 3, 1),
-    "TV": ("attribute TV", 3, 1),
-}  # measure → its column, digits, factor
+    "FID": ("FID", 2),
+    "KID": ("KID", 3),
+    "precision": ("precision", 3),
+    "recall": ("recall", 3),
+    "density": ("density", 3),
+    "coverage": ("coverage", 3),
+    "TV": ("attribute TV", 3),
+}  # measure → its column, digits
 
 
 def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, dict[str, list[float]], int]]:
@@ -220,14 +220,14 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
     made: dict[str, dict[str, list[list[str]]]] = {}
     for data in [data for data in DATA if any(ranked(record, data, budget) for budget in BUDGETS)]:
         floor = record["floors"][data]
-        cells = [f"{floor[name] * factor:.{digits}f}" for name, (_, digits, factor) in HEADS.items()]
+        cells = [f"{floor[name]:.{digits}f}" for name, (_, digits) in HEADS.items()]
         real = ["real images", *cells, "–", "–"]
         made[data] = {}
         for budget, other in (BUDGETS, BUDGETS[::-1]):
             made[data][budget] = [
                 [
                     title + (f" ({broken}/{broken + len(values['FID'])} †)" if broken else ""),
-                    *(shown(mean(values[name]), digits, factor) for name, (_, digits, factor) in HEADS.items()),
+                    *(shown(mean(values[name]), digits) for name, (_, digits) in HEADS.items()),
                     f"{statistics.fmean(values[other]):,.{2 if other == 'time' else 0}f}",
                     f"{values['parameters'][0]:,}",
                 ]
@@ -249,7 +249,7 @@ def table(record: dict[str, Any]) -> str:
     for data, both in tables(record).items():
         for budget, rows in both.items():
             other = "time" if budget == "images" else "images"
-            header = [f"{data}, {spent[budget]}", *(title for title, _, _ in HEADS.values()), other, "parameters"]
+            header = [f"{data}, {spent[budget]}", *(title for title, _ in HEADS.values()), other, "parameters"]
             parts.append(common.markdown(header, rows))
     return "\n".join(parts)
 

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,7 +170,7 @@ def test_the_tables():
     assert set(tables) == {"digits"}
     rows = tables["digits"]["images"]
     assert [row[0] for row in rows] == ["HALF (1/2 †)", "WORSE", "real images"]  # by FID, the real ones last
-    assert rows[1][1] == "10.00 ± 1.00" and rows[1][2] == "500.00 ± 0.00" and rows[1][-1] == "1,234,567"
+    assert rows[1][1] == "10.00 ± 1.00" and rows[1][2] == "0.500 ± 0.000" and rows[1][-1] == "1,234,567"
     assert [row[0] for row in tables["digits"]["time"]] == ["HALF", "WORSE", "real images"]
     text = league.table(record())
     assert (
@@ -225,3 +226,17 @@ def test_committed_record():
         best = league.ranked(kept, data, "images")[0][1]["FID"]
         assert kept["floors"][data]["FID"] < min(best)
     assert kept["tables"] == league.tables(kept)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_chapter_15_reports_what_the_record_says(language):
+    if not (common.RESULTS / "league.json").exists():
+        pytest.skip("not measured yet")
+    kept = common.result("league")
+    page = (Path(league.__file__).parents[1] / "book" / language / "15-evaluation.md").read_text("utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("> FID")]
+    values = {title: values for title, values, _ in league.ranked(kept, "avatars", "images")}["GAN"]
+    for name, (_, digits) in league.HEADS.items():
+        assert common.shown(common.mean(values[name]), digits) in line, name
+    assert f"{kept['floors']['avatars']['FID']:.2f}" in line
+    assert kept["features"]["avatars"].split("sha256 ")[1][:8] in line

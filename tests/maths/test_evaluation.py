@@ -583,3 +583,20 @@ def test_the_thief(rng):
     assert np.mean([prdc(x, y, k)["density"] for y in fresh]) < 1.1 < found["density"]
     crowded = x[(cdist(x, x) <= radii(x, k)[:, None]).sum(0).argmax()]  # the point that lies in the most balls
     assert prdc(x, np.tile(crowded, (60, 1)), k)["density"] > found["density"]  # in density the thief can be beaten
+
+
+@pytest.mark.proves("prop-eval-copying")
+def test_a_fresh_sample_is_rarely_nearer_than_nearly_all_held_out_ones(rng):
+    m, trials = 9, 20_000
+    for law in (lambda *size: rng.standard_normal(size), lambda *size: rng.integers(0, 4, size).astype(float)):
+        training, others = law(trials, 5, 2), law(trials, m + 1, 2)
+        near = np.sqrt(((others[:, :, None] - training[:, None]) ** 2).sum(-1)).min(-1)  # (trials, m + 1)
+        held_out, fresh = np.sort(near[:, :m], 1), near[:, m]
+        for k in (1, 3, 9):
+            share, error = (fresh < held_out[:, k - 1]).mean(), math.sqrt(k / (m + 1) * (1 - k / (m + 1)) / trials)
+            assert share <= k / (m + 1) + 4 * error
+            if len(np.unique(near)) > trials:  # no ties
+                assert share == pytest.approx(k / (m + 1), abs=4 * error)
+                assert abs(share - k / m) > 4 * error  # wrong variant: as if u were one of the m
+            elif k < 9:
+                assert share < k / (m + 1) - 4 * error  # ties acquit

@@ -21,7 +21,7 @@ TITLES = {
     ("ring",): "Ring of 8 modes, {seeds} seeds",
     ("grid",): "Grid of 25 modes, {seeds} seeds",
 }
-MEASURES = ["FID", "KID × 10³", "Precision", "Recall", "Density", "Coverage", "Attribute TV"]
+MEASURES = ["FID", "KID", "Precision", "Recall", "Density", "Coverage", "Attribute TV"]
 MODES = ["Modes", "With half their share", "High quality, %", "Reverse KL, nats"]
 HEADS = {
     "images": ["Method", *MEASURES, "Time", "Parameters"],
