@@ -8,8 +8,10 @@ import json
 import math
 import os
 import platform
+import shlex
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +37,7 @@ def options(doc: str, steps: int, rounds: int) -> argparse.ArgumentParser:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Where and when a measurement was made, and how fast the machine was just then.
+    """Where, when and by which command a measurement was made, and how fast the machine was just then.
 
     A processor whose neighbours are busy runs at a lower clock. That changes ratios too: what waits for memory is not
     slowed down as much as what computes.
@@ -50,6 +52,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("OMP_", "GOMP_", "MKL_", "KMP_"))},
         "matmul_gflops": peak_flops(torch.float32, device) / 1e9,
         "date": datetime.date.today().isoformat(),
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
     }
 
 

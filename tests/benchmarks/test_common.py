@@ -1,6 +1,7 @@
 """What the benchmarks share: records that grow run by run, and how numbers are shown."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -36,3 +37,10 @@ def test_mean_and_standard_error():
     assert common.mean([1, 2, 3, 4]) == pytest.approx((2.5, (5 / 3) ** 0.5 / 2))
     assert common.mean([3.0, None]) == (3.0,) and common.mean([None]) == ()
     assert common.shown((), 1) == "–" and common.shown((0.5, 0.25), 1, 100) == "50.0 ± 25.0"
+
+
+def test_a_record_says_by_which_command(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/modes.py", "--recipes", "gan-modes", "--data", "ring"])
+    monkeypatch.setattr(common, "peak_flops", lambda *given: 1e9)
+    said = common.machine(CPU)["command"]
+    assert said == "python benchmarks/modes.py --recipes gan-modes --data ring"
