@@ -36,7 +36,7 @@ class Extractor:
 
     Attributes:
         about: one line.
-        channels: of the images it takes.
+        channels: of the images it takes; None for three, or one, which is repeated to three.
         size: height and width of the images it takes; None if it resizes them itself.
         resizer: what it resizes by, if it does so itself.
         data: the data sets that it is meant for; ``"auto"`` takes it for these.
@@ -46,7 +46,7 @@ class Extractor:
     """
 
     about: str
-    channels: int
+    channels: int | None
     size: int | None
     resizer: str
     data: tuple[str, ...]
@@ -124,7 +124,7 @@ EXTRACTORS = {
     "inception": Extractor(
         "2048 pool features of Inception-v3 with the weights of the original FID, by torch-fidelity; 1008 logits "
         "without their bias",
-        channels=3,
+        channels=None,
         size=None,
         resizer="TensorFlow's bilinear",
         data=("cifar10", "celeba"),
@@ -166,7 +166,11 @@ def choose(images: Any, extractor: str = "auto", data: Any = None) -> str:
         for name, known in EXTRACTORS.items():
             if of in known.data:
                 return name
-        raise GanlibError(f"no extractor is meant for {of!r}; expected extractor= with one of: {', '.join(names())}")
+        fitting = " or ".join(name for name in names() if EXTRACTORS[name].anything)
+        raise GanlibError(
+            f"no extractor is meant for {of!r}; expected one that takes any images, extractor={fitting!r} (on the "
+            f"command line: --extractor {fitting})"
+        )
     if extractor not in EXTRACTORS:
         raise unknown("extractor", extractor, [*EXTRACTORS, "auto"])
     chosen = EXTRACTORS[extractor]
@@ -242,7 +246,10 @@ def _prepared(images: Images | Tensor, name: str) -> tuple[Tensor, str]:
     height, width = pixels.shape[2:]
     # Features of images that were 64 pixels wide and of images that were 16 are not to be compared: the size is told.
     if wanted.size is None:
-        return pixels, f"{wanted.resizer}, {height}×{width}→299×299"
+        how = f"{wanted.resizer}, {height}×{width}→299×299"
+        if pixels.shape[1] == 1:  # as files of grey images are read by the reference pipelines
+            return pixels.expand(-1, 3, -1, -1), f"{how}, grey repeated to three channels"
+        return pixels, how
     if height != width:
         raise GanlibError(f"the extractor {name} was given images of {height}×{width} pixels; expected square ones")
     if height == wanted.size:
@@ -258,7 +265,7 @@ def extract(
     Args:
         images: `Images`; or a tensor (N, C, H, W) of uint8, or of floats in [-1, 1]. The network runs where they are.
         extractor: one of `names()`, or ``"auto"`` for the one that is meant for the data set. Images of another size
-            than the extractor's are resized, which the features tell.
+            than the extractor's are resized, and grey ones repeated to three channels, which the features tell.
         data: the data set that a plain tensor looks like, or its name.
         batch: images at once.
 

@@ -146,7 +146,10 @@ def test_floats_become_the_bytes_they_stand_for():
     [
         (lambda: extract(GOOD), r"'auto' was given a tensor; expected images of a data set, data= with one, or"),
         (lambda: extract(GOOD, data=torch.zeros(1)), r"'auto' was given a tensor; expected images of a data set"),
-        (lambda: extract(GOOD, data="horses"), r"no extractor is meant for 'horses'; expected extractor= with one of"),
+        (
+            lambda: extract(GOOD, data="horses"),
+            r"no extractor is meant for 'horses'; .*, extractor='inception' .*--extractor inc",
+        ),
         (lambda: extract(GOOD, "avatar"), r"unknown extractor 'avatar' \(did you mean 'avatars'\?\)"),
         (lambda: extract(GOOD, "digits"), r"3 channels .*; expected 1"),
         (lambda: extract(GOOD, "digits", data="avatars"), r"digits was given images of 'avatars'; expected .* digits"),
@@ -155,7 +158,9 @@ def test_floats_become_the_bytes_they_stand_for():
             lambda: extract(Images(as_bytes(GOOD[:, :1]), name="optdigits"), "digits"),
             r"digits was given images of 'optdigits'",
         ),
-        (lambda: extract(Images(as_bytes(GOOD), name="stacked-digits")), r"no extractor is meant for 'stacked-digits'"),
+        (lambda: extract(Images(as_bytes(GOOD), name="stacked-digits")), r"'stacked-digits'; .*extractor='inception'"),
+        (lambda: extract(Images(as_bytes(GOOD), name="my photos")), r"'my photos'; expected .*--extractor inception\)"),
+        (lambda: extract(Images(as_bytes(GOOD[:, :1]), name="mnist")), r"'mnist'; expected one that takes any images"),
         (lambda: extract(GOOD, "avatars", batch=0), r"batch must be a whole number 1 or more"),
         (
             lambda: attributes(Features(torch.zeros(3, 64), "digits")),
@@ -208,9 +213,22 @@ def test_inception_is_asked_as_torch_fidelity_wants(fidelity):
     assert (
         choose(GOOD, "inception") == choose(GOOD, "inception", "horses") == choose(GOOD, data="celeba") == "inception"
     )
-    with pytest.raises(GanlibError, match="1 channels .*; expected 3"):
-        extract(GOOD[:, :1], "inception")
+    with pytest.raises(GanlibError, match="2 channels .*; expected 1 or 3"):
+        extract(GOOD[:, :2], "inception")
     assert statistics(photos).mean.shape == (2048,)
+
+
+def test_inception_takes_grey_images_and_says_what_it_did(fidelity):
+    grey = Images(as_bytes(GOOD[:, :1]), name="mnist")
+    seen, three = extract(grey, "inception"), extract(grey.pixels.repeat(1, 3, 1, 1), "inception")
+    assert (
+        torch.equal(seen.values, three.values) and seen.resizer == f"{three.resizer}, grey repeated to three channels"
+    )
+    assert statistics(grey, "inception").resizer == seen.resizer
+    optdigits = ganlib.load("optdigits", n=300)
+    gan = ganlib.build("gan", optdigits.shape, model="mlp-small", latent_dim=4)
+    found = ganlib.metrics.evaluate(gan, optdigits, 150, extractor="inception", chosen=["kid"])
+    assert "features inception, resizer TensorFlow's bilinear, 8×8→299×299, grey" in found["metrics"]["kid"]["result"]
 
 
 @pytest.mark.parametrize("fails", [OSError("<urlopen error>"), RuntimeError("size mismatch\nfor fc"), EOFError()])
