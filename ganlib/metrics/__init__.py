@@ -120,11 +120,13 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0, extractor:
         raise GanlibError(f"{data.name} has shape {tuple(data.shape)}, the samples {tuple(gan.recipe['shape'])}")
     with seeded(seed, gan.device):
         if finite:
-            real = data.normalised(torch.randperm(len(data))[: 2 * n].to(data.device)).cpu()
+            order = torch.randperm(len(data)).to(data.device)
+            real, unseen = data.normalised(order[: 2 * n]).cpu(), order[n:]
         else:
+            unseen = None
             real = data.sample(2 * n).cpu()
         sizes = [min(BATCH, n - start) for start in range(0, n, BATCH)]
         generated = torch.cat([gan.sample(size).cpu() for size in sizes])
     if finite:
         generated = generated.clamp(-1, 1)  # as a picture that is saved; a network without tanh may overshoot
-    return Samples(data, generated, real[:n], real[n:], seed, extractor)
+    return Samples(data, generated, real[:n], real[n:], seed, extractor, unseen)

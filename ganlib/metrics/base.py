@@ -24,6 +24,7 @@ class Samples:
         other: as many other real ones: between these two lies what a perfect generator would get.
         seed: for what the metric draws itself.
         extractor: of the features; ``"auto"`` for the one that is meant for the data.
+        unseen: numbers of the images of `data` that are not among `real`, for metrics that train; None for all of them.
         features: of the generated, the real and the other samples, computed once for all metrics.
     """
 
@@ -33,6 +34,7 @@ class Samples:
     other: Tensor
     seed: int
     extractor: str = "auto"
+    unseen: Tensor | None = None
 
     @functools.cached_property
     def features(self) -> tuple[Features, Features, Features]:

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 import ganlib
+from ganlib import metrics
 from ganlib.data import Images
 from ganlib.errors import GanlibError
+from ganlib.metrics import classifier as module
 from ganlib.metrics.classifier import (
     Classifier,
     class_coverage,
@@ -14,6 +16,7 @@ from ganlib.metrics.classifier import (
     shuffled_blocks,
     train_classifier,
 )
+from ganlib.metrics.features import to_bytes
 
 SIZE = 16  # quick; the lab itself judges 28×28
 
@@ -91,6 +94,22 @@ def test_coverage_counts_what_is_confident():
     assert seen.present == (0, 1) and seen.shares == pytest.approx((0.97, 0.02, 0.0))
     assert seen.confidence == pytest.approx((97 * 0.9 + 2 * 0.6 + 0.4) / 100)
     assert class_coverage(torch.zeros(100, 1, 8, 8), net, sure=0.3, least=0.01).present == (0, 1, 2)
+
+
+def test_the_floor_is_of_images_that_the_classifier_was_not_trained_on(monkeypatch):
+    torch.manual_seed(0)
+    seen, train = [], module.train_classifier
+    monkeypatch.setattr(module, "train_classifier", lambda data, **said: seen.append(data) or train(data, 1, **said))
+    noise = Images(torch.randint(256, (160, 1, 8, 8), dtype=torch.uint8), torch.randint(2, (160,)), ("a", "b"))
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    drawn = metrics.samples(gan, noise, 50)
+    metrics.get("classes").measure(drawn)
+    rows = lambda images: {row.numpy().tobytes() for row in to_bytes(images)}
+    trained = rows(seen[0].normalised())
+    assert not trained & rows(drawn.real) and trained >= rows(drawn.other) and len(trained) == 110
+    assert seen[0].classes == ("a", "b")
+    for row, label in zip(seen[0].pixels, seen[0].labels, strict=True):  # each with its own label
+        assert noise.labels[(noise.pixels == row).flatten(1).all(1)].tolist() == [label]
 
 
 def test_shuffling_keeps_the_pixels_and_loses_the_order():
