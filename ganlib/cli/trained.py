@@ -99,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> None:
         print(f"\n{name}: {values['of']}")
         for key, value in values.items():
             if key != "of":
-                print(f"  {key:20} {value:.4f}" if isinstance(value, float) else f"  {key:20} {value}")
+                print(f"  {key:20} {value:.4g}" if isinstance(value, float) else f"  {key:20} {value}")
     for name, why in found["left out"].items():
         print(f"\n{name} left out: {why}")
     print(f"\nadded to {target}")

@@ -9,6 +9,7 @@ is for copies: a point with k copies has an empty open ball and cannot be covere
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -144,7 +145,8 @@ def _measure_by(function: Any) -> Any:
         generated, real, other = samples.features
         table = {}
         for found, same in zip(function(real, generated), function(real, other), strict=True):
-            table |= {found.name: str(found), f"{found.name} generated": found.value, f"{found.name} real": same.value}
+            line = str(replace(found, floor=same.value))
+            table |= {found.name: line, f"{found.name} generated": found.value, f"{found.name} real": same.value}
         return table
 
     return measure

@@ -11,7 +11,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from ganlib import cli, data, training
+from ganlib import cli, data, metrics, training
 from ganlib.cli import onnx
 from ganlib.training import checkpoint, folder
 
@@ -70,6 +70,14 @@ def test_evaluate_measures_beside_a_floor(copied, capsys):
     first, second = json.loads((copied / "images" / "evaluation.json").read_text())
     assert first == found and second["metrics"].keys() == {"sliced-wasserstein"}
     assert second["metrics"]["sliced-wasserstein"] != distance
+
+
+def test_small_numbers_keep_their_digits(copied, capsys, monkeypatch):
+    tiny = metrics.Metric("tiny", lambda samples: {"error": 5.25e-5, "modes": 20_000, "p": 0.0}, lambda samples: "")
+    monkeypatch.setattr(metrics, "get", lambda name: tiny)
+    assert run("evaluate", copied / "points", "--n", 20, "--metric", "tiny") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["error", "5.25e-05"] in lines and ["modes", "20000"] in lines and ["p", "0"] in lines
 
 
 def test_evaluate_points_and_other_data(copied, capsys):

@@ -86,6 +86,9 @@ def test_evaluate_gets_each_metric(name):
     json.dumps(found)
     assert any("n_fake 150" in str(value) for value in found.values())
     pairs = [(found[key], found[key.replace("generated", "real")]) for key in found if "generated" in key]
+    lines = [value for value in found.values() if isinstance(value, str)]
+    floors = [found[key] for key in found if key.split()[-1] == "real"]
+    assert [f"floor {floor:.3g}" in line for floor, line in zip(floors, lines, strict=True)] == [True] * len(lines)
     for generated, real in pairs:  # noise is found to be worse, or farther from real, than real
         assert generated > real + 0.01 if name in ("fid", "kid") else generated < real
 
