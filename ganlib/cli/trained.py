@@ -41,6 +41,7 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--extractor", metavar="NAME", default="auto", help="of features (default: the one meant for the data)"
     )
+    command.add_argument("--allow-small", action="store_true", help="measure with fewer samples than a metric asks for")
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     command.set_defaults(run=evaluate)
 
@@ -83,7 +84,13 @@ def evaluate(args: argparse.Namespace) -> None:
     earlier = _earlier(target)
     real, split = _real(args.data, args.split, run, gan)
     found = {"step": step, "split": split} | metrics.evaluate(
-        gan, real, args.n, seed=args.seed, chosen=args.metric, extractor=args.extractor
+        gan,
+        real,
+        args.n,
+        seed=args.seed,
+        chosen=args.metric,
+        extractor=args.extractor,
+        allow_small=args.allow_small,
     )
     checkpoint.writable(target.parent)
     checkpoint.replace(target, (json.dumps([*earlier, found], indent=2, ensure_ascii=False) + "\n").encode())

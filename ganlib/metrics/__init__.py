@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -51,6 +52,7 @@ def evaluate(
     seed: int = 0,
     chosen: Sequence[str] | None = None,
     extractor: str = "auto",
+    allow_small: bool = False,
 ) -> dict[str, Any]:
     """Measure a game's samples.
 
@@ -61,10 +63,11 @@ def evaluate(
         seed: of everything drawn.
         chosen: names of metrics; None for all that fit the data.
         extractor: of features, see `features.names`; ``"auto"`` for the one that is meant for the data.
+        allow_small: measure with fewer samples than a metric asks for, wherever it can be computed at all.
 
     Returns:
-        ``n_real``, ``n_generated``, ``seed``, ``real`` (where the real ones come from, in words), ``metrics``: name to
-        what it found, and ``left out``: name to why it was not computed.
+        ``n_real``, ``n_generated``, ``seed``, ``allow_small``, ``real`` (where the real ones come from, in words),
+        ``metrics``: name to what it found, and ``left out``: name to why it was not computed.
 
     Raises:
         GanlibError: an unknown metric, or one that does not fit; too many samples for the data set; another shape; an
@@ -75,7 +78,7 @@ def evaluate(
     metrics = {name: get(name) for name in chosen or names()}
     if extractor != "auto":
         features.choose(data, extractor)
-    drawn = samples(gan, data, n, seed, extractor)
+    drawn = replace(samples(gan, data, n, seed, extractor), allow_small=allow_small)
     lacking = {name: lack for name, metric in metrics.items() if (lack := metric.lacks(drawn))}
     for name, lack in lacking.items() if chosen else ():
         raise GanlibError(f"metric {name!r} cannot be computed on {data.name}: {lack}")
@@ -85,6 +88,7 @@ def evaluate(
         "n_real": len(drawn.real),
         "n_generated": len(drawn.generated),
         "seed": seed,
+        "allow_small": allow_small,
         "real": f"{len(data):,} images of {data.name}" if hasattr(data, "__len__") else f"the law of {data.name}",
         "metrics": {
             name: {"of": metric.about} | metric.measure(drawn)
@@ -129,4 +133,4 @@ def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0, extractor:
         generated = torch.cat([gan.sample(size).cpu() for size in sizes])
     if finite:
         generated = generated.clamp(-1, 1)  # as a picture that is saved; a network without tanh may overshoot
-    return Samples(data, generated, real[:n], real[n:], seed, extractor, unseen)
+    return Samples(data, generated, real[:n], real[n:], seed, extractor, unseen=unseen)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganlib.data import avatars
 from ganlib.errors import GanlibError, unknown
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair, share_error
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair, share_error, too_few
 from ganlib.metrics.reading import Reader, labels, named, read
 
 BLOCK = 1024  # rows of a matrix of distances at once
@@ -264,7 +264,7 @@ def _measure(samples: Samples) -> dict[str, float]:
         for name, column in samples.data.attributes.items()
     }
     seen = (features.attributes(features.to_bytes(images)) for images in (samples.generated, samples.real))
-    made, real = (attribute_tv(values, law) for values in seen)
+    made, real = (attribute_tv(values, law, allow_small=samples.allow_small) for values in seen)
     each = {
         f"{name} {of}": value for of, r in (("generated", made), ("real", real)) for name, value in r.details.items()
     }
@@ -274,8 +274,7 @@ def _measure(samples: Samples) -> dict[str, float]:
 def _lacks(samples: Samples) -> str:
     if getattr(samples.data, "name", "") != "avatars":
         return "it holds no avatars"
-    n = len(samples.generated)
-    return "" if n >= LEAST else f"it needs {LEAST} samples, and {n} were drawn"
+    return too_few(samples, LEAST)
 
 
 METRICS = {

@@ -24,6 +24,7 @@ class Samples:
         other: as many other real ones: between these two lies what a perfect generator would get.
         seed: for what the metric draws itself.
         extractor: of the features; ``"auto"`` for the one that is meant for the data.
+        allow_small: measure with fewer samples than a metric asks for, wherever it can be computed at all.
         unseen: numbers of the images of `data` that are not among `real`, for metrics that train; None for all of them.
         features: of the generated, the real and the other samples, computed once for all metrics.
     """
@@ -34,6 +35,7 @@ class Samples:
     other: Tensor
     seed: int
     extractor: str = "auto"
+    allow_small: bool = False
     unseen: Tensor | None = None
 
     @functools.cached_property
@@ -231,12 +233,34 @@ def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -
         raise GanlibError(f"{name} was given {n} samples; expected at least {least}, since {why} (or allow_small=True)")
 
 
-def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits: bool = False) -> str:
+def too_few(samples: Samples, least: int, possible: int = 1) -> str:
+    """Why there are too few samples, and what can be done about it, or "".
+
+    Args:
+        samples: what there is.
+        least: samples that the metric needs.
+        possible: samples without which it cannot be computed at all, whatever is allowed.
+    """
+    n = len(samples.generated)
+    if n < possible:
+        return f"it needs {possible} samples at the very least, and {n} were drawn; expected more, by n= or --n"
+    if n < least and not samples.allow_small:
+        return (
+            f"it needs {least} samples, and {n} were drawn; expected more, by n= or --n, or leave to measure with so "
+            "few, by allow_small=True or --allow-small"
+        )
+    return ""
+
+
+def lacks_features(
+    samples: Samples, least: Callable[[int, int], int], *, possible: int = 2, logits: bool = False
+) -> str:
     """Why a metric on features cannot be computed, or "".
 
     Args:
         samples: what there is.
         least: (dimension, classes) → samples that the metric needs.
+        possible: see `too_few`.
         logits: whether it needs logits too.
     """
     if not isinstance(samples.data, Images):
@@ -248,4 +272,4 @@ def lacks_features(samples: Samples, least: Callable[[int, int], int], *, logits
     if logits and one.logits is None:
         return f"extractor {one.extractor!r} has no logits"
     needed = least(one.values.shape[1], 0 if one.logits is None else one.logits.shape[1])
-    return "" if len(samples.real) >= needed else f"it needs {needed} samples, and {len(samples.real)} were drawn"
+    return too_few(samples, needed, possible)

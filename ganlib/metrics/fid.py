@@ -222,7 +222,7 @@ def _enough(name: str, n: int, d: int, allow_small: bool) -> None:
 
 def _measure(samples: Samples) -> dict[str, Any]:
     generated, real, other = samples.features
-    return fid(real, generated, other=other).table()
+    return fid(real, generated, other=other, allow_small=samples.allow_small).table()
 
 
 def _lacks(samples: Samples) -> str:

@@ -83,12 +83,13 @@ def _score(log_p: Tensor) -> float:
 
 def _measure(samples: Samples) -> dict[str, Any]:
     generated, real, _ = samples.features
-    found, same = (inception_score(part, seed=samples.seed) for part in (generated, real))
+    said = {"seed": samples.seed, "allow_small": samples.allow_small}
+    found, same = (inception_score(part, **said) for part in (generated, real))
     return replace(found, floor=same.value).table()
 
 
 def _lacks(samples: Samples) -> str:
-    return lacks_features(samples, lambda d, classes: _least(classes), logits=True)
+    return lacks_features(samples, lambda d, classes: _least(classes), possible=SPLITS, logits=True)
 
 
 METRICS = {

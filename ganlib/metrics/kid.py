@@ -115,7 +115,8 @@ def kid(
 
 def _measure(samples: Samples) -> dict[str, Any]:
     generated, real, other = samples.features
-    found, same = (kid(real, fake, seed=samples.seed) for fake in (generated, other))
+    said = {"seed": samples.seed, "allow_small": samples.allow_small}
+    found, same = (kid(real, fake, **said) for fake in (generated, other))
     return replace(found, floor=same.value).table()
 
 

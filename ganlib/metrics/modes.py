@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganlib.data.toy import GaussianMixture
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough
+from ganlib.metrics.base import Features, Metric, Result, Samples, as_features, enough, too_few
 from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 EACH = 10  # expected samples of a mode, without which a perfect sampler too would often miss one
@@ -170,13 +170,18 @@ def _table(generated: Result, real: Result) -> dict[str, Any]:
 
 
 def _measure(samples: Samples) -> dict[str, Any]:
-    return _table(*(mode_coverage(points, samples.data) for points in (samples.generated, samples.real)))
+    return _table(
+        *(
+            mode_coverage(points, samples.data, allow_small=samples.allow_small)
+            for points in (samples.generated, samples.real)
+        )
+    )
 
 
 def _lacks(samples: Samples) -> str:
     if not isinstance(samples.data, GaussianMixture):
         return "it is no mixture with known modes"
-    return _too_few(samples, _needed(samples.data.weights))
+    return too_few(samples, _needed(samples.data.weights))
 
 
 def _measure_stacked(samples: Samples) -> dict[str, Any]:
@@ -185,18 +190,14 @@ def _measure_stacked(samples: Samples) -> dict[str, Any]:
     def digits(images: Tensor) -> Tensor:
         return features.extract(features.to_bytes(images), "digits").logits
 
-    return _table(*(stacked_coverage(features.to_bytes(x), digits) for x in (samples.generated, samples.real)))
+    both = (features.to_bytes(images) for images in (samples.generated, samples.real))
+    return _table(*(stacked_coverage(images, digits, allow_small=samples.allow_small) for images in both))
 
 
 def _lacks_stacked(samples: Samples) -> str:
     if getattr(samples.data, "name", "") != "stacked-digits":
         return "it holds no stacked digits"
-    return _too_few(samples, EACH * DIGITS**3)
-
-
-def _too_few(samples: Samples, needed: int) -> str:
-    n = len(samples.generated)
-    return "" if n >= needed else f"it needs {needed} samples, and {n} were drawn"
+    return too_few(samples, EACH * DIGITS**3)
 
 
 METRICS = {

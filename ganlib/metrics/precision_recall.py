@@ -9,6 +9,7 @@ is for copies: a point with k copies has an empty open ball and cannot be covere
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +22,12 @@ from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks
 
 ROWS = 1000  # rows of a distance matrix at once
 LEAST = 100
+RADIUS, DENSITY_RADIUS = 3, 5  # which neighbour gives the radius, as in the two papers
 WHY = "the standard error of a share of fewer is 0.05 and more"
 
 
 def precision_recall(
-    real: Features | Tensor, fake: Features | Tensor, *, k: int = 3, allow_small: bool = False
+    real: Features | Tensor, fake: Features | Tensor, *, k: int = RADIUS, allow_small: bool = False
 ) -> tuple[Result, Result]:
     """Improved precision and recall, each from 0 to 1; larger is better.
 
@@ -58,7 +60,7 @@ def precision_recall(
 
 
 def density_coverage(
-    real: Features | Tensor, fake: Features | Tensor, *, k: int = 5, allow_small: bool = False
+    real: Features | Tensor, fake: Features | Tensor, *, k: int = DENSITY_RADIUS, allow_small: bool = False
 ) -> tuple[Result, Result]:
     """Density (from 0, 1 on average for a perfect generator) and coverage (from 0 to 1); larger is better.
 
@@ -144,7 +146,8 @@ def _measure_by(function: Any) -> Any:
     def measure(samples: Samples) -> dict[str, Any]:
         generated, real, other = samples.features
         table = {}
-        for found, same in zip(function(real, generated), function(real, other), strict=True):
+        both = (function(real, fake, allow_small=samples.allow_small) for fake in (generated, other))
+        for found, same in zip(*both, strict=True):
             line = str(replace(found, floor=same.value))
             table |= {found.name: line, f"{found.name} generated": found.value, f"{found.name} real": same.value}
         return table
@@ -152,19 +155,19 @@ def _measure_by(function: Any) -> Any:
     return measure
 
 
-def _lacks(samples: Samples) -> str:
-    return lacks_features(samples, lambda d, classes: LEAST)
+def _lacks_with(k: int) -> Callable[[Samples], str]:
+    return lambda samples: lacks_features(samples, lambda d, classes: LEAST, possible=k + 1)
 
 
 METRICS = {
     "precision-recall": Metric(
         "share of samples near real ones, and of real ones near samples; the nearer to real the better",
         _measure_by(precision_recall),
-        _lacks,
+        _lacks_with(RADIUS),
     ),
     "density-coverage": Metric(
         "real neighbourhoods around a sample, and share of them with a sample; the nearer to real the better",
         _measure_by(density_coverage),
-        _lacks,
+        _lacks_with(DENSITY_RADIUS),
     ),
 }

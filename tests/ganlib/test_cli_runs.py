@@ -72,6 +72,14 @@ def test_evaluate_measures_beside_a_floor(copied, capsys):
     assert second["metrics"]["sliced-wasserstein"] != distance
 
 
+def test_too_few_samples_are_refused_with_the_way_out(copied, capsys):
+    words = ["evaluate", copied / "points", "--n", 20, "--metric", "modes"]
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert "it needs 80 samples, and 20 were drawn" in said and "--n" in said and "--allow-small" in said
+    assert run(*words, "--allow-small") == 0 and "counted real" in capsys.readouterr().out
+
+
 def test_small_numbers_keep_their_digits(copied, capsys, monkeypatch):
     tiny = metrics.Metric("tiny", lambda samples: {"error": 5.25e-5, "modes": 20_000, "p": 0.0}, lambda samples: "")
     monkeypatch.setattr(metrics, "get", lambda name: tiny)

@@ -219,4 +219,4 @@ def test_evaluate_knows_it():
     assert metric.lacks(Samples(ring, points, points, points, 0)) == "it holds no avatars"
     data = ganlib.load("avatars", size=16, n=20)
     images = data.normalised()
-    assert metric.lacks(Samples(data, images, images, images, 0)) == "it needs 100 samples, and 20 were drawn"
+    assert metric.lacks(Samples(data, images, images, images, 0)).startswith("it needs 100 samples, and 20 were drawn")

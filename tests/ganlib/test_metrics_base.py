@@ -164,13 +164,34 @@ def test_what_is_left_out_is_said_with_the_reason():
     gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
     data = ganlib.load("digits", n=200, size=8)
     found = ganlib.metrics.evaluate(gan, data, 50)
-    assert found["left out"]["fid"] == "it needs 65 samples, and 50 were drawn"
+    assert found["left out"]["fid"].startswith(
+        "it needs 65 samples, and 50 were drawn; expected more, by n= or --n, or"
+    )
     assert found["left out"]["modes"] == "it is no mixture with known modes"
     assert set(found["metrics"]) | set(found["left out"]) == set(ganlib.metrics.names())
     own = Images(data.pixels)  # of no known set
     assert "no extractor is meant" in ganlib.metrics.evaluate(gan, own, 50)["left out"]["kid"]
     with pytest.raises(GanlibError, match="names no metric; expected one or more of"):
         ganlib.metrics.evaluate(gan, data, 50, chosen=[])
+
+
+def test_few_samples_are_measured_where_that_is_allowed():
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    data = ganlib.load("digits", n=200, size=8)
+    with pytest.raises(
+        GanlibError, match=r"'kid' cannot be computed on digits: it needs 100 samples.* --n, .*--allow-small"
+    ):
+        ganlib.metrics.evaluate(gan, data, 20, chosen=["kid"])
+    found = ganlib.metrics.evaluate(gan, data, 20, chosen=ENTRIES, allow_small=True)
+    assert set(found["metrics"]) == set(ENTRIES) and found["allow_small"]
+    for n, metric in ((1, "kid"), (5, "density-coverage"), (9, "inception-score")):  # not to be had at any price
+        with pytest.raises(GanlibError, match=f"it needs {n + 1} samples at the very least, and {n} were drawn"):
+            ganlib.metrics.evaluate(gan, data, n, chosen=[metric], allow_small=True)
+    ring = ganlib.load("ring")
+    points = ring.sample(20)
+    modes = ganlib.metrics.get("modes")
+    few = Samples(ring, points, points, points, 0, allow_small=True)
+    assert modes.lacks(few) == "" and modes.measure(few)["modes"] == 8
 
 
 def test_features_by_the_extractor_that_was_asked_for():

@@ -251,7 +251,7 @@ def test_evaluate_reads_stacked_digits_with_the_zoo(monkeypatch):
         metrics.get("stacked-modes"),
         Samples(SimpleNamespace(name="stacked-digits"), real[:1], real, real, 0),
     )
-    assert metric.lacks(samples) == "it needs 10000 samples, and 1 were drawn"
+    assert metric.lacks(samples).startswith("it needs 10000 samples, and 1 were drawn")
     found = metric.measure(Samples(samples.data, real[:1].expand_as(real), real, real, 0))
     assert found["counted generated"] == 1 and found["counted real"] == found["modes"] == 1000
 
@@ -269,11 +269,13 @@ def test_evaluate_knows_them():
     told = metrics.evaluate(untrained, ring, 100, chosen=["modes"])["metrics"]["modes"]
     assert told["high quality real"] > 0.9 and told["counted generated"] < 8
     few = Samples(ring, points[:50], points[:50], points[:50], 0)
-    assert metric.lacks(few) == "it needs 80 samples, and 50 were drawn"
+    assert metric.lacks(few).startswith("it needs 80 samples, and 50 were drawn")
     moons = ganlib.load("two-moons")
     assert metric.lacks(Samples(moons, points, points, points, 0)) == "it is no mixture with known modes"
     stacked = metrics.get("stacked-modes")
     assert stacked.lacks(samples) == "it holds no stacked digits"
     data = ganlib.load("stacked-digits", n=100)
     images = data.normalised()
-    assert stacked.lacks(Samples(data, images, images, images, 0)) == "it needs 10000 samples, and 100 were drawn"
+    assert stacked.lacks(Samples(data, images, images, images, 0)).startswith(
+        "it needs 10000 samples, and 100 were drawn"
+    )
