@@ -67,7 +67,8 @@ def evaluate(
 
     Returns:
         ``n_real``, ``n_generated``, ``seed``, ``allow_small``, ``real`` (where the real ones come from, in words),
-        ``metrics``: name to what it found, and ``left out``: name to why it was not computed.
+        ``metrics``: name to what it found, ``left out``: name to why it was not computed, and ``features``: the
+        extractor with the identity of its weights, None where no metric looked at features.
 
     Raises:
         GanlibError: an unknown metric, or one that does not fit; too many samples for the data set; another shape; an
@@ -84,7 +85,7 @@ def evaluate(
         raise GanlibError(f"metric {name!r} cannot be computed on {data.name}: {lack}")
     if len(lacking) == len(metrics):
         raise GanlibError(f"no metric fits {data.name}; known: {', '.join(names())}")
-    return {
+    found = {
         "n_real": len(drawn.real),
         "n_generated": len(drawn.generated),
         "seed": seed,
@@ -97,6 +98,8 @@ def evaluate(
         },
         "left out": lacking,
     }
+    seen = drawn.extracted  # by none of the metrics, if there was no need
+    return found | {"features": None if seen is None else features.identity(seen[0].extractor)}
 
 
 def samples(gan: GAN, data: Any, n: int | None = None, seed: int = 0, extractor: str = "auto") -> Samples:

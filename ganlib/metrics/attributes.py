@@ -255,7 +255,7 @@ def _equal(asked: Tensor, found: Tensor, name: str) -> Tensor:
     return (asked == found).double()
 
 
-def _measure(samples: Samples) -> dict[str, float]:
+def _measure(samples: Samples) -> dict[str, float | str]:
     from ganlib.metrics import features
 
     # The data set's own shares, not the sampler's law: a combination may have been left out.
@@ -268,7 +268,8 @@ def _measure(samples: Samples) -> dict[str, float]:
     each = {
         f"{name} {of}": value for of, r in (("generated", made), ("real", real)) for name, value in r.details.items()
     }
-    return {"generated": made.value, "real": real.value, "floor": real.floor} | each
+    said = {"generated": made.value, "real": real.value, "floor": real.floor}
+    return said | each | {"reader": features.identity("avatars")}
 
 
 def _lacks(samples: Samples) -> str:

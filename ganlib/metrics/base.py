@@ -46,6 +46,11 @@ class Samples:
         sets = (features.to_bytes(images) for images in (self.generated, self.real, self.other))
         return tuple(features.extract(pixels, self.extractor, data=self.data) for pixels in sets)
 
+    @property
+    def extracted(self) -> tuple[Features, Features, Features] | None:
+        """The features, if a metric has asked for them."""
+        return vars(self).get("features")
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -67,7 +67,7 @@ def _from_zoo(name: str, question: str) -> dict[str, Any]:
 
         return run
 
-    return {"load": load, "identity": lambda: zoo.provenance(name)["sha256"]}
+    return {"load": load, "identity": lambda: f"sha256 {zoo.provenance(name)['sha256']}"}
 
 
 INCEPTION = {"features_list": ["2048", "logits_unbiased"]}  # pool features, and the logits of the Inception Score
@@ -138,6 +138,20 @@ EXTRACTORS = {
 def names() -> list[str]:
     """The extractors."""
     return sorted(EXTRACTORS)
+
+
+def identity(extractor: str) -> str:
+    """An extractor's name, and what tells its weights from others: their sha256, or the package they come from.
+
+    Args:
+        extractor: one of `names()`.
+
+    Raises:
+        GanlibError: no such extractor, or its package is missing.
+    """
+    if extractor not in EXTRACTORS:
+        raise unknown("extractor", extractor, EXTRACTORS)
+    return f"{extractor}, {EXTRACTORS[extractor].identity()}"
 
 
 def choose(images: Any, extractor: str = "auto", data: Any = None) -> str:

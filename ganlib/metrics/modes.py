@@ -191,7 +191,8 @@ def _measure_stacked(samples: Samples) -> dict[str, Any]:
         return features.extract(features.to_bytes(images), "digits").logits
 
     both = (features.to_bytes(images) for images in (samples.generated, samples.real))
-    return _table(*(stacked_coverage(images, digits, allow_small=samples.allow_small) for images in both))
+    found = (stacked_coverage(images, digits, allow_small=samples.allow_small) for images in both)
+    return _table(*found) | {"reader": features.identity("digits")}
 
 
 def _lacks_stacked(samples: Samples) -> str:

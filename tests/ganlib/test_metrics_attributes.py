@@ -210,6 +210,7 @@ def test_evaluate_compares_with_the_data(monkeypatch):
     assert metric.lacks(samples) == "" and found["real"] == 0 < found["floor"] < found["generated"]
     share = (data.attributes["glasses"] == 1).double().mean().item()
     assert found["glasses generated"] == pytest.approx(share) and found["glasses real"] == 0
+    assert found["reader"].startswith("avatars, sha256 ")
 
 
 def test_evaluate_knows_it():

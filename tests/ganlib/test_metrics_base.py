@@ -8,6 +8,7 @@ import torch
 
 import ganlib
 import ganlib.metrics
+from ganlib import zoo
 from ganlib.data.images import Images
 from ganlib.device import seeded
 from ganlib.errors import GanlibError
@@ -203,6 +204,15 @@ def test_features_by_the_extractor_that_was_asked_for():
         ganlib.metrics.evaluate(gan, data, 150, extractor="digit")
     with pytest.raises(GanlibError, match="extractor avatars was given images of 'digits'"):
         ganlib.metrics.evaluate(gan, data, 150, extractor="avatars")
+
+
+def test_an_evaluation_records_whose_weights_saw_the_images():
+    gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
+    data = ganlib.load("digits", n=400, size=8)
+    found = ganlib.metrics.evaluate(gan, data, 150, chosen=["kid"])
+    assert found["features"] == f"digits, sha256 {zoo.provenance('digits')['sha256']}"
+    found = ganlib.metrics.evaluate(gan, data, 150, chosen=["sliced-wasserstein"])
+    assert found["features"] is None  # nothing looked at any
 
 
 def test_no_gpu_is_seeded_on_the_way(monkeypatch):

@@ -161,6 +161,7 @@ def test_floats_become_the_bytes_they_stand_for():
         (lambda: extract(Images(as_bytes(GOOD), name="stacked-digits")), r"'stacked-digits'; .*extractor='inception'"),
         (lambda: extract(Images(as_bytes(GOOD), name="my photos")), r"'my photos'; expected .*--extractor inception\)"),
         (lambda: extract(Images(as_bytes(GOOD[:, :1]), name="mnist")), r"'mnist'; expected one that takes any images"),
+        (lambda: features.identity("avatar"), r"unknown extractor 'avatar' \(did you mean 'avatars'\?\)"),
         (lambda: extract(GOOD, "avatars", batch=0), r"batch must be a whole number 1 or more"),
         (
             lambda: attributes(Features(torch.zeros(3, 64), "digits")),
@@ -228,6 +229,7 @@ def test_inception_takes_grey_images_and_says_what_it_did(fidelity):
     optdigits = ganlib.load("optdigits", n=300)
     gan = ganlib.build("gan", optdigits.shape, model="mlp-small", latent_dim=4)
     found = ganlib.metrics.evaluate(gan, optdigits, 150, extractor="inception", chosen=["kid"])
+    assert found["features"] == "inception, torch-fidelity 0.4.0"
     assert "features inception, resizer TensorFlow's bilinear, 8×8→299×299, grey" in found["metrics"]["kid"]["result"]
 
 

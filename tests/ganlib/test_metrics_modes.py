@@ -254,6 +254,7 @@ def test_evaluate_reads_stacked_digits_with_the_zoo(monkeypatch):
     assert metric.lacks(samples).startswith("it needs 10000 samples, and 1 were drawn")
     found = metric.measure(Samples(samples.data, real[:1].expand_as(real), real, real, 0))
     assert found["counted generated"] == 1 and found["counted real"] == found["modes"] == 1000
+    assert found["reader"].startswith("digits, sha256 ")
 
 
 def test_evaluate_knows_them():
