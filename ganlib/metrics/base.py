@@ -39,17 +39,28 @@ class Samples:
     unseen: Tensor | None = None
 
     @functools.cached_property
-    def features(self) -> tuple[Features, Features, Features]:
+    def _features(self) -> tuple[Features, Features, Features] | GanlibError:
         from ganlib.metrics import features
 
         # As bytes: what a game makes is in [-1, 1], even where all of it is white and could be taken for [0, 1].
         sets = (features.to_bytes(images) for images in (self.generated, self.real, self.other))
-        return tuple(features.extract(pixels, self.extractor, data=self.data) for pixels in sets)
+        try:
+            return tuple(features.extract(pixels, self.extractor, data=self.data) for pixels in sets)
+        except GanlibError as reason:  # kept: the next metric must not wait for the same download in vain
+            return reason
+
+    @property
+    def features(self) -> tuple[Features, Features, Features]:
+        """As said above; raises what `ganlib.metrics.features.extract` raises."""
+        if isinstance(self._features, GanlibError):
+            raise self._features
+        return self._features
 
     @property
     def extracted(self) -> tuple[Features, Features, Features] | None:
-        """The features, if a metric has asked for them."""
-        return vars(self).get("features")
+        """The features, if a metric has asked for them and they could be had."""
+        found = vars(self).get("_features")
+        return None if isinstance(found, GanlibError) else found
 
 
 @dataclass(frozen=True)

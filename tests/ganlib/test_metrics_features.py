@@ -4,6 +4,7 @@ import builtins
 import re
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 import torch
@@ -240,6 +241,18 @@ def test_weights_of_inception_that_do_not_come_are_named(fidelity, fails):
         GanlibError, match=r"Inception-v3, which torch-fidelity downloads once .*could not be loaded: \S"
     ):
         extract(GOOD, "inception")
+
+
+def test_weights_that_do_not_come_are_asked_for_once(fidelity, monkeypatch):
+    asked, load = [], features.EXTRACTORS["inception"].load
+    counted = replace(features.EXTRACTORS["inception"], load=lambda device: asked.append(device) or load(device))
+    monkeypatch.setitem(features.EXTRACTORS, "inception", counted)
+    fidelity.fails = OSError("no network")
+    gan = ganlib.build("gan", (3, 32, 32), model="mlp-small", latent_dim=4)
+    found = ganlib.metrics.evaluate(gan, Images(as_bytes(GOOD.repeat(60, 1, 1, 1)), name="cifar10"), 110)
+    assert len(asked) == 1 and found["features"] is None
+    for name in ("fid", "kid", "inception-score", "precision-recall", "density-coverage"):
+        assert "could not be loaded: no network" in found["left out"][name]
 
 
 def test_a_missing_package_is_named_with_the_command(monkeypatch):
