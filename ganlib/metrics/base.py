@@ -119,6 +119,7 @@ class Result:
         reader: what read the samples, for a metric on labels or attributes; None if that is not known.
         details: more numbers, by name.
         shown: names of the details that the line shows too.
+        settings: names of the details that the value depends on; the line ends with them.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Result:
     reader: str | None = None
     details: dict[str, float] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def __float__(self) -> float:
         return self.value
@@ -139,7 +141,7 @@ class Result:
     def table(self) -> dict[str, Any]:
         """What an entry of ``METRICS`` returns: the line, and its numbers by name."""
         numbers = {"generated": self.value, "error": self.error, "real": self.floor}
-        numbers |= {name: self.details[name] for name in self.shown}
+        numbers |= {name: self.details[name] for name in (*self.shown, *self.settings)}
         return {"result": str(self)} | {name: number for name, number in numbers.items() if number is not None}
 
     def __str__(self) -> str:
@@ -152,6 +154,9 @@ class Result:
             "reader": self.reader,
             "floor": None if self.floor is None else f"{self.floor:.3g}",
         }
+        for name in self.settings:
+            setting = self.details[name]
+            parts[name] = setting if isinstance(setting, int) else f"{setting:.4g}"
         told = ", ".join(f"{name} {part}" for name, part in parts.items() if part is not None)
         return f"{self.name} {self.value:.4g}{error} ({told})"
 

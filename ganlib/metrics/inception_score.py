@@ -68,6 +68,7 @@ def inception_score(
         extractor=extractor,
         resizer=resizer,
         details={"std": float(np.std(scores)), "splits": splits},
+        settings=("splits",),
     )
 
 

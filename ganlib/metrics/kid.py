@@ -110,6 +110,7 @@ def kid(
         extractor=real.extractor,
         resizer=real.resizer,
         details={"std": std, "full": _mmd2(real.values, fake.values), "subset_size": m},
+        settings=("subset_size",),
     )
 
 

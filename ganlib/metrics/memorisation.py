@@ -41,9 +41,9 @@ def memorisation(
         The share with its standard error; the floor is k / (m + 1). Details: ``p``, the probability of so many
         suspicious samples or more if the generator draws from the data's law: accuse it below 0.001, say; ``z`` of
         Meehan et al.: far below 0 if samples as a whole are nearer than held-out ones, above if they are further;
-        ``copies``, the share at distance 0; ``median`` and ``median held out`` distances. Who copies a few images and
-        makes all others poor hides the copies from z, not from the share. Where more than `quantile` of the held-out
-        samples are in the training set themselves, only z can tell.
+        ``copies``, the share at distance 0; ``median`` and ``median held out`` distances; ``n_held_out``, the m.
+        Who copies a few images and makes all others poor hides the copies from z, not from the share. Where more than
+        `quantile` of the held-out samples are in the training set themselves, only z can tell.
 
     Raises:
         GanlibError: too few samples to have a quantile, features that differ or are not finite, images of another
@@ -52,6 +52,7 @@ def memorisation(
     *Source*: Meehan, Chaudhuri and Dasgupta (2020), whose three samples these are and whose z this is, over the whole
     space; p follows from exchangeable ranks, as in conformal prediction, see Bates et al. (2023).
     """
+    images = isinstance(training, Tensor) and training.ndim == 4
     training, held_out, fake = (
         flattened(given, which)
         for given, which in ((training, "training"), (held_out, "held-out"), (fake, "generated"))
@@ -85,6 +86,7 @@ def memorisation(
         "copies": (near == 0).double().mean().item(),
         "median": near.median().item(),
         "median held out": usual.median().item(),
+        "n_held_out": m,
     }
     return Result(
         "memorised share",
@@ -92,10 +94,11 @@ def memorisation(
         share_error(share, n),
         len(training),
         n,
-        training.extractor,
+        None if images else training.extractor,
         training.resizer,
         floor=k / (m + 1),
         details=details,
+        settings=("n_held_out",),
     )
 
 

@@ -56,7 +56,8 @@ def path_length(
         allow_small: also for fewer than 100 pairs.
 
     Returns:
-        The mean with its standard error. Details: ``untrimmed``, the mean of all, and ``median``.
+        The mean with its standard error. Details: ``untrimmed``, the mean of all, ``median``, ``epsilon`` and
+        ``trim``.
 
     Raises:
         GanlibError: too few pairs, a value out of range, no latents, or features that are not finite.
@@ -100,7 +101,11 @@ def path_length(
     kept = found[(found >= low) & (found <= high)]
     error = kept.std().item() / math.sqrt(len(kept)) if len(kept) > 1 else None
     details = {"untrimmed": found.mean().item(), "median": found.median().item()}
-    return Result("path length", kept.mean().item(), error, n_fake=n, extractor=name, details=details)
+    details |= {"epsilon": epsilon, "trim": trim}
+    settings = ("epsilon", "trim")
+    return Result(
+        "path length", kept.mean().item(), error, n_fake=n, extractor=name, details=details, settings=settings
+    )
 
 
 def _features(given: str | Callable) -> tuple[Callable[[Tensor], Tensor | Sequence[Tensor]], str]:

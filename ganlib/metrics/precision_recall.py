@@ -118,6 +118,7 @@ def _result(name: str, each: Tensor, real: Features, fake: Features, **details: 
         extractor=real.extractor,
         resizer=real.resizer,
         details=details,
+        settings=("k",),
     )
 
 

@@ -139,7 +139,8 @@ def _result(
             raise GanlibError(f"the floor needs as many other real samples as fake ones, {len(two)}, not {len(more)}")
         floor = distance(one.values, more.values)
     value = distance(one.values, two.values)
-    sizes, seen = (len(one), len(two)), (one.extractor, one.resizer)
+    sizes = len(one), len(two)
+    seen = (one.extractor, one.resizer) if isinstance(real, Features) else (None, None)
     return Result(name, value, None, *sizes, *seen, floor, details=details, shown=tuple(details))
 
 

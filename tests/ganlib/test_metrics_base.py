@@ -14,6 +14,12 @@ from ganlib.device import seeded
 from ganlib.errors import GanlibError
 from ganlib.metrics.base import Features, Result, Samples, as_features, enough, pair, share_error
 from ganlib.metrics.classifier import train_classifier
+from ganlib.metrics.inception_score import inception_score
+from ganlib.metrics.kid import kid
+from ganlib.metrics.memorisation import memorisation
+from ganlib.metrics.path_length import path_length
+from ganlib.metrics.precision_recall import density_coverage, precision_recall
+from ganlib.metrics.transport import sliced_wasserstein, wasserstein
 
 
 def test_a_result_prints_what_it_was_computed_from():
@@ -22,6 +28,34 @@ def test_a_result_prints_what_it_was_computed_from():
     assert float(full) == 12.3
     assert str(Result("IS", 2.5, n_fake=100)) == "IS 2.5 (n_fake 100)"
     assert full.table() == {"result": str(full), "generated": 12.3, "error": 0.4, "real": 0.31}
+
+
+def test_the_line_ends_with_what_the_value_depends_on():
+    found = Result("KID", 2.5, n_fake=9, floor=0.1, details={"m": 20_000, "e": 1e-4, "a": 3.0}, settings=("m", "e"))
+    assert str(found) == "KID 2.5 (n_fake 9, floor 0.1, m 20000, e 0.0001)"
+    assert found.table().items() >= {"m": 20_000, "e": 1e-4}.items()
+
+
+@pytest.mark.parametrize(
+    ("call", "end"),
+    [
+        (lambda x: precision_recall(x, x, k=4)[0], "features given, k 4)"),
+        (lambda x: density_coverage(x, x)[1], "features given, k 5)"),
+        (lambda x: kid(x, x, subset_size=30), "features given, subset_size 30)"),
+        (lambda x: inception_score(x, splits=7), "features given, splits 7)"),
+        (lambda x: memorisation(x, x[:110], x[:130]), "features given, floor 0.00901, n_held_out 110)"),
+        (
+            lambda x: memorisation(*[x.tanh().view(-1, 1, 1, 4)] * 3),
+            "n_fake 200, floor 0.00995, n_held_out 200)",
+        ),
+        (lambda x: path_length(lambda z: z, latent=lambda n: torch.randn(n, 4), n=100), "epsilon 0.0001, trim 0.01)"),
+        (lambda x: wasserstein(x, x), "W1 0 (n_real 200, n_fake 200)"),  # points are no features
+        (lambda x: sliced_wasserstein(x, x), "sliced W2 0 (projections 256, n_real 200, n_fake 200)"),
+    ],
+)
+def test_lines_say_their_settings(call, end):
+    torch.manual_seed(0)
+    assert str(call(torch.randn(200, 4))).endswith(end)
 
 
 def test_rows_of_features_keep_what_made_them():
