@@ -54,14 +54,14 @@ def ranking(words: dict[str, str]) -> plt.Figure:
         for budget, shift in (("images", 0.13), ("time", -0.13)):
             for y, title in enumerate(titles):
                 each = values(record["runs"][data], budget).get(title, [])
-                axes.plot(each, [y + shift] * len(each), "o", color=COLOURS[budget], ms=4, alpha=0.45, mew=0)
+                axes.plot(each, [y + shift] * len(each), "o", color=COLOURS[budget], ms=5, alpha=0.45, mew=0)
                 if each:
                     label = words[budget] if y == 0 else None
-                    axes.plot(statistics.fmean(each), y + shift, "o", color=COLOURS[budget], ms=9, label=label)
+                    axes.plot(statistics.fmean(each), y + shift, "o", color=COLOURS[budget], ms=8, label=label)
         axes.axvline(record["floors"][data]["FID"], color=SOFT, ls=":", lw=1.5, label=words["floor"])
-        axes.set(xscale="log", xlabel=words["axis"], title=words[data], yticks=range(len(titles)), yticklabels=titles)
+        axes.set(xlim=(0, None), xlabel=words["axis"], title=words[data], yticks=range(len(titles)), yticklabels=titles)
         axes.set_ylim(-0.6, len(titles) - 0.4)
-        axes.grid(axis="x", which="both", color=GRID, lw=0.7)
+        axes.grid(axis="x", color=GRID, lw=0.7)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
