@@ -116,6 +116,7 @@ class Result:
         extractor: of the features; None for a metric on the samples themselves.
         resizer: of the features; None for a metric on the samples themselves.
         floor: what real samples get against other real ones; None where it was not computed.
+        no_floor: why there is no floor, where one was asked for; the line says it.
         reader: what read the samples, for a metric on labels or attributes; None if that is not known.
         details: more numbers, by name.
         shown: names of the details that the line shows too.
@@ -134,6 +135,7 @@ class Result:
     details: dict[str, float] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    no_floor: str | None = None
 
     def __float__(self) -> float:
         return self.value
@@ -152,7 +154,7 @@ class Result:
             "features": self.extractor,
             "resizer": self.resizer,
             "reader": self.reader,
-            "floor": None if self.floor is None else f"{self.floor:.3g}",
+            "floor": f"{self.floor:.3g}" if self.floor is not None else self.no_floor and f"none: {self.no_floor}",
         }
         for name in self.settings:
             setting = self.details[name]

@@ -132,7 +132,8 @@ def fid(
     n_real, given, real, fake = _reference(real, fake)
     _enough("FID", min(n_real, len(fake)), real.values.shape[1], allow_small)
     means, covariances = _distance(*given, *_gaussian(fake.values))
-    lowest = None
+    lowest = why = None
+    half = 2 * max(2, real.values.shape[1])
     if other is not None:
         other = pair(real, other)[1]
         if len(other) < len(fake):
@@ -140,7 +141,11 @@ def fid(
                 f"other holds {len(other)} samples; expected at least {len(fake)}, as many as there are generated ones"
             )
         lowest = sum(_distance(*given, *_gaussian(other.values[: len(fake)])))
-    elif floor and n_real == len(real) and min(n_real, len(fake)) >= 2 * max(2, real.values.shape[1]):
+    elif floor and n_real != len(real):
+        why = "statistics cannot be halved and other= was not given"
+    elif floor and min(n_real, len(fake)) < half:
+        why = f"halves need {half} samples and other= was not given"
+    elif floor:
         order = torch.from_numpy(np.random.default_rng(seed).permutation(len(real))).to(real.values.device)
         one, two = (_gaussian(real.values[rows]) for rows in order.chunk(2))
         lowest = sum(_distance(*one, *two)) * (1 / len(real) + 1 / len(fake)) / (4 / len(real))
@@ -152,6 +157,7 @@ def fid(
         extractor=real.extractor,
         resizer=real.resizer,
         floor=lowest,
+        no_floor=why,
         details={"means": means, "covariances": covariances},
     )
 

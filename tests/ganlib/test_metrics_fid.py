@@ -206,6 +206,16 @@ def test_it_prints_its_floor():
     assert text.startswith("FID ") and "n_real 100, n_fake 100, features avatars, resizer none, floor " in text
 
 
+def test_it_says_why_it_has_no_floor():
+    x, y = sets(100, 4)
+    stored = SimpleNamespace(mean=x.mean(0), covariance=torch.cov(x.T), n=100, extractor="avatars", resizer="none")
+    text = str(fid(stored, Features(y, "avatars", "none")))
+    assert text.endswith("resizer none, floor none: statistics cannot be halved and other= was not given)")
+    assert str(fid(x, y[:7])).endswith("features given, floor none: halves need 8 samples and other= was not given)")
+    assert "none:" not in str(fid(x, y[:8])) and "none:" not in str(fid(x[:9], y[:7], other=x[10:17]))
+    assert "floor" not in str(fid(stored, Features(y, "avatars", "none"), floor=False))  # nobody asked
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
