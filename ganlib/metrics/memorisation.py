@@ -12,6 +12,7 @@ from ganlib.metrics.base import Features, Result, enough, pair, share_error
 from ganlib.metrics.reading import flattened
 
 BLOCK = 2**24  # distances at once: 128 MB
+REPEAT = 1e-3  # of the median held-out distance: what is nearer to an earlier sample than that repeats it
 
 
 def memorisation(
@@ -39,11 +40,14 @@ def memorisation(
 
     Returns:
         The share with its standard error; the floor is k / (m + 1). Details: ``p``, the probability of so many
-        suspicious samples or more if the generator draws from the data's law: accuse it below 0.001, say; ``z`` of
-        Meehan et al.: far below 0 if samples as a whole are nearer than held-out ones, above if they are further;
-        ``copies``, the share at distance 0; ``median`` and ``median held out`` distances; ``n_held_out``, the m.
-        Who copies a few images and makes all others poor hides the copies from z, not from the share. Where more than
-        `quantile` of the held-out samples are in the training set themselves, only z can tell.
+        suspicious samples or more if the generator draws from the data's law, each sample independent of the others:
+        accuse it below 0.001, say. Repeats of a sample count once in p, z and the error, or a generator that has
+        collapsed to a few images would be accused of copying them; of one that varies its few images slightly p knows
+        nothing: look at recall first. ``distinct``: how many samples repeat no other; the line shows it if some do.
+        ``z`` of Meehan et al.: far below 0 if samples as a whole are nearer than held-out ones, above if they are
+        further; ``copies``, the share at distance 0; ``median`` and ``median held out`` distances; ``n_held_out``, the
+        m. Who copies a few images and makes all others poor hides the copies from z, not from the share. Where more
+        than `quantile` of the held-out samples are in the training set themselves, only z can tell.
 
     Raises:
         GanlibError: too few samples to have a quantile, features that differ or are not finite, images of another
@@ -71,15 +75,17 @@ def memorisation(
     usual, _ = nearest(held_out.values, training.values)
     near, usual = near.cpu(), usual.cpu()
     threshold = usual.kthvalue(k).values
-    count = int((near < threshold).sum())
+    suspicious = near < threshold
+    once = _no_repeats(fake.values, REPEAT * usual.median().item()).cpu()
+    count, n = int(suspicious[once].sum()), int(once.sum())
 
     from scipy import stats  # it takes a while to import
 
     # The k-th smallest of m uniform numbers is beta(k, m + 1 - k), so the count is beta-binomial. Its sf() in scipy is
     # one minus a sum: for small p nothing but rounding.
     p = min(1.0, float(stats.betabinom.pmf(range(count, n + 1), n, k, m + 1 - k).sum()))
-    rank = float(stats.mannwhitneyu(near.numpy(), usual.numpy()).statistic)
-    share = count / n
+    rank = float(stats.mannwhitneyu(near[once].numpy(), usual.numpy()).statistic)
+    share = suspicious.double().mean().item()
     details = {
         "p": p,
         "z": (rank - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12),
@@ -87,19 +93,33 @@ def memorisation(
         "median": near.median().item(),
         "median held out": usual.median().item(),
         "n_held_out": m,
+        "distinct": n,
     }
     return Result(
         "memorised share",
         share,
         share_error(share, n),
         len(training),
-        n,
+        len(fake),
         None if images else training.extractor,
         training.resizer,
         floor=k / (m + 1),
         details=details,
-        settings=("n_held_out",),
+        settings=("n_held_out", "distinct") if n < len(fake) else ("n_held_out",),
     )
+
+
+def _no_repeats(samples: Tensor, apart: float) -> Tensor:
+    """Which samples (n, d) are further than `apart` from all earlier ones: bool (n,)."""
+    centred = samples - samples.mean(0)
+    squares = centred.square().sum(1)
+    limit = apart**2 + 1e-12 * squares.max()  # no less than what the squares and products round
+    rows, found = max(1, BLOCK // len(samples)), []
+    for start in range(0, len(samples), rows):
+        part = centred[start : start + rows]
+        apart2 = squares[start : start + rows, None] + squares - 2 * part @ centred.T
+        found.append(~(apart2 <= limit).tril(start - 1).any(1))
+    return torch.cat(found)
 
 
 def nearest(samples: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:

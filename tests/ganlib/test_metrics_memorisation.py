@@ -40,6 +40,15 @@ def test_a_copy_is_at_distance_0_far_from_the_origin_too():
     assert nearest(exact[:50] + 1e-9, exact)[0].tolist() == pytest.approx([1e-9 * math.sqrt(6)] * 50, rel=1e-3)
 
 
+def test_repeats_are_found_in_blocks_too(monkeypatch):
+    samples = torch.cat([cloud(40, 3), cloud(40, 3)[10:], cloud(40, 3)[:5] + 1e-5]).double()
+    expected = torch.arange(75) < 40
+    for block in (2**24, 1000, 1):
+        monkeypatch.setattr(module, "BLOCK", block)
+        assert torch.equal(module._no_repeats(samples, 1e-4), expected)
+    assert module._no_repeats(samples, 1e-8).sum() == 45 and module._no_repeats(samples[:1], 0).all()
+
+
 # -- who copied --------------------------------------------------------------------------------------------------------
 def test_copies_are_found():
     found = memorisation(TRAIN, HELD, TRAIN[:300])
@@ -107,6 +116,23 @@ def test_invariances():
     assert mixed.value == found.value and mixed.details["z"] == pytest.approx(found.details["z"])
     named = memorisation(*(Features(x, "digits", "none") for x in (TRAIN, HELD, fake)))
     assert named.extractor == "digits" and named.value == found.value
+
+
+def test_a_collapsed_generator_is_not_accused_of_copying():
+    """80 fresh samples, three of which happen to be near, are no evidence, however often they are repeated."""
+    alone = (memorisation(TRAIN, HELD, cloud(80, seed), allow_small=True) for seed in itertools.count(20))
+    seed, few = next((seed, r) for seed, r in enumerate(alone, start=20) if r.value >= 3 / 80)
+    assert few.details["p"] > 0.01
+    fake = cloud(80, seed).repeat(25, 1)
+    for rounding in (0, 1e-6):  # features of one image in two batches differ in their last digit
+        found = memorisation(TRAIN, HELD, fake + rounding * cloud(2000, 9))
+        assert found.value == few.value and found.error == few.error
+        assert (found.n_fake, found.details["distinct"]) == (2000, 80) and "distinct 80" in str(found)
+        assert found.details["p"] == few.details["p"] and found.details["z"] == pytest.approx(few.details["z"])
+    apart = memorisation(TRAIN, HELD, fake + 0.02 * cloud(2000, 9))  # as if they were independent
+    assert apart.details["distinct"] == 2000 and apart.details["p"] < 1e-3 and "distinct" not in str(apart)
+    copies = memorisation(TRAIN, HELD, TRAIN[:80].repeat(25, 1))
+    assert copies.value == 1 and copies.details["p"] < 1e-30
 
 
 def test_z_is_that_of_the_ranks():
