@@ -81,8 +81,10 @@ def kid(
     Returns:
         A result whose error is a standard error. The subsets overlap, so s/√subsets would be too small; with m of n
         samples in each, the delete-d jackknife gives s²·m/(n − m), and a finite number of subsets adds s²/subsets.
-        None where a subset is the whole set. ``details``: ``std`` (the s above, over the subsets, what the references
-        report), ``full`` (the unbiased estimate from all samples at once), ``subset_size``.
+        None where a subset is the whole set. Where both laws are equal the estimate is degenerate: its variance falls
+        like 1/n², which the jackknife does not know, and the error is too large: by √(1 + n/m) with very many subsets,
+        with 100 of them by 1.7 at n = 2m and by 2.5 at n = 10m. ``details``: ``std`` (the s above, over the subsets,
+        what the references report), ``full`` (the unbiased estimate from all samples at once), ``subset_size``.
 
     Raises:
         GanlibError: features that cannot be compared; fewer than 100 samples; subsets larger than a set.

@@ -86,6 +86,22 @@ def test_the_error_is_the_spread_of_the_value_over_new_samples(shift):
     assert np.std([r.details["full"] for r in found]) < 1.1 * spread
 
 
+def test_how_much_too_large_the_error_is_where_the_laws_are_equal():
+    torch.manual_seed(0)
+    ratio = {}
+    for m, shift, runs in ((20, 0, 100), (100, 0, 100), (20, 1, 50)):  # of n = 200
+        found = [kid(torch.randn(200, 4), torch.randn(200, 4) + shift, subset_size=m) for _ in range(runs)]
+        ratio[m, shift] = np.mean([r.error for r in found]) / np.std([r.value for r in found], ddof=1)
+    for m, said in ((20, 2.5), (100, 1.7)):
+        # Of one data set the subsets scatter by s² = v(1 - q²), with q = m/n and v the variance of one fresh subset;
+        # the variance of the value is v q² and, for a finite number of subsets, s²/100.
+        q = m / 200
+        expected = ((1 - q * q) * (q / (1 - q) + 0.01) / (q * q + (1 - q * q) / 100)) ** 0.5
+        assert expected == pytest.approx(said, abs=0.05)
+        assert 0.78 * expected < ratio[m, 0] < 1.28 * expected
+    assert 0.7 < ratio[20, 1] < 1.4  # elsewhere it is right
+
+
 def test_subsets_of_a_size_of_their_own():
     x, y = sets(150, 3, m=120)
     found = kid(x, y)
