@@ -48,6 +48,8 @@ def test_the_judge_tells_good_from_bad(judge):
     for name in ("precision", "recall", "density", "coverage"):
         assert good[name] > noise[name]
     assert judge.floor["FID"] == pytest.approx(good["FID"], rel=0.5)
+    draws = torch.distributions.Multinomial(200, torch.full((10,), 0.1)).sample((2000,)) / 200
+    assert judge.floor["TV"] == pytest.approx((draws - 0.1).abs().sum(1).mean().item() / 2, rel=0.03)
 
 
 def test_the_judge_reads_the_attributes_of_avatars():
