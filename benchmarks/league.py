@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import ganlib
 from benchmarks import common
 from benchmarks.common import mean, shown
-from ganlib import GanlibError, recipes, zoo
+from ganlib import GanlibError, recipes
 from ganlib.device import resolve, seeded
 from ganlib.gans import schedules
 from ganlib.metrics import features
@@ -79,7 +79,7 @@ class Judge:
         self.data, self.n, self.device = data, n, device
         both = features.extract(ganlib.load(data, size=SIZE, n=2 * n, split="test").to(device))
         self.real, self.other = both[:n], both[n:]
-        self.features = f"{both.extractor}, sha256 {zoo.provenance(both.extractor)['sha256']}, resizer {both.resizer}"
+        self.features = f"{features.identity(both.extractor)}, resizer {both.resizer}"
         self.floor = self.measures(self.other)
         if data == "digits":  # held-out digits come in equal shares; a perfect generator's scatter
             self.floor["TV"] = 5 * float(stats.binom(n, 0.1).expect(lambda count: abs(count / n - 0.1)))
@@ -211,8 +211,8 @@ def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, di
         whole = [run[budget] for run in row["runs"] if run[budget]]
         if whole:
             values = {key: [run[key] for run in whole] for key in (*MEASURES, "images", "steps")}
-            turn = record["protocol"]["images"] / record["protocol"]["batch"]
-            values["time"] = [record["cost"][data][name] * steps / turn for steps in values["steps"]]
+            whole_game = record["protocol"]["images"] / record["protocol"]["batch"]  # steps of the reference
+            values["time"] = [record["cost"][data][name] * steps / whole_game for steps in values["steps"]]
             values["parameters"] = [run["parameters"] for run in row["runs"]]
             rows.append((row["title"], values, len(row["runs"]) - len(whole)))
     return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))

@@ -141,7 +141,7 @@ def _result(
     value = distance(one.values, two.values)
     sizes = len(one), len(two)
     seen = (one.extractor, one.resizer) if isinstance(real, Features) else (None, None)
-    return Result(name, value, None, *sizes, *seen, floor, details=details, shown=tuple(details))
+    return Result(name, value, None, *sizes, *seen, floor, details=details, settings=tuple(details))
 
 
 def _measure(samples: Samples, function: Callable[..., Result], **settings: int) -> dict[str, Any]:

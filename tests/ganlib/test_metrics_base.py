@@ -50,7 +50,7 @@ def test_the_line_ends_with_what_the_value_depends_on():
         ),
         (lambda x: path_length(lambda z: z, latent=lambda n: torch.randn(n, 4), n=100), "epsilon 0.0001, trim 0.01)"),
         (lambda x: wasserstein(x, x), "W1 0 (n_real 200, n_fake 200)"),  # points are no features
-        (lambda x: sliced_wasserstein(x, x), "sliced W2 0 (projections 256, n_real 200, n_fake 200)"),
+        (lambda x: sliced_wasserstein(x, x), "sliced W2 0 (n_real 200, n_fake 200, projections 256)"),
     ],
 )
 def test_lines_say_their_settings(call, end):

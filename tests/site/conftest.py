@@ -1,7 +1,7 @@
 """The built site, served on 127.0.0.1 and opened in headless Chromium.
 
 `SITE=folder` tests a site that is already built; otherwise `jupyter-book build .` makes it, unless nothing changed
-since these tests last built it. `CHROMIUM=path` names the browser, else the first of `BROWSERS` on the PATH is taken.
+since these tests last built it. `CHROMIUM=path` names the browser, else the first that `tools.browser` finds is taken.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,8 +22,9 @@ from typing import Any
 
 import pytest
 
+from tools.browser import find
+
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -116,7 +116,7 @@ def server(site: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     """Headless Chromium; without one the tests are skipped, under CI=true they fail."""
     missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = find()
     if path is None:
         missing("Chromium is not installed, so the site was not opened in a browser (apt install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")
