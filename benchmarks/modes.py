@@ -4,9 +4,11 @@ A recipe competes if its table says ``modes = "TITLE"``: on the law that is its 
 follow the protocol of the code published with PacGAN (Lin et al., 2018), which alone says everything: generator
 2-400-400-400-400-2 with batch normalisation, discriminator 2m-200-200-200-1 of maxout units with 5 pieces, all weights
 N(0, 0.02²), two latent numbers, Adam with rate 10⁻⁴ and β = (0.8, 0.999), 100 packs of m samples in a step, a step of
-both players at once. What differs: the number of steps (published: 400,000); points drawn afresh for each batch instead
-of 100,000 stored ones; the generator moves after the discriminator and not at the same moment; its batch normalisation
-sees the m parts of a pack together, and keeps a running variance instead of a standard deviation.
+both players at once. What differs: the number of steps (a 160th of the published 400,000); points drawn afresh for each
+batch instead of 100,000 stored ones; the generator moves after the discriminator and not at the same moment; its batch
+normalisation sees the m parts of a pack together, and keeps a running variance instead of a standard deviation.
+
+The others play with networks and settings of our own, for a part of what the published networks' steps cost.
 
 All are judged as published: 2,500 samples of latents that are the same for every seed, with running statistics. A
 sample is of high quality within 3 standard deviations of a mode; a mode is found with one such sample; the reverse KL

@@ -210,7 +210,7 @@ def test_committed_result():
     assert kept["protocol"]["seeds"] >= 10 and kept["protocol"]["samples"] == 2500
     assert (common.RESULTS / "modes.md").read_text(encoding="utf-8") == modes.table(kept)
     assert kept["tables"] == modes.tables(kept) and (common.RESULTS / "modes.svg").exists()
-    assert modes.mean(kept["results"]["ring"]["r3gan-ring"]["modes"])[0] == 8
+    assert kept["results"]["ring"]["r3gan-ring"]["title"] in modes.reached(kept)
     lacking = [f"{recipe.name} on the {law}" for law in modes.LAWS for recipe in modes.missing(kept, law)]
     if lacking:
         pytest.skip(f"not measured yet: {', '.join(lacking)}")
