@@ -41,16 +41,10 @@ WORDS = {
 }
 
 
-def name(title: str, source: str) -> str:
-    """A published row's name: two tables have rows of the same title."""
-    author, _, year = source.partition(" et al. ")
-    return f"{title} ({author} {year[1:5]})"
-
-
 def rows(record: dict[str, Any], law: str) -> dict[str, tuple[bool, dict[str, Sequence[float]]]]:
     """Name → whether it was measured here, and mean with standard error of modes and of quality in percent."""
     found = {
-        name(title, source): (False, {"modes": count, "quality": quality})
+        f"{title} ({source})": (False, {"modes": count, "quality": quality})
         for title, source, count, quality, _ in modes.PUBLISHED[law]
     }
     for entry in record["results"][law].values():
@@ -75,7 +69,7 @@ def dots(words: dict[str, str]) -> plt.Figure:
                 middle, names.index(title), xerr=error or None, fmt="o", color=colour, ms=6, lw=1.5, label=label
             )
         perfect = record["tables"][law][0]
-        best = float(perfect[3] if what == "modes" else perfect[5])
+        best = float(perfect[2] if what == "modes" else perfect[4])
         axes.axvline(best, color=REAL, ls=":", lw=1.5, label=words["perfect"])
         axes.set(
             title=words[law], xlabel=words[what], xlim=(0, best * 1.06), yticks=range(len(names)), yticklabels=names
