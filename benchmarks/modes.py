@@ -239,8 +239,8 @@ def table(record: dict[str, Any]) -> str:
     protocol = record["protocol"]
     parts = [
         f"{common.where(record)} {protocol['seeds']} seeds, {protocol['samples']:,} samples of each at the end; means "
-        "± standard errors over the seeds. A step is one of the generator. In brackets: table 1 of Lin et al. (2018) and "
-        "of Srivastava et al. (2017).\n"
+        "± standard errors over the seeds. A step is one of the generator. In brackets: table 1 of Lin et al. (2018) "
+        "and of Srivastava et al. (2017).\n"
     ]
     for name, rows in tables(record).items():
         parts.append(common.markdown([f"{name}, of {rows[0][2]} modes", *HEAD], rows))
