@@ -65,9 +65,10 @@ class Finder:
     """
 
     def __init__(self, terms: list[Term], language: str) -> None:
-        self.terms = {self._key(name): term for term in terms for name in names(term, language)}
+        named = {name: term for term in terms for name in names(term, language)}
+        self.terms = {self._key(name): term for name, term in named.items()}
         self.plural = language == "en"
-        longest_first = sorted(self.terms, key=len, reverse=True)
+        longest_first = sorted(named, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(self._pattern, longest_first)) or r"(?!)", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[int, int, Term]]:
