@@ -68,7 +68,7 @@ def dots(words: dict[str, str]) -> plt.Figure:
             axes.errorbar(
                 middle, names.index(title), xerr=error or None, fmt="o", color=colour, ms=6, lw=1.5, label=label
             )
-        perfect = record["tables"][law][0]
+        perfect = record["tables"][law][-1]
         best = float(perfect[2] if what == "modes" else perfect[4])
         axes.axvline(best, color=REAL, ls=":", lw=1.5, label=words["perfect"])
         axes.set(

@@ -53,6 +53,22 @@ def test_a_tiny_run_is_kept_and_the_next_one_adds_to_it(monkeypatch, tmp_path, c
     assert "modes.json holds runs with seeds 2; expected the same here, or --fresh" in capsys.readouterr().err
 
 
+def test_what_another_run_keeps_meanwhile_stays(monkeypatch, tmp_path):
+    measure = modes.measure
+
+    def slow(recipe, law, *rest):
+        if law == "ring":  # while the row of the ring is measured, another run keeps one of the grid
+            monkeypatch.setattr(modes, "measure", measure)
+            run(monkeypatch, tmp_path, "--recipes", "gan-modes", "--data", "grid", "--device", "cpu")
+        return measure(recipe, law, *rest)
+
+    monkeypatch.setattr(modes, "measure", slow)
+    kept = run(monkeypatch, tmp_path, "--recipes", "gan-modes", "--data", "ring", "--device", "cpu")
+    assert list(kept["results"]["ring"]) == list(kept["results"]["grid"]) == ["gan-modes"]
+    again = run(monkeypatch, tmp_path, "--recipes", "gan-modes", "--data", "ring", "--device", "cpu", "--fresh")
+    assert list(again["results"]["ring"]) == ["gan-modes"] and again["results"]["grid"] == {}
+
+
 def test_averages_and_rates_are_those_of_the_recipe(monkeypatch):
     asked = {}
 
@@ -211,7 +227,11 @@ def test_committed_result():
     assert (common.RESULTS / "modes.md").read_text(encoding="utf-8") == modes.table(kept)
     assert kept["tables"] == modes.tables(kept) and (common.RESULTS / "modes.svg").exists()
     assert kept["results"]["ring"]["r3gan-ring"]["title"] in modes.reached(kept)
-    lacking = [f"{recipe.name} on the {law}" for law in modes.LAWS for recipe in modes.missing(kept, law)]
+    lacking = []
+    for law in modes.LAWS:
+        for recipe in modes.missing(kept, law):
+            assert recipe.name not in kept["results"][law], f"{recipe.name} was measured with other settings"
+            lacking.append(f"{recipe.name} on the {law}")
     if lacking:
         pytest.skip(f"not measured yet: {', '.join(lacking)}")
 

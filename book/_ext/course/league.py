@@ -66,10 +66,9 @@ class League(Record):
 
 
 class Modes(Record):
-    """A law: the perfect sampler, what was measured here, what was published."""
+    """A law: what was measured here, what was published, the perfect sampler."""
 
     name = "modes"
-    kind = "league-table modes-table"
     required_arguments = 1
 
 

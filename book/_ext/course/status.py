@@ -93,7 +93,7 @@ class StatusTable(SphinxDirective):
         group += nodes.thead("", self.row([[str(self.translate(head))] for head in heads]))
         group += nodes.tbody("", *map(self.row, rows))
         title = [nodes.title("", self.caption)] if self.caption else []
-        return [nodes.table("", *title, group, classes=self.kind.split())]
+        return [nodes.table("", *title, group, classes=[self.kind])]
 
     def row(self, cells: list[list[str | nodes.Node]]) -> nodes.row:
         """A row of cells, each of lines."""
