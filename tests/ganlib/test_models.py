@@ -241,6 +241,14 @@ def test_the_networks_for_the_plane():
         assert (count(generator), count(discriminator)) == (34_946, 50_049)
 
 
+def test_the_first_layer_is_not_normalised():
+    """Behind a normalisation a discriminator could not tell samples from others twice as large."""
+    _, discriminator = models.networks("mlp-toy-norm", (2,), 12)
+    kinds = [type(layer).__name__ for layer in discriminator.layers]
+    assert kinds == ["Linear", "LeakyReLU", *["Linear", "BatchNorm1d", "LeakyReLU"] * 3, "Linear"]
+    assert count(discriminator) == 50_049 + 3 * 2 * 128
+
+
 def test_signs_leave_nothing_else_of_their_latents():
     z = torch.randn(50, 6)
     assert torch.equal(Signs(4)(z), torch.cat([torch.where(z[:, :4] < 0, -1.0, 1.0), z[:, 4:]], 1))
