@@ -1,8 +1,8 @@
 """What does each piece of the usual advice do? One change at a time, on the ring of 8 Gaussians, beside the plain GAN.
 
-All play with the small networks for the plane (`mlp-toy`) and the settings of `PLAIN`; each row changes what it says and
-nothing else. Every run is judged as in `modes.py`, by 2,500 samples at the end. The effect is the difference from the
-plain GAN with the same seed, mean ± standard error over the seeds: a change that does nothing has an effect of about 0.
+All play with the small networks for the plane (`mlp-toy`) and the settings of `PLAIN`; each row changes what it says
+and nothing else. Every run is judged as in `modes.py`, by 2,500 samples at the end. The effect is the difference from
+the plain GAN with the same seed, mean ± standard error over the seeds; of a change that does nothing it is about 0.
 
     python benchmarks/hacks.py  # what is missing in benchmarks/results/hacks.{json,md}
     python benchmarks/hacks.py --rows noise --steps 100 --seeds 2 --no-write
@@ -80,7 +80,7 @@ ROWS = {
 
 def scaled(law: GaussianMixture, factor: float) -> GaussianMixture:
     """The law of factor·x. What modes are found does not change."""
-    return GaussianMixture(f"{law.name}×{factor:g}", factor * law.modes, factor * law.std, law.weights)
+    return GaussianMixture(factor * law.modes, factor * law.std, law.weights, f"{law.name}×{factor:g}")
 
 
 def measure(row: Row, steps: int, seeds: int, looks: int, device: Any, progress: bool = False) -> dict[str, Any]:
@@ -124,3 +124,48 @@ def rows(record: dict[str, Any]) -> list[list[str]]:
 def signed(value: tuple[float, ...], digits: int, factor: float = 1.0) -> str:
     """`common.shown`, with a sign."""
     return ("+" if value and value[0] >= 0 else "") + shown(value, digits, factor).replace("-", "−")
+
+
+def table(record: dict[str, Any]) -> str:
+    """The record as Markdown."""
+    protocol = record["protocol"]
+    lost = [f"{ROWS[name].title}: {it['diverged']}" for name, it in record["results"].items() if it["diverged"]]
+    return "\n".join([
+        f"{common.where(record)} The {LAW} of 8 Gaussians, {protocol['steps']:,} steps of {BATCH} points, "
+        f"{protocol['seeds']} seeds, {modes.SAMPLES:,} samples of each at the end; means ± standard errors over the "
+        "seeds. Effects are differences from the plain GAN, for one batch from batches apart, seed by seed.\n",
+        common.markdown(["change", *HEAD], rows(record)),
+        *(["Runs that became infinite or NaN, counted as 0 modes: " + "; ".join(lost) + ".\n"] if lost else []),
+    ])  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the generator (default %(default)s)")
+    parser.add_argument("--seeds", type=int, default=10, help="how many (default %(default)s)")
+    parser.add_argument("--looks", type=int, default=10, help="points of the curves (default %(default)s)")
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), help="these anew (default: all that are missing)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="forget what was measured")
+    parser.add_argument("--no-write", action="store_true", help="print only, and keep nothing")
+    args = parser.parse_args()
+    if min(args.steps, args.seeds, args.looks) < 1:
+        parser.error("--steps, --seeds and --looks were given as less than 1")
+    device, write = resolve(args.device), not args.no_write
+    record = {"protocol": {"seeds": args.seeds, "steps": args.steps}, "results": {}}
+    try:
+        record = common.begun("hacks", record, device) if write and not args.fresh else record
+    except GanlibError as error:
+        parser.error(str(error))
+    for name in args.rows or [name for name in ROWS if name not in record["results"]]:
+        machine = common.machine(device) | {"commit": common.commit()}
+        entry = measure(ROWS[name], args.steps, args.seeds, args.looks, device, sys.stderr.isatty())
+        results = record["results"] | {name: entry | {"machine": machine}}
+        results = {name: results[name] for name in ROWS if name in results}
+        record = {"benchmark": "hacks", **machine, "protocol": record["protocol"], "results": results}
+        record["tables"] = {"": rows(record)}
+        common.finish(record, table(record), write)
+
+
+if __name__ == "__main__":
+    main()
