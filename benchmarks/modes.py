@@ -118,13 +118,13 @@ def judged(gan: GAN, law: GaussianMixture, z: Tensor) -> dict[str, float | None]
 
 
 def measure(
-    recipe: Recipe, name: str, seeds: int, looks: int, device: torch.device, progress: bool = False
+    recipe: Recipe, law: str | GaussianMixture, seeds: int, looks: int, device: torch.device, progress: bool = False
 ) -> dict[str, Any]:
     """Play one recipe on one law, all seeds at once.
 
     Args:
         recipe: the row.
-        name: of the law.
+        law: the law or its name.
         seeds: how many.
         looks: how often to judge on the way, evenly spaced, the end included.
         device: where.
@@ -133,7 +133,7 @@ def measure(
     Returns:
         A JSON-able entry: title, settings, the measures of each seed at the end, their means on the way.
     """
-    law = ganlib.load(name)
+    law = ganlib.load(law) if isinstance(law, str) else law
     runs = ganlib.Seeds(
         lambda: ganlib.build(recipe.gan, law.shape, **recipe.options),
         law,
