@@ -2,7 +2,7 @@
 
 A chapter whose pages exist is drawn as a full disc, one still to be written as a ring: the map is made from the tree.
 It is narrow and tall, so that it can be read on a phone. Text is drawn as outlines and dates are left out: running this
-again gives the same files. Making them needs the font Noto Sans CJK SC; looking at them needs no font.
+again gives the same files. The Chinese font is the one that ganlib ships.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+from ganlib import viz
 
 HERE = Folder(__file__).parent
 INK, SOFT, PROBLEM = "#1f2937", "#5b6675", "#b5431f"
 TRUNK, GAME, CHOICE, SIZE = "#1b5a94", "#0f766e", "#8a5a00", "#6d3fa0"
+font_manager.fontManager.addfont(viz.FONT)
 STYLE = {
-    "font.family": "Noto Sans CJK SC",
+    "font.family": font_manager.FontProperties(fname=viz.FONT).get_name(),
     "text.color": INK,
     "figure.facecolor": "white",  # a fixed light ground keeps the colours right in dark mode
     "savefig.facecolor": "white",
@@ -115,6 +120,11 @@ def chapters(book: Folder) -> set[str]:
     return set.intersection(*numbers) & set(STOPS)
 
 
+def bold(colour: str) -> list[AbstractPathEffect]:
+    """The font has one weight; an outline makes it heavier."""
+    return [withStroke(linewidth=0.7, foreground=colour)]
+
+
 def heights() -> dict[str, float]:
     """How far below the top each stop lies, in inches."""
     y, at = 1.0, {}
@@ -146,7 +156,7 @@ def course_map(words: dict, ready: set[str]) -> Figure:
         points = [(trunk, at[start]), (lane, leave), (lane, enter), (trunk, at["15"])]
         draw_line(axes, colour, points)
         heading = words[f"{first} heading"]
-        axes.text(TEXT, at[first] - 0.56, heading, color=colour, fontsize=12.5, weight="bold", va="center")
+        axes.text(TEXT, at[first] - 0.56, heading, color=colour, fontsize=12.5, va="center", path_effects=bold(colour))
 
     for number, colour in STOPS.items():
         problem, name, answer = words[number]
@@ -161,12 +171,12 @@ def course_map(words: dict, ready: set[str]) -> Figure:
             number,
             color="white" if full else colour,
             fontsize=10,
-            weight="bold",
+            path_effects=bold("white" if full else colour),
             ha="center",
             va="center_baseline",
         )
         axes.text(TEXT, y - 0.24, problem, color=PROBLEM, fontsize=11.5, va="center")
-        axes.text(TEXT, y + 0.01, name, fontsize=13.5, weight="bold", va="center")
+        axes.text(TEXT, y + 0.01, name, fontsize=13.5, va="center", path_effects=bold(INK))
         axes.text(TEXT, y + 0.25, answer, color=SOFT, fontsize=11.5, va="center")
     return figure
 

@@ -23,6 +23,13 @@ def test_full_discs_are_the_chapters_that_exist(language):
     assert drawn(svg, "planned") == set(MAP["STOPS"]) - exist
 
 
+@pytest.mark.filterwarnings("error")  # of a character that the font lacks, which would be an empty box
+def test_every_character_is_in_the_font(tmp_path):
+    MAP["main"](tmp_path)
+    for language in ("en", "zh"):
+        assert len((tmp_path / f"00-map-{language}.svg").read_text("utf-8")) > 100_000  # outlines, not <text>
+
+
 def test_a_chapter_needs_both_languages(tmp_path):
     for page in ("en/01-distances.md", "en/02-gan.md", "zh/02-gan.md", "en/00-welcome.md", "zh/00-welcome.md"):
         (tmp_path / page).parent.mkdir(exist_ok=True)
