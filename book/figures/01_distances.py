@@ -259,7 +259,7 @@ def _ellipses(ax: Axes, mean: np.ndarray, covariance: np.ndarray, colour: str, l
 
 def fits(words: dict[str, str]) -> plt.Figure:
     """One Gaussian for two modes in the plane: what the two directions of KL choose."""
-    figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.7), sharex=True, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.0), sharex=True, sharey=True, layout="constrained")
     x, y = np.linspace(-5.6, 5.6, 125), np.linspace(-4.1, 4.6, 97)
     points = np.stack(np.meshgrid(x, y), -1)
     density = np.exp(_log_mixture(points))

@@ -804,7 +804,9 @@ def test_the_numbers_of_the_exercises():
         while theta > 1e-9:
             theta, count = theta - 0.1 * slope, count + 1
         assert count == steps
-    assert math.log(1e10) == pytest.approx(23.0259, abs=5e-5)
+    shares = np.full(10, 0.1)
+    assert shares @ np.log(shares / 1e-10) == pytest.approx(20.7233, abs=5e-5) and math.log(1e10) - entropy(P) < 23.03
+    assert math.log(1 / 0.6) == pytest.approx(0.51, abs=5e-3) and math.log(1 / 0.4) == pytest.approx(0.92, abs=5e-3)
 
 
 def test_maximum_likelihood_matches_expectations():
