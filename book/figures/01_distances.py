@@ -74,7 +74,7 @@ def slide(words: dict[str, str], lang: str) -> viz.Player:
     top, frames = 3.4, []
     leaves = {"KL": math.sqrt(2 * top), "W1": top}  # the offset at which a curve goes through the top
     for theta in np.linspace(-5, 5, 31):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2), dpi=96, layout="constrained")
+        figure, (left, right) = plt.subplots(1, 2, figsize=(5.6, 3.0), dpi=96, layout="constrained")
         p, q = norm.pdf(x), norm.pdf(x, theta)
         _hill(left, x, p, REAL, "-")
         _hill(left, x, q, FAKE, "--")
@@ -188,7 +188,7 @@ def valley(words: dict[str, str], lang: str) -> viz.Player:
     for b in np.linspace(0.5, 5, 31):
         values, widths, forward = landscape(b)
         best = 60 + int(values[60:].argmin())  # of two equally deep minima the one on the right
-        figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2), dpi=96, layout="constrained")
+        figure, (left, right) = plt.subplots(1, 2, figsize=(5.6, 3.0), dpi=96, layout="constrained")
         p = (norm.pdf(x, -b) + norm.pdf(x, b)) / 2
         left.fill_between(x, p, color=REAL, alpha=0.22, lw=0)
         left.plot(x, p, color=REAL, lw=1.8, label="$P$")
