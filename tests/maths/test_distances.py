@@ -347,11 +347,11 @@ def test_reverse_kl_settles_in_a_mode():
 
 @pytest.mark.proves("thm-dist-reverse")
 def test_near_modes_are_covered_and_far_ones_are_not():
-    """The numbers that the page prints: 3.56, 2.5 and 2.80."""
+    """The numbers that the page prints: 3.56, 2.41 and 2.80."""
     threshold = min(b for b in np.arange(3, 4, 0.01) if beta(b) > LOG2)
     assert threshold == pytest.approx(3.56, abs=0.006)
-    assert abs(descend(1.5, 1.0, 2.2, 0.5)[0]) < 1e-3  # one valley only
-    assert descend(2.5, 1.0, 2.6, 0.5)[0] > 2  # two more
+    assert abs(descend(2.2, 1.25, 2.39, 0.5)[0]) < 1e-3  # one valley only
+    assert descend(2.2, 1.25, 2.43, 0.5)[0] > 2  # two more
 
     def gap(b):
         return descend(0, 2.5, b, 0.5)[2] - descend(b, 1, b, 0.5)[2]
