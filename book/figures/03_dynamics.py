@@ -129,7 +129,7 @@ def window(words: dict[str, str]) -> plt.Figure:
         ax.axhline(0, color=SOFT, lw=0.8)
         ax.set(ylim=(-1.85, 2.4), yticks=(-1, 0, 1, 2))
     left.text(1.3, -1.55, words["wrong"], ha="center", va="center", fontsize=11)
-    left.text(-4.2, 0.3, words["right"], ha="center", va="center", fontsize=11)
+    left.text(-5, -1.55, words["right"], ha="center", va="center", fontsize=11)
     left.set(xlim=(-7, 2.6), xticks=(-6, -4, -2, 0, 2), xlabel=words["logit_fake"], ylabel=words["force"])
     right.set(xscale="log", xlim=(0.1, 2_000), xticks=(0.1, 1, 10, 100, 1000), xlabel=words["time"])
     right.set_xticks([], minor=True)
@@ -138,7 +138,7 @@ def window(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# -------------------------------------------------------------------------------------------------------- phase portraits
+# ----------------------------------------------------------------------------------------------------- phase portraits
 
 Force = Callable[[float, float], float]
 
@@ -271,7 +271,7 @@ def chase(words: dict[str, str], lang: str) -> viz.Player:
     return viz.player(frames, caption="n = {:d}".format, seconds=9)
 
 
-# -------------------------------------------------------------------------------------------------------------- friction
+# ------------------------------------------------------------------------------------------------------------ friction
 
 
 def step_radius(gammas: np.ndarray, lr: float, alternating: bool, omega: float = 0.5) -> np.ndarray:
@@ -296,8 +296,8 @@ def eigenvalues(words: dict[str, str]) -> plt.Figure:
         for gamma in (0.0, 0.5):
             mark = -gamma / 2 + sign * np.sqrt(complex(gamma**2 / 4 - omega**2))
             left.plot(mark.real, mark.imag, "o", color=colour, ms=6)
-            shift = (0.05, 0.04 * sign) if gamma == 0 else (0.03, 0.07 * sign)
-            left.text(mark.real + shift[0], mark.imag + shift[1], f"{gamma:g}", va="center", fontsize=11)
+            x, y, side = (0.05, 0.08, "left") if gamma == 0 else (-0.06, 0.07, "right")
+            left.text(mark.real + x, mark.imag + sign * y, f"{gamma:g}", va="center", ha=side, fontsize=11)
     left.plot(-omega, 0, "o", color=INK, ms=7, zorder=4)
     left.text(-omega - 0.03, 0.1, r"$\gamma=1$", ha="right")
     left.set(xlim=(-1.5, 0.25), ylim=(-0.72, 0.72), xticks=(-1.5, -1, -0.5, 0), yticks=(-0.5, 0, 0.5))
@@ -323,11 +323,12 @@ def damping(words: dict[str, str], lang: str) -> viz.Player:
     """The screw of the door closer: a path and its eigenvalues for one γ after another."""
     lr, omega, size = 0.4, 0.5, 1.5
     circle = np.exp(1j * np.linspace(0, 2 * np.pi, 200))
-    way = np.linspace(0, 3, 301)
 
     def roots(gamma):
         q, b = (omega * lr) ** 2, lr * gamma
         return np.roots([1, -(2 - q - b), 1 - b])
+
+    way = np.concatenate([roots(gamma) for gamma in np.linspace(0, 3, 601)])
 
     frames = []
     for gamma in np.linspace(0, 3, 31):
@@ -343,9 +344,7 @@ def damping(words: dict[str, str], lang: str) -> viz.Player:
         left.set_xlabel(r"$\theta$")
         left.set_ylabel(r"$\varphi$", rotation=0, labelpad=6)
         right.plot(circle.real, circle.imag, color=SOFT, lw=1.2)
-        for other in way:
-            for root in roots(other):
-                right.plot(root.real, root.imag, ".", color=GRID, ms=2)
+        right.plot(way.real, way.imag, ".", color=GRID, ms=2)
         for root, colour in zip(sorted(roots(gamma), key=lambda z: (z.imag, z.real)), (REAL, FAKE), strict=True):
             right.plot(root.real, root.imag, "o", color=colour, ms=9, mec="white", mew=0.8, zorder=4)
         right.axhline(0, color=GRID, lw=0.9, zorder=0)
@@ -375,7 +374,7 @@ def packing(words: dict[str, str]) -> plt.Figure:
         ax.bar(np.arange(8), weights, color=colour, width=0.72, alpha=0.85)
         ax.hlines([1 / 8] * 8, np.arange(8) - 0.46, np.arange(8) + 0.46, color=REAL, lw=2)
         ax.set(ylim=(0, 0.19), yticks=(0, 1 / 8), xticks=[])
-        ax.set_yticklabels(["0", "⅛"])
+        ax.set_yticklabels(["0", "1/8"])
         ax.set_title(words[key])
     ax = figure.add_subplot(grid[:, 1])
     m = np.arange(1, 33)
