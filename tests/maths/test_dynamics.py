@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 from scipy.optimize import brentq
 from scipy.stats import binom, cauchy, kstest
 from torch import Tensor
@@ -277,6 +278,10 @@ def test_the_numbers_of_the_window():
     assert 2 - math.exp(-2) - (best - math.exp(-best)) == pytest.approx(6.7, abs=0.05)
     assert force(100) / (best + 1) == pytest.approx(0.17, abs=0.005)
     assert force(1000) / (best + 1) == pytest.approx(0.025, abs=0.0005)
+    # Nine tenths of the best force between 13% and 31%; at 50% none, and beyond it the wrong way.
+    for left, right, share in ((-6, best, 0.13), (best, -0.1, 0.31)):
+        edge = brentq(lambda u: u * sigmoid(u) - 0.9 * (best + 1), left, right)
+        assert sigmoid(edge) == pytest.approx(share, abs=0.005)
 
 
 # ----------------------------------------------------------------------------------------------------------- the chase
@@ -375,6 +380,31 @@ def test_the_bound_on_alternating_steps():
     assert path(stepper("wgan", 2.05, 2.05), n=40).norm(dim=1)[-1] > 1e5
 
 
+def test_alternating_steps_with_the_log_losses():
+    def play(sign, lr, n):
+        theta, phi = 1.0, 0.5
+        points = []
+        for _ in range(n):
+            phi -= lr * theta / (1 + math.exp(-phi * theta))
+            theta += lr * phi / (1 + math.exp(-sign * phi * theta))
+            points.append((theta, phi))
+        return np.array(points)
+
+    assert np.allclose(play(-1, 0.3, 50), simulate("non_saturating", 0.3, 50, True, (1.0, 0.5)))
+    assert np.allclose(play(1, 0.3, 50), simulate("minimax", 0.3, 50, True, (1.0, 0.5)))
+    for lr in (0.1, 0.5):
+        squared = (play(-1, lr, 100_000) ** 2).sum(1)
+        for n in (1_000, 10_000, 100_000):
+            assert n * lr * squared[n - 1] == pytest.approx(8, abs=0.8)
+    points = play(1, 0.5, 200_000)
+    distance = np.linalg.norm(points, axis=1)
+    assert distance[[0, 4_999, 19_999]] == pytest.approx([1.07, 1.05, 1.44], abs=0.01)
+    assert distance[-1] == pytest.approx(4.8, abs=0.25)  # later digits depend on rounding
+    assert -12.7 < points[-1].prod() < -8.5
+    slow = np.linalg.norm(play(1, 0.1, 200_000), axis=1)
+    assert slow.min() > 1.05 and slow.max() < 1.15
+
+
 @pytest.mark.proves("prop-dynamics-ksteps")
 def test_more_discriminator_steps_only_turn_faster():
     for k in (1, 3, 10):
@@ -398,6 +428,21 @@ def larger(gamma, omega):
     return max((-gamma / 2 + root).real, (-gamma / 2 - root).real)
 
 
+@pytest.mark.proves("lem-dynamics-unit-circle")
+def test_roots_inside_the_unit_circle():
+    rng = np.random.default_rng(0)
+    wrong = np.zeros(3, dtype=int)
+    inside = 0
+    for trace, det in rng.uniform((-3, -2), (3, 2), (4_000, 2)):
+        conditions = np.array([det < 1, 1 - trace + det > 0, 1 + trace + det > 0])
+        stable = max(abs(np.roots([1, -trace, det]))) < 1
+        assert stable == conditions.all()
+        inside += stable
+        for left_out in range(3):  # any two of the three do not suffice
+            wrong[left_out] += np.delete(conditions, left_out).all() and not stable
+    assert 500 < inside < 1_500 and wrong.min() > 50
+
+
 @pytest.mark.proves("thm-dynamics-r1")
 @pytest.mark.parametrize("game", GAMES)
 def test_r1_in_the_flow(game):
@@ -408,7 +453,7 @@ def test_r1_in_the_flow(game):
         assert torch.linalg.det(matrix).item() == pytest.approx(omega**2, abs=1e-8)
         assert np.linalg.eigvals(matrix.numpy()).real.max() == pytest.approx(larger(gamma, omega), abs=1e-4)
         assert larger(gamma, omega) < 0
-    if omega != 1:  # the slip in print: ω in the place of ω²
+    if omega != 1:  # ω in the place of ω²
         assert abs(larger(3.0, omega) - larger(3.0, math.sqrt(omega))) > 0.05
     gammas = np.linspace(0.02, 6, 2_991)
     best = gammas[np.argmin([larger(g, omega) for g in gammas])]
@@ -423,6 +468,37 @@ def test_r1_in_the_flow(game):
 def test_the_slow_side_of_r1():
     assert larger(10.0, 0.5) == pytest.approx(-0.025, abs=1e-4)
     assert larger(1.0, 0.5) / larger(10.0, 0.5) == pytest.approx(20, abs=0.1)
+    # A step overshoots where the flow only creeps.
+    assert (4 - 0.25 * 0.2**2) / (2 * 0.2) == pytest.approx(9.975)
+    assert radius(jacobian(stepper("non_saturating", 0.2, 0.2, 9.95))) < 1
+    assert radius(jacobian(stepper("non_saturating", 0.2, 0.2, 10.0))) > 1
+    points = simulate("non_saturating", 0.2, 500, True, (0.1, 0.1), extra=lambda phi: -10.0 * phi)
+    assert abs(points[-1, 1]) > 1 and points[-1, 1] * points[-2, 1] < 0  # its sign changes at every step
+
+
+def test_the_cloud_of_noisy_steps():
+    def cloud(gamma, omega):
+        return 2 / gamma + gamma / (2 * omega**2)
+
+    for omega in (0.5, 1.0):
+        for gamma in (0.3, 1.0, 2.0, 4.0):
+            flow = np.array([[0, omega], [-omega, -gamma]])
+            assert np.trace(solve_continuous_lyapunov(flow, -np.eye(2))) == pytest.approx(cloud(gamma, omega))
+            lr = 1e-3  # and of the steps themselves, v + η (Mv + noise)
+            exact = solve_discrete_lyapunov(np.eye(2) + lr * flow, lr**2 * np.eye(2))
+            assert np.trace(exact) / lr == pytest.approx(cloud(gamma, omega), rel=0.01)
+        gammas = np.linspace(0.1, 6, 591)
+        assert gammas[np.argmin(cloud(gammas, omega))] == pytest.approx(2 * omega, abs=0.006)
+
+
+def test_two_learning_rates():
+    rows = ((0.2, 0.2, 0.95, 0.970, 0.927), (0.4, 0.1, 0.475, 0.938, 0.974), (0.8, 0.05, 0.2375, 0.950, 0.987))
+    for lr_d, lr_g, best, weak, strong in rows:
+        q = 0.25 * lr_d * lr_g
+        assert (2 * math.sqrt(q) - q) / lr_d == pytest.approx(best)
+        for gamma, modulus, tolerance in ((best, 0.9, 1e-4), (0.3, weak, 5e-4), (1.0, strong, 5e-4)):
+            matrix = jacobian(stepper("non_saturating", lr_d, lr_g, gamma))
+            assert radius(matrix) == pytest.approx(modulus, abs=tolerance)
 
 
 @pytest.mark.proves("thm-dynamics-r1")
@@ -458,7 +534,7 @@ def test_r1_with_alternating_steps(game):
             matrix = jacobian(stepper(game, lr_d, lr_g, gamma))
             assert matrix.trace().item() == pytest.approx(2 - q - b, abs=1e-9)
             assert torch.linalg.det(matrix).item() == pytest.approx(1 - b, abs=1e-9)
-            assert (radius(matrix) < 1) == (0 < b < 2 and q + 2 * b < 4)
+            assert (radius(matrix) < 1) == (q + 2 * b < 4)
             if b < 2 * math.sqrt(q) - q:
                 assert radius(matrix) == pytest.approx(math.sqrt(1 - b), abs=1e-9)
                 other = jacobian(stepper(game, lr_d, 1.3 * lr_g, gamma))  # the generator's rate does not matter
@@ -475,6 +551,76 @@ def test_r1_with_alternating_steps(game):
                 assert abs(gammas[np.argmin(radii)] - 2 * math.sqrt(q) / lr_d) > 0.05  # the flow's answer is off
     points = path(stepper(game, 0.4, 0.4, 2 * omega - 0.4 * omega**2), start=(1.5, 1.0), n=150)
     assert points[-1].norm() < 1e-6 < points[20].norm()
+
+
+@pytest.mark.proves("prop-dynamics-own-friction")
+@pytest.mark.parametrize("game", ["minimax", "non_saturating"])
+def test_the_friction_that_the_log_losses_bring_along(game):
+    data = torch.tensor([[0.3, -1.0], [1.2, 0.4], [-0.7, 0.6], [0.1, 1.1], [-1.0, -0.2]])
+    mixing = torch.tensor([[[1.0, 0.2], [-0.3, 0.8]], [[0.5, -1.0], [0.4, 0.1]]] * 3)[:5]
+
+    def fakes(theta):  # the data at θ = 0
+        return data + torch.einsum("nij,j->ni", mixing, theta) + (theta**2).sum() * torch.sin(data)
+
+    def logit(x, phi):  # zero everywhere at φ = 0, and curved in φ
+        seen = torch.stack([torch.ones(len(x)), x[:, 0], x[:, 1] ** 2, torch.sin(x[:, 0] * x[:, 1] + 1)], 1)
+        return seen @ phi + phi[0] * phi[1] * torch.cos(x[:, 1])
+
+    def flow(point, gamma, of=logit, real=data, made=fakes, parts=2):
+        theta, phi = leaf(point[:parts]), leaf(point[parts:])
+        value = pair(game).discriminator(of(real, phi), of(made(theta).detach(), phi))
+        penalty = penalties.gradient_norms(lambda x: of(x, phi), real).square().mean()
+        down_phi = -torch.autograd.grad(value + gamma / 2 * penalty, phi)[0]
+        down_theta = -torch.autograd.grad(pair(game).generator(of(made(theta), phi.detach())), theta)[0]
+        return torch.cat([down_theta, down_phi])
+
+    def matrix(size, gamma, h=1e-4, **options):
+        columns = [(flow(h * e, gamma, **options) - flow(-h * e, gamma, **options)) / (2 * h) for e in torch.eye(size)]
+        return torch.stack(columns, 1)
+
+    def formula(gamma):
+        zero = torch.zeros(4)
+        slopes = torch.autograd.functional.jacobian(lambda phi: logit(data, phi), zero)  # (5, 4)
+        coupling = 0.5 * torch.autograd.functional.jacobian(
+            lambda theta: torch.autograd.functional.jacobian(
+                lambda phi: logit(fakes(theta), phi).mean(), zero, create_graph=True
+            ),
+            torch.zeros(2),
+        )
+        mixed = torch.stack(
+            [
+                torch.autograd.functional.jacobian(
+                    lambda x, i=i: torch.autograd.functional.jacobian(
+                        lambda phi: logit(x[None], phi)[0], zero, create_graph=True
+                    ),
+                    data[i],
+                )
+                for i in range(5)
+            ]
+        )  # (5, 4, 2)
+        friction = 0.5 * slopes.T @ slopes / 5 + gamma * torch.einsum("nix,njx->ij", mixed, mixed) / 5
+        top = torch.cat([torch.zeros(2, 2), coupling.T], 1)
+        return torch.cat([top, torch.cat([-coupling, -friction], 1)])
+
+    for gamma in (0.0, 0.7):
+        found = matrix(6, gamma)
+        assert torch.allclose(found, formula(gamma), atol=1e-6)
+        assert torch.linalg.matrix_rank(found[2:, :2]) == 2 and torch.linalg.eigvalsh(-found[2:, 2:]).min() > 1e-3
+        assert torch.linalg.eigvals(found).real.max() < -1e-4
+    assert (formula(0.7) - formula(0.0)).abs().max() > 0.1
+
+    # The Dirac-GAN has none of its own; data at -1 and 1, as thin as one point, have it.
+    for real, own in ((torch.zeros(1, 1), 0.0), (torch.tensor([[-1.0], [1.0]]), 0.5)):
+        thin = {"of": lambda x, phi: x[:, 0] * phi, "real": real, "made": lambda theta, real=real: real + theta}
+        for gamma in (0.0, 0.3):
+            wanted = torch.tensor([[0.0, 0.5], [-0.5, -own - gamma]])
+            assert torch.allclose(matrix(2, gamma, parts=1, **thin), wanted, atol=1e-6)
+    end = torch.tensor([0.3, 0.2])
+    for _ in range(500):
+        end = end + 0.1 * flow(end, 0.0, parts=1, **thin)
+    assert end.norm() < 1e-4
+    root = np.linalg.eigvals(np.array([[0, 0.5], [-0.5, -0.5]]))
+    assert sorted(root, key=lambda z: z.imag) == pytest.approx([(-1 - 3**0.5 * 1j) / 4, (-1 + 3**0.5 * 1j) / 4])
 
 
 def clipped(point, lr, c, alternating):
@@ -610,27 +756,30 @@ def unrolled(game: str, theta: float, phi: float, k: int, lr: float, through: bo
 @pytest.mark.parametrize("game", GAMES)
 def test_unrolling_is_friction_on_the_generator(game):
     omega, lr, k, h = ROTATION[game], 0.3, 5, 1e-5
-    kappa = k * lr * omega**2
+    nu = k * lr * omega**2
 
     def force(theta, phi, through=True):
         return unrolled(game, theta, phi, k, lr, through)
 
     if game == "wgan":  # exact far from the origin, too
-        assert force(0.7, -1.3) == pytest.approx(omega * -1.3 - 2 * kappa * 0.7, abs=1e-9)
-    for through, wanted in ((True, 2 * kappa), (False, kappa)):  # half of it without the second term
+        assert force(0.7, -1.3) == pytest.approx(omega * -1.3 - 2 * nu * 0.7, abs=1e-9)
+    for through, wanted in ((True, 2 * nu), (False, nu)):  # half of it without the second term
         assert (force(h, 0.0, through) - force(-h, 0.0, through)) / (2 * h) == pytest.approx(-wanted, abs=1e-6)
         assert (force(0.0, h, through) - force(0.0, -h, through)) / (2 * h) == pytest.approx(omega, abs=1e-6)
-    flow = np.array([[-2 * kappa, omega], [-omega, 0]])
-    root = np.sqrt(complex(kappa**2 - omega**2))
+    flow = np.array([[-2 * nu, omega], [-omega, 0]])
+    root = np.sqrt(complex(nu**2 - omega**2))
     for value in np.linalg.eigvals(flow):
-        assert min(abs(value - (-kappa + root)), abs(value - (-kappa - root))) < 1e-9
+        assert min(abs(value - (-nu + root)), abs(value - (-nu - root))) < 1e-9
 
-    # Alternating steps: the polynomial of R1 with b = 2 η_G κ.
+    # Alternating steps: those of R1 with γ = 2ν and the two rates exchanged.
     for lr_d, lr_g in ((0.3, 0.2), (0.6, 0.5), (0.2, 3.0)):
-        q, b = omega**2 * lr_d * lr_g, 2 * lr_g * kappa
+        q, b = omega**2 * lr_d * lr_g, 2 * lr_g * nu
         step = np.array([[1 - b, lr_g * omega], [0, 1]]) @ np.array([[1, 0], [-lr_d * omega, 1]])
         assert np.trace(step) == pytest.approx(2 - q - b) and np.linalg.det(step) == pytest.approx(1 - b)
-        assert (max(abs(np.linalg.eigvals(step))) < 1) == (0 < b < 2 and q + 2 * b < 4)
+        modulus = max(abs(np.linalg.eigvals(step)))
+        assert (modulus < 1) == (q + 2 * b < 4)
+        assert modulus == pytest.approx(radius(jacobian(stepper(game, lr_g, lr_d, 2 * nu))), abs=1e-6)
+    assert abs(modulus - radius(jacobian(stepper(game, lr_d, lr_g, 2 * nu)))) > 0.05  # not exchanged
     if game == "non_saturating":  # and the whole of it, nonlinear: imagined steps converge where taken ones do not
         theta, phi = 0.8, 0.0
         for _ in range(120):
@@ -688,16 +837,24 @@ def test_packing():
         p, q = rng.dirichlet(np.ones(5), 2)
         eps = total_variation(p, q, 1)
         for m in (2, 3, 5):
-            assert eps - 1e-12 <= total_variation(p, q, m) <= 1 - (1 - eps) ** m + 1e-12
+            packed = total_variation(p, q, m)
+            assert eps - 1e-12 <= packed <= 1 - (1 - eps) ** m + 1e-12
+            assert total_variation(p, q, m - 1) - 1e-12 <= packed
     eight, eps = np.full(8, 1 / 8), 1 / 8
     lost = np.array([1 / 7] * 7 + [0])
     tilted = np.array([(1 + 2 * eps) / 8] * 4 + [(1 - 2 * eps) / 8] * 4)
+    junk = np.array([*((1 - eps) * eight), eps])
     for m in (1, 2, 3, 5):
         assert total_variation(eight, lost, m) == pytest.approx(1 - (1 - eps) ** m, abs=1e-12)
+        assert total_variation(np.array([*eight, 0]), junk, m) == pytest.approx(1 - (1 - eps) ** m, abs=1e-12)
         tilt = total_variation(eight, tilted, m)
         assert tilt == pytest.approx(coins(eps, m), abs=1e-12)
         assert tilt <= 0.5 * math.sqrt(-m * math.log(1 - 4 * eps**2)) + 1e-12
     assert total_variation(eight, lost, 3) > total_variation(eight, tilted, 3) + 0.1
+    for m in (10, 200, 1_000, 20_000):  # every difference shows in the end
+        for small in (0.03, 0.1, 0.25):
+            assert coins(small, m) >= 1 - 2 / (m * small**2)
+    assert coins(0.03, 20_000) > 0.999 and coins(0.03, 1_000) < 1 - 1 / (1_000 * 0.03)
     assert abs(total_variation(eight, lost, 3) - 3 * eps) > 0.02  # not m ε, except for small ε
     assert 0.5 + 0.5 * (1 - (1 - eps) ** 6) == pytest.approx(0.78, abs=0.005)
     assert 0.5 + 0.5 * coins(eps, 6) == pytest.approx(0.63, abs=0.005)
@@ -777,6 +934,13 @@ def test_instance_noise():
     # Sharp for two points, where KL is the bound itself; half of it would be wrong.
     p, q = blurred((0.0,), (1.0,), 1.0), blurred((0.7,), (1.0,), 1.0)
     assert integral_kl(p, q) == pytest.approx(0.7**2 / 2, abs=1e-6) and integral_kl(p, q) > 0.7**2 / 4
+    # And from below: at a distance of six τ it is still flat. The exponent is 8 in the denominator, not 4.
+    for distance, tau in ((6.0, 1.0), (3.0, 1.0), (1.0, 1.0), (2.0, 0.5)):
+        p, q = blurred((0.0,), (1.0,), tau), blurred((distance,), (1.0,), tau)
+        short = LOG2 - js(p, q)
+        assert 0 < short <= math.exp(-(distance**2) / (8 * tau**2))
+        assert short > math.exp(-(distance**2) / (4 * tau**2)) or distance == 1
+    assert math.exp(-4.5) == pytest.approx(0.01, abs=2e-3)
     # Continuous in θ, where JS of the points themselves jumps from 0 to log 2; √JS is Lipschitz with 1/(2τ).
     values = [
         math.sqrt(max(js(blurred((0.0,), (1.0,), 0.5), blurred((t,), (1.0,), 0.5)), 0))
@@ -844,6 +1008,21 @@ def test_the_ellipse_of_the_exercise():
     assert (angle, 360 / angle) == pytest.approx((28.96, 12.4), abs=0.04)
     six = torch.linalg.matrix_power(jacobian(stepper("wgan", 1.0, 1.0)), 6)
     assert torch.allclose(six, torch.eye(2), atol=1e-12)
+    for lr, first in ((1.0, 6), (math.sqrt(3), 3)):
+        step = jacobian(stepper("wgan", lr, lr))
+        back = [n for n in range(1, 7) if torch.allclose(torch.linalg.matrix_power(step, n), torch.eye(2), atol=1e-9)]
+        assert back[0] == first
+    # The mean arrives like 1/n; an exponential moving average runs on a smaller ellipse.
+    whole = simulate("wgan", 0.5, 20_000, True)
+    means = np.linalg.norm(whole.cumsum(0) / np.arange(1, 20_001)[:, None], axis=1) * np.arange(1, 20_001)
+    assert means[-1_000:].max() < 5 and means[:1_000].max() == pytest.approx(means[-1_000:].max(), rel=0.05)
+    for decay, factor in ((0.99, 0.020), (0.999, 0.0020)):
+        assert abs((1 - decay) / (1 - decay * np.exp(-2j * math.asin(1 / 4)))) == pytest.approx(factor, rel=0.01)
+        mean, seen = np.zeros(2), []
+        for point in whole:
+            mean = decay * mean + (1 - decay) * point
+            seen.append(np.linalg.norm(mean))
+        assert max(seen[-1_000:]) / distance.max() == pytest.approx(factor, rel=0.02)
 
 
 def test_momentum_of_the_exercise():
@@ -867,9 +1046,85 @@ def test_momentum_of_the_exercise():
             small = max(abs(np.linalg.eigvals(matrix(0.01, beta, alternating)))) - 1
             first = (beta if alternating else (1 + beta) / 2) * 1e-4 / (1 - beta) ** 3
             assert small == pytest.approx(first, rel=0.02, abs=1e-8)
+    for beta in (-0.9, -0.5, -0.1, 0.3):  # beyond 4 (1 + β)² a root lies below -1; simultaneous steps never converge
+        edge = 4 * (1 + beta) ** 2
+        assert min(r.real for r in roots(1.02 * edge, beta, 3) if abs(r.imag) < 1e-9) < -1
+        assert beta > 0 or max(abs(roots(0.98 * edge, beta, 3))) < 1
+    for beta in np.linspace(-0.99, 0.99, 34):
+        for q in (1e-3, 0.1, 1.0, 10.0):
+            assert max(abs(roots(q, beta, 2))) > 1 + 1e-9
     assert max(abs(roots(0.01, -0.5, 3))) == pytest.approx(0.9985, abs=5e-5)
     assert max(abs(roots(0.01, 0.5, 3))) == pytest.approx(1.032, abs=5e-4)
     assert 1 + 0.5 * 0.01 / 0.5**3 == pytest.approx(1.040, abs=5e-4)
+
+
+def test_extragradient_and_optimism_of_the_exercise():
+    lr, start = 0.3, np.array([1.0, 0.5])
+    flow = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    q = lr**2
+    v = start
+    for _ in range(50):
+        v = v + lr * flow @ (v + lr * flow @ v)
+    assert np.linalg.norm(v) == pytest.approx(np.linalg.norm(start) * (1 - q + q**2) ** 25)
+    grid = np.linspace(0.01, 1.2, 1_191)
+    squared = 1 - grid + grid**2
+    assert grid[np.argmin(squared)] == pytest.approx(0.5, abs=1e-3)
+    assert math.sqrt(squared.min()) == pytest.approx(0.866, abs=5e-4)
+    assert grid[squared < 1].max() == pytest.approx(1, abs=2e-3)
+    v, last = start, start
+    for _ in range(200):
+        v, last = v + 2 * lr * flow @ v - lr * flow @ last, v
+    assert np.linalg.norm(v) < 1e-3
+
+    def optimistic(q):
+        mu = 1j * math.sqrt(q)
+        return np.roots([1, -(1 + 2 * mu), mu]), mu
+
+    for q in (1e-4, 1e-3):
+        found, mu = optimistic(q)
+        near = min(abs(found - (1 + mu + mu**2)))
+        assert near < q**1.5 < abs(mu**2) / 10  # third order or better, so the second-order term is needed
+    assert max(abs(optimistic(0.33)[0])) < 1 < max(abs(optimistic(0.34)[0]))
+
+
+def test_historical_averaging_is_friction():
+    theta, phi = 1.0, 0.5
+    past = np.array([theta, phi])
+    for n in range(2, 20_001):
+        phi = phi - 0.2 * (theta + 0.5 * (phi - past[1]))
+        theta = theta + 0.2 * (phi - 0.5 * (theta - past[0]))
+        past = past + (np.array([theta, phi]) - past) / n
+    assert math.hypot(theta, phi) < 0.01
+
+
+def adam(game: str, beta1: float = 0.0, lr: float = 0.02, beta2: float = 0.999, n: int = 1_000) -> np.ndarray:
+    """Distances from (0, 0): the play of the exercise without R1, in plain floats."""
+    point, mean, square, distance = [1.0, 0.5], [0.0, 0.0], [0.0, 0.0], []  # θ, φ
+    for step in range(1, n + 1):
+        for i in (1, 0):
+            theta, phi = point
+            u = theta * phi
+            if i:
+                slope = theta * (1.0 if game == "wgan" else sigmoid(u))
+            else:
+                slope = -phi * {"wgan": 1.0, "minimax": sigmoid(u)}.get(game, sigmoid(-u))
+            mean[i] = beta1 * mean[i] + (1 - beta1) * slope
+            square[i] = beta2 * square[i] + (1 - beta2) * slope**2
+            root = math.sqrt(square[i] / (1 - beta2**step)) + 1e-8
+            point[i] -= lr * mean[i] / (1 - beta1**step) / root
+        distance.append(math.hypot(*point))
+    return np.array(distance)
+
+
+def test_adam_has_friction_of_its_own():
+    for game, end in (("wgan", 0.637), ("minimax", 0.663), ("non_saturating", 0.305)):
+        assert adam(game)[-200:].max() == pytest.approx(end, abs=1e-3)
+    assert adam("wgan", 0.5)[-200:].max() > math.hypot(1, 0.5) and adam("wgan", 0.9)[-200:].max() > 3
+    assert math.hypot(1, 0.5) == pytest.approx(1.118, abs=5e-4)
+    late = np.log(adam("wgan", n=6_000))[3_000:]  # a factor exp(-(1 - β₂)/10) a step
+    assert np.polyfit(np.arange(3_000), late, 1)[0] / (1 - 0.999) == pytest.approx(-1 / 10, abs=0.005)
+    early = np.log(adam("wgan", lr=0.002, beta2=1 - 1e-9, n=40_000))[5_000:]  # n^(-1/10)
+    assert np.polyfit(np.log(np.arange(5_001, 40_001)), early, 1)[0] == pytest.approx(-1 / 10, abs=0.005)
 
 
 def test_the_numbers_of_the_flawless_run():
