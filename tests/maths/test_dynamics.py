@@ -1119,6 +1119,11 @@ def adam(game: str, beta1: float = 0.0, lr: float = 0.02, beta2: float = 0.999, 
 def test_adam_has_friction_of_its_own():
     for game, end in (("wgan", 0.637), ("minimax", 0.663), ("non_saturating", 0.305)):
         assert adam(game)[-200:].max() == pytest.approx(end, abs=1e-3)
+    plain = np.linalg.norm(simulate("non_saturating", 0.02, 1_000, True, (1.0, 0.5)), axis=1)
+    assert plain[-200:].max() == pytest.approx(0.597, abs=1e-3)
+    for game in ("wgan", "minimax"):
+        kept = np.linalg.norm(simulate(game, 0.02, 1_000, True, (1.0, 0.5)), axis=1)
+        assert kept.min() > 1.1 and kept.max() < 1.14
     assert adam("wgan", 0.5)[-200:].max() > math.hypot(1, 0.5) and adam("wgan", 0.9)[-200:].max() > 3
     assert math.hypot(1, 0.5) == pytest.approx(1.118, abs=5e-4)
     late = np.log(adam("wgan", n=6_000))[3_000:]  # a factor exp(-(1 - β₂)/10) a step
