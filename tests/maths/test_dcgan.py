@@ -132,7 +132,7 @@ def test_sizes():
     assert size(5, 3, 2, 1) == size(6, 3, 2, 1) == 3  # the page's example
 
 
-# -------------------------------------------------------------------------------------------- the transposed convolution
+# ------------------------------------------------------------------------------------------- the transposed convolution
 
 
 @pytest.mark.proves("thm-dcgan-adjoint")
@@ -381,7 +381,7 @@ def test_numbers_of_the_page():
     assert parameters(64, 128, k=5, per_unit=True) == (18_885_760, 17_232_768)  # as in the authors' code
     assert parameters(32, 32) == (370_624, 167_808)
     assert count(DCGANDiscriminator((3, 64, 64), 64)) == 2_765_632
-    # z as an image of 1×1, the projection as a transposed convolution, the last layer as a convolution: the same numbers.
+    # z as a picture of 1×1, and the projection as its transposed convolution: the same numbers.
     project, linear = nn.ConvTranspose2d(7, 5, 4, bias=False), nn.Linear(7, 5 * 16, bias=False)
     linear.weight.data = project.weight.data.permute(1, 2, 3, 0).reshape(80, 7)
     z = torch.randn(3, 7)
