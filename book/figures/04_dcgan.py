@@ -302,9 +302,9 @@ def _shapes(network: torch.nn.Module, h: torch.Tensor) -> list[tuple[int, ...]]:
 
 def architecture(words: dict[str, str]) -> plt.Figure:
     """G above, D below, mirrored; every shape is read off the library's networks with their 64×64 images."""
-    figure, ax = plt.subplots(figsize=(6.6, 6.0))
+    figure, ax = plt.subplots(figsize=(6.6, 6.1))
     figure.subplots_adjust(0, 0, 1, 1)
-    ax.set(xlim=(0, 13.2), ylim=(0.2, 12.2), aspect="equal")
+    ax.set(xlim=(0, 13.2), ylim=(-0.2, 12.0), aspect="equal")
     ax.axis("off")
     up = _shapes(DCGANGenerator((3, 64, 64)), torch.randn(2, 100))[1:]
     down = _shapes(DCGANDiscriminator((3, 64, 64)), torch.randn(2, 3, 64, 64))[::-1]
