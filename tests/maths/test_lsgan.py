@@ -601,7 +601,7 @@ def test_gradients_in_the_output_and_beside_the_best_output(name):
     assert not torch.allclose(-force, FORCES[name](-r.detach()), atol=1e-3) or name in ("hinge", "kl")
 
 
-@pytest.mark.proves("prop-fixed-points")
+@pytest.mark.proves("prop-loss-fixed-points")
 @pytest.mark.parametrize("name", sorted(BEST))
 def test_fixed_points_of_the_library_s_games(name):
     loss = losses.get(name)
@@ -629,7 +629,7 @@ def test_fixed_points_of_the_library_s_games(name):
     assert close(costs.max(), costs.min())
 
 
-@pytest.mark.proves("prop-fixed-points")
+@pytest.mark.proves("prop-loss-fixed-points")
 def test_the_paper_s_coding_has_an_equilibrium_away_from_the_data():
     pair = labelled(-1, 1, 0)
     real, swapped = torch.tensor([70, 30]), torch.tensor([30, 70])
@@ -663,7 +663,7 @@ TWO_MODES = ((0.65, -1.5, 0.6), (0.35, 2.0, 0.8))
 
 def test_the_fits_that_the_page_prints():
     """Local minima of three divergences from the two modes, by Newton-like descent from both sides."""
-    x = torch.linspace(-14, 16, 3_001)
+    x = torch.linspace(-13, 14, 1_351)
     dx = x[1] - x[0]
     p = sum(weight * torch.exp(log_normal(x, mean, math.log(sd))) for weight, mean, sd in TWO_MODES)
 
@@ -733,8 +733,10 @@ def test_the_seventh_row():
     assert torch.allclose(2 - 2 * (1 - (1 - torch.exp(-v))).sqrt(), 2 - 2 * torch.exp(-v / 2))
     p, q = law(REAL)[:5], law(FAKE)[:5]
     assert close((q * (1 - p / q) ** 2 / (p / q)).sum(), chi2(q, p))
-    alternative = step(lambda r: -(1 - torch.exp(-2 * r)).mean())
-    assert torch.allclose(alternative, followed(lambda rho: rho**3 / 3), atol=2e-2)
+    narrow = (0.5, -0.2)  # the third moment of the ratio wants a model narrower than the data
+    alternative = step(lambda r: -(1 - torch.exp(-2 * r)).mean(), at=narrow)
+    assert torch.allclose(alternative, followed(lambda rho: rho**3 / 3, at=narrow), atol=2e-3)
+    assert not torch.allclose(alternative, followed(lambda rho: (rho - 1) ** 2, at=narrow), atol=5e-2)
 
 
 def test_pitfalls_in_numbers():
