@@ -165,7 +165,7 @@ def outputs(words: dict[str, str]) -> plt.Figure:
         )
     for ax in (left, right):
         ax.legend(
-            loc="upper center", bbox_to_anchor=(0.46, -0.2), ncols=2, handlelength=2.1, columnspacing=0.8, fontsize=11
+            loc="upper center", bbox_to_anchor=(0.46, -0.2), ncols=2, handlelength=2.1, columnspacing=0.7, fontsize=12
         )
     return figure
 
@@ -209,7 +209,7 @@ def loss_curves(words: dict[str, str]) -> plt.Figure:
         values, slope = _each(loss.generator, v)
         axes[1, 0].plot(v, values, color=colour, ls=line, lw=2.3)
         axes[1, 1].plot(v, slope, color=colour, ls=line, lw=2.3)
-    axes[1, 1].text(3.9, -2.6, words["linear"], ha="right", va="center", fontsize=10.5, color=REAL)
+    axes[1, 1].text(3.9, -3.8, words["linear"], ha="right", va="center", fontsize=11.5, color=REAL)
     titles = (("d_real", "d_fake"), ("g_loss", "g_slope"))
     for i in range(2):
         for j in range(2):
@@ -294,7 +294,7 @@ def paths(words: dict[str, str]) -> plt.Figure:
     right.set(title=words["losing"], xlabel=words["share"], xlim=(0.5, 0), ylim=(0, 2.1), xticks=(0.5, 0.25, 0))
     right.set_xticklabels(["½", "¼", "0"])
     for ax in (left, right):
-        ax.title.set_fontsize(11.5)
+        ax.title.set_fontsize(12)
     handles, names = left.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, handlelength=2.0, columnspacing=1.2)
     return figure
