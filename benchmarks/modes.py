@@ -4,16 +4,18 @@ A recipe competes if its table says ``modes = "TITLE"``: on the law that is its 
 follow the protocol of the code published with PacGAN (Lin et al., 2018), which alone says everything: generator
 2-400-400-400-400-2 with batch normalisation, discriminator 2m-200-200-200-1 of maxout units with 5 pieces, all weights
 N(0, 0.02²), two latent numbers, Adam with rate 10⁻⁴ and β = (0.8, 0.999), 100 packs of m samples in a step, a step of
-both players at once. What differs: the number of steps (published: 400,000); points drawn afresh for each batch instead
-of 100,000 stored ones; the generator moves after the discriminator and not at the same moment; its batch normalisation
-sees the m parts of a pack together, and keeps a running variance instead of a standard deviation.
+both players at once. What differs: the number of steps (a 160th of the published 400,000); points drawn afresh for each
+batch instead of 100,000 stored ones; the generator moves after the discriminator and not at the same moment; its batch
+normalisation sees the m parts of a pack together, and keeps a running variance instead of a standard deviation.
+
+The others play with networks and settings of our own, for a part of what the published networks' steps cost.
 
 All are judged as published: 2,500 samples of latents that are the same for every seed, with running statistics. A
 sample is of high quality within 3 standard deviations of a mode; a mode is found with one such sample; the reverse KL
 goes from the shares of the modes among those samples to equal shares.
 
 Each method is measured with 10 seeds at once (`ganlib.Seeds`) and kept as soon as it is done, so a run that was stopped
-goes on where it was.
+goes on where it was, and several can go on side by side, say one for each law.
 
     python benchmarks/modes.py  # what is missing in benchmarks/results/modes.{json,md,svg}, and the site's figure
     python benchmarks/modes.py --recipes r3gan-modes --data ring  # this one, anew
@@ -72,8 +74,7 @@ def settings(recipe: Recipe) -> dict[str, Any]:
 
 
 # Mean and standard error of modes, of the share of high quality in percent, and of the reverse KL in nats.
-LIN = "Lin et al. (2018), table 1"
-SRIVASTAVA = "Srivastava et al. (2017), table 1"
+LIN, SRIVASTAVA = "Lin 2018", "Srivastava 2017"  # table 1 of either
 PUBLISHED = {
     "ring": [
         ("GAN", LIN, (6.3, 0.5), (98.2, 0.2), (0.45, 0.09)),
@@ -117,13 +118,13 @@ def judged(gan: GAN, law: GaussianMixture, z: Tensor) -> dict[str, float | None]
 
 
 def measure(
-    recipe: Recipe, name: str, seeds: int, looks: int, device: torch.device, progress: bool = False
+    recipe: Recipe, law: str | GaussianMixture, seeds: int, looks: int, device: torch.device, progress: bool = False
 ) -> dict[str, Any]:
     """Play one recipe on one law, all seeds at once.
 
     Args:
         recipe: the row.
-        name: of the law.
+        law: the law or its name.
         seeds: how many.
         looks: how often to judge on the way, evenly spaced, the end included.
         device: where.
@@ -132,7 +133,7 @@ def measure(
     Returns:
         A JSON-able entry: title, settings, the measures of each seed at the end, their means on the way.
     """
-    law = ganlib.load(name)
+    law = ganlib.load(law) if isinstance(law, str) else law
     runs = ganlib.Seeds(
         lambda: ganlib.build(recipe.gan, law.shape, **recipe.options),
         law,
@@ -197,23 +198,23 @@ def part(values: Sequence[float | None]) -> str:
     return "" if there in (0, len(values)) else f" ({there}/{len(values)} seeds)"
 
 
-HEAD = ["by", "steps", "modes", "with half their share", "high quality, %", "reverse KL, nats"]
+HEAD = ["steps", "modes", "with half their share", "high quality, %", "reverse KL, nats"]
 
 
 def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """For each law the perfect sampler, what was measured here, what was published; the site shows them too."""
+    """For each law what was measured here, what was published, the perfect sampler; the site shows them too."""
     made = {}
     for name in LAWS:
         law = ganlib.load(name)
-        perfect = mode_coverage(law.sample(SAMPLES, torch.Generator().manual_seed(0)), law).details
-        modes = f"{perfect['modes']:.1f}"
-        quality, divergence = f"{100 * perfect['high quality ceiling']:.2f}", f"{perfect['reverse KL floor']:.4f}"
-        made[name] = [["a perfect sampler", "computed", "–", modes, modes, quality, divergence]]
+        best = mode_coverage(law.sample(SAMPLES, torch.Generator().manual_seed(0)), law).details
+        modes = f"{best['modes']:.1f}"
+        quality, divergence = f"{100 * best['high quality ceiling']:.2f}", f"{best['reverse KL floor']:.4f}"
+        perfect = ["a perfect sampler", "–", modes, modes, quality, divergence]
+        made[name] = []
         for entry in record["results"][name].values():
             found = {measure: mean(entry[measure]) for measure in MEASURES}
             made[name].append([
                 entry["title"],
-                "here",
                 f"{entry['settings']['steps']:,}",
                 shown(found["modes"], 1),
                 shown(found["at least half"], 1),
@@ -223,9 +224,15 @@ def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
         for title, source, found, quality, divergence in PUBLISHED[name]:
             steps = f"{PUBLISHED_STEPS:,}" if source == LIN else "–"
             digits = 2 if quality[0] < 1 else 1  # as printed
-            made[name].append(
-                [title, source, steps, shown(found, 1), "–", shown(quality, digits), shown(divergence, 2)]
-            )
+            made[name].append([
+                f"{title} ({source})",
+                steps,
+                shown(found, 1),
+                "–",
+                shown(quality, digits),
+                shown(divergence, 2),
+            ])  # fmt: skip
+        made[name].append(perfect)
     return made
 
 
@@ -234,10 +241,11 @@ def table(record: dict[str, Any]) -> str:
     protocol = record["protocol"]
     parts = [
         f"{common.where(record)} {protocol['seeds']} seeds, {protocol['samples']:,} samples of each at the end; means "
-        "± standard errors over the seeds. A step is one of the generator.\n"
+        "± standard errors over the seeds. A step is one of the generator. In brackets: table 1 of Lin et al. (2018) "
+        "and of Srivastava et al. (2017).\n"
     ]
     for name, rows in tables(record).items():
-        parts.append(common.markdown([f"{name}, of {rows[0][3]} modes", *HEAD], rows, words=2))
+        parts.append(common.markdown([f"{name}, of {rows[-1][2]} modes", *HEAD], rows))
     parts.append(
         f"{GOAL['ring']:.1f} modes of the ring and at least {GOAL['grid']} of the grid, both at 95 % of high quality "
         f"or more: {', '.join(reached(record)) or 'no method here'}.\n"
@@ -314,9 +322,10 @@ def main() -> None:
     device, write = resolve(args.device), not args.no_write
     if min(args.steps or 1, args.seeds, args.looks) < 1:
         parser.error("--steps, --seeds and --looks were given as less than 1")
-    record = {"protocol": {"seeds": args.seeds, "samples": SAMPLES}, "results": {law: {} for law in LAWS}}
+    empty = {"protocol": {"seeds": args.seeds, "samples": SAMPLES}, "results": {law: {} for law in LAWS}}
+    record, fresh = empty, args.fresh
     try:
-        record = common.begun("modes", record, device) if write and not args.fresh else record
+        record = common.begun("modes", empty, device) if write and not fresh else empty
     except GanlibError as error:
         parser.error(str(error))
     if idle := [name for name in args.recipes or () if all(name not in entrants(law) for law in args.data)]:
@@ -327,6 +336,9 @@ def main() -> None:
         for recipe in again if args.recipes else missing(record, law, args.steps):
             machine = common.machine(device) | {"commit": common.commit()}
             entry = measure(recipe, law, args.seeds, args.looks, device, sys.stderr.isatty())
+            if write and not fresh:  # another run may have kept rows meanwhile
+                record = common.begun("modes", empty, device)
+            fresh = False
             record["results"][law][recipe.name] = entry | {"machine": machine}
             order = [name for name in wanted if name in record["results"][law]]
             record["results"][law] = {name: record["results"][law][name] for name in order}

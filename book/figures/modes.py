@@ -41,47 +41,43 @@ WORDS = {
 }
 
 
-def name(title: str, source: str) -> str:
-    """A published row's name: two tables have rows of the same title."""
-    author, _, year = source.partition(" et al. ")
-    return f"{title} ({author} {year[1:5]})"
-
-
 def rows(record: dict[str, Any], law: str) -> dict[str, tuple[bool, dict[str, Sequence[float]]]]:
     """Name → whether it was measured here, and mean with standard error of modes and of quality in percent."""
-    found = {
-        name(title, source): (False, {"modes": count, "quality": quality})
-        for title, source, count, quality, _ in modes.PUBLISHED[law]
-    }
+    found = {}
     for entry in record["results"][law].values():
         quality = [100 * value for value in mean(entry["high quality"])]
         found[entry["title"]] = True, {"modes": mean(entry["modes"]), "quality": quality}
+    for title, source, count, quality, _ in modes.PUBLISHED[law]:
+        found[f"{title} ({source})"] = False, {"modes": count, "quality": quality}
     return found
 
 
 def dots(words: dict[str, str]) -> plt.Figure:
-    """Modes and quality on both laws, a line a method, with standard errors; dotted: a perfect sampler."""
+    """Modes and quality, two panels for each law, a line a method, with standard errors; dotted: a perfect sampler.
+
+    Narrow, so that it can be read on a phone.
+    """
     record = common.result("modes")
     laws = {law: rows(record, law) for law in modes.LAWS}
     names = list(dict.fromkeys(name for found in laws.values() for name in found))
-    height = 1.4 + 0.32 * len(names)
-    figure, panels = plt.subplots(1, 4, figsize=(10.4, height), layout="constrained", sharey=True)
-    cells = [(law, what) for law in modes.LAWS for what in ("modes", "quality")]
-    for (law, what), axes in zip(cells, panels, strict=True):
-        for title, (here, values) in laws[law].items():
-            middle, *error = values[what]
-            colour, label = (FAKE, words["here"]) if here else (SOFT, words["published"])
-            axes.errorbar(
-                middle, names.index(title), xerr=error or None, fmt="o", color=colour, ms=6, lw=1.5, label=label
-            )
-        perfect = record["tables"][law][0]
-        best = float(perfect[3] if what == "modes" else perfect[5])
-        axes.axvline(best, color=REAL, ls=":", lw=1.5, label=words["perfect"])
-        axes.set(
-            title=words[law], xlabel=words[what], xlim=(0, best * 1.06), yticks=range(len(names)), yticklabels=names
-        )
-        axes.grid(color=GRID, lw=0.7)
-    shown = {label: handle for handle, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
+    height = 2 + 0.5 * len(names)
+    figure, grid = plt.subplots(2, 2, figsize=(6.6, height), layout="constrained", sharey=True)
+    for panels, (law, found) in zip(grid, laws.items(), strict=True):
+        perfect = record["tables"][law][-1]
+        panels[0].set_title(words[law], loc="left")
+        for axes, what, best in zip(panels, ("modes", "quality"), (perfect[2], perfect[4]), strict=True):
+            for title, (here, values) in found.items():
+                middle, *error = values[what]
+                colour, label = (FAKE, words["here"]) if here else (SOFT, words["published"])
+                axes.errorbar(
+                    middle, names.index(title), xerr=error or None, fmt="o", color=colour, ms=5, lw=1.5, label=label
+                )
+            axes.axvline(float(best), color=REAL, ls=":", lw=1.5, label=words["perfect"])
+            axes.set(xlabel=words[what], xlim=(0, float(best) * 1.06))
+            axes.set_yticks(range(len(names)), names)
+            axes.grid(color=GRID, lw=0.7)
+    grid[0, 0].invert_yaxis()  # in the order of the tables; all panels share it
+    shown = {label: handle for handle, label in zip(*grid[0, 0].get_legend_handles_labels(), strict=True)}
     figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=3)
     return figure
 

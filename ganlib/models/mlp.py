@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,15 +57,22 @@ class MLPDiscriminator(nn.Module):
     Args:
         shape: shape of one sample.
         widths: widths of the hidden layers (Linear, LeakyReLU(0.2)).
+        norm: makes the normalisation between Linear and LeakyReLU of all hidden layers but the first, from the width;
+            none if not given. The first layer sees how large the samples are.
     """
 
-    def __init__(self, shape: Sequence[int], widths: Sequence[int] = (512, 256)):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        widths: Sequence[int] = (512, 256),
+        norm: Callable[[int], nn.Module] | None = None,
+    ):
         super().__init__()
         self.shape = tuple(shape)
         n_in = math.prod(shape)
         layers: list[nn.Module] = []
-        for n_out in widths:
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
+        for i, n_out in enumerate(widths):
+            layers += [nn.Linear(n_in, n_out), *([norm(n_out)] if norm and i else []), nn.LeakyReLU(0.2)]
             n_in = n_out
         self.layers = nn.Sequential(*layers, nn.Linear(n_in, 1))
 

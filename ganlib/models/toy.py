@@ -49,4 +49,11 @@ def mlp_toy_signs(shape: Sequence[int], latent_dim: int = 12, critic: bool = Fal
     return generator, discriminator
 
 
-NETWORKS = {"mlp-toy": mlp_toy, "mlp-toy-signs": mlp_toy_signs}
+def mlp_toy_norm(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+    """`mlp_toy` with batch normalisation in the discriminator, layer normalisation in a critic."""
+    generator, discriminator = mlp_toy(shape, latent_dim)
+    widths = [layer.out_features for layer in discriminator.layers if isinstance(layer, nn.Linear)][:-1]
+    return generator, MLPDiscriminator(shape, widths, nn.LayerNorm if critic else nn.BatchNorm1d)
+
+
+NETWORKS = {"mlp-toy": mlp_toy, "mlp-toy-norm": mlp_toy_norm, "mlp-toy-signs": mlp_toy_signs}

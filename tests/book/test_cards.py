@@ -31,6 +31,7 @@ TERMS = [
     {"en": "disjoint support", "zh": "不相交支撑集", "zh_aliases": ["分离支撑集"]},
     {"en": "Jensen's inequality", "zh": "Jensen 不等式"},
     {"en": "logit", "zh": "logit"},
+    {"en": "Inception Score (IS)", "zh": "Inception 分数"},
 ]
 
 
@@ -52,6 +53,7 @@ def test_a_bracket_is_another_name(term, expected):
     ("Jensen’s inequality, Jensen's inequality", ["Jensen’s inequality", "Jensen's inequality"]),
     ("disjoint supports", ["disjoint supports"]),
     ("nothing of the kind", []),
+    ("that is all, Is it; the IS, two ISs, an inception score", ["IS", "ISs", "inception score"]),
 ])  # fmt: skip
 def test_english_terms_are_found_as_whole_words(text, expected):
     assert [text[start:end] for start, end, _ in cards.Finder(TERMS, "en").find(text)] == expected

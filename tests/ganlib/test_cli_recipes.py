@@ -33,7 +33,8 @@ def test_set_knows_the_meaning_of_every_option(name):
     for key, meaning in recipes.meanings(name).items():
         assert len(meaning) > 5 and meaning != key
         usual = gans.options(name)[key].default
-        assert recipes.parse(name, [f"{key}={usual}"]) == {key: usual}
+        said = str(usual).lower() if isinstance(usual, bool) else usual  # as TOML writes it
+        assert recipes.parse(name, [f"{key}={said}"]) == {key: usual}
 
 
 def test_recipes_lists_each_on_one_line(capsys):

@@ -9,6 +9,7 @@ from ganlib.errors import GanlibError
 from ganlib.models.dcgan import DCGANDiscriminator
 from ganlib.models.layers import on_each
 from ganlib.models.maxout import Maxout
+from ganlib.models.minibatch import MinibatchDiscrimination
 from ganlib.models.toy import Signs
 
 
@@ -56,7 +57,10 @@ def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
         assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_632 + more)
 
 
-@pytest.mark.parametrize("name", models.names())
+PER_SAMPLE = [name for name in models.names() if name != "mlp-toy-minibatch"]  # which can be critics
+
+
+@pytest.mark.parametrize("name", PER_SAMPLE)
 def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
     shape = (3, 32, 32)
     generator, discriminator = models.networks(name, shape, 10)
@@ -73,7 +77,7 @@ def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
 
 
 @pytest.mark.parametrize("critic", [False, True])
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", PER_SAMPLE)
 def test_logits_are_made_in_full_precision(name, critic):
     discriminator = models.networks(name, (3, 16, 16), 10, critic=critic)[1]
     x = torch.rand(4, 3, 16, 16) * 2 - 1
@@ -237,6 +241,14 @@ def test_the_networks_for_the_plane():
         assert (count(generator), count(discriminator)) == (34_946, 50_049)
 
 
+def test_the_first_layer_is_not_normalised():
+    """Behind a normalisation a discriminator could not tell samples from others twice as large."""
+    _, discriminator = models.networks("mlp-toy-norm", (2,), 12)
+    kinds = [type(layer).__name__ for layer in discriminator.layers]
+    assert kinds == ["Linear", "LeakyReLU", *["Linear", "BatchNorm1d", "LeakyReLU"] * 3, "Linear"]
+    assert count(discriminator) == 50_049 + 3 * 2 * 128
+
+
 def test_signs_leave_nothing_else_of_their_latents():
     z = torch.randn(50, 6)
     assert torch.equal(Signs(4)(z), torch.cat([torch.where(z[:, :4] < 0, -1.0, 1.0), z[:, 4:]], 1))
@@ -255,3 +267,35 @@ def test_only_with_signs_can_a_generator_jump():
         steps = models.networks(name, (2,), 12)[0].double()(path).diff(dim=0).norm(dim=1)
         largest[name] = (steps.max() / steps.median()).item()
     assert largest["mlp-toy"] < 10 and largest["mlp-toy-signs"] > 1000
+
+
+def test_minibatch_discrimination_says_how_close_the_others_are():
+    torch.manual_seed(0)
+    layer, f = MinibatchDiscrimination(6, kernels=4, dims=3).double(), torch.randn(7, 6).double()
+    m = (f @ layer.compared.weight.T).view(7, 4, 3)
+    expected = torch.zeros(7, 4).double()
+    for i in range(7):
+        for j in set(range(7)) - {i}:
+            expected[i] += torch.exp(-(m[i] - m[j]).abs().sum(1)) / 6
+    made = layer(f)
+    assert torch.equal(made[:, :6], f) and torch.allclose(made[:, 6:], expected)
+    assert 0.01 < expected.min() and expected.max() < 0.99
+    assert torch.allclose(layer(f[:1].expand(5, 6))[:, 6:], torch.ones(5, 4).double())  # a collapsed batch
+    assert torch.allclose(layer(f.flip(0)).flip(0), made)
+    few = f[:3].clone().requires_grad_()
+    assert torch.autograd.gradcheck(layer, few) and torch.autograd.gradgradcheck(layer, few)
+    with pytest.raises(GanlibError, match="a batch of 1 was given; minibatch discrimination compares at least 2"):
+        layer(f[:1])
+
+
+def test_minibatch_discrimination_judges_real_and_generated_samples_apart():
+    _, discriminator = models.networks("mlp-toy-minibatch", (2,), 12)
+    assert count(discriminator) == 50_049 + 128 * 32 * 5 + 32  # mlp-toy's, T, and a longer last layer
+    real, fake = torch.randn(8, 2), torch.randn(1, 2).expand(8, 2)
+    apart = on_each(discriminator, real, fake)
+    assert torch.allclose(apart[1], discriminator(fake)) and apart[1].std() < 1e-6
+    assert not torch.allclose(apart[0], discriminator(torch.cat([real, fake]))[:8], atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert discriminator(real).dtype == torch.float32
+    with pytest.raises(GanlibError, match="mlp-toy-minibatch was asked for a critic"):
+        models.networks("mlp-toy-minibatch", (2,), 12, critic=True)

@@ -178,7 +178,7 @@ def test_the_place_that_is_called_so_comes_first(results):
 
 
 @pytest.mark.parametrize(("language", "query", "words"), [
-    ("en", "rate", {"rate"}),
+    ("en", "rate", {"rate", "rates"}),
     ("en", "Nash equilibrium", {"nash", "equilibrium", "equilibria"}),
     ("en", "penalties", {"penalty", "penalties"}),
     ("en", "discriminat", {"discriminator", "discriminators", "discriminative"}),

@@ -55,8 +55,9 @@ def names(term: Term, language: str) -> list[str]:
 class Finder:
     """Finds the terms in a text.
 
-    English: whole words, in small or capital letters, with or without the -s of a simple plural. Chinese: anywhere, but
-    Latin letters at a name's edge must end there. Where names overlap, the longer one counts.
+    English: whole words, in small or capital letters, with or without the -s of a simple plural; abbreviations in
+    capitals only ("IS" is a term, "is" is none). Chinese: anywhere, but Latin letters at a name's edge must end there.
+    Where names overlap, the longer one counts.
 
     Args:
         terms: the entries of `book/terms.yml`.
@@ -64,9 +65,10 @@ class Finder:
     """
 
     def __init__(self, terms: list[Term], language: str) -> None:
-        self.terms = {self._key(name): term for term in terms for name in names(term, language)}
+        named = {name: term for term in terms for name in names(term, language)}
+        self.terms = {self._key(name): term for name, term in named.items()}
         self.plural = language == "en"
-        longest_first = sorted(self.terms, key=len, reverse=True)
+        longest_first = sorted(named, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(self._pattern, longest_first)) or r"(?!)", re.IGNORECASE)
 
     def find(self, text: str) -> Iterator[tuple[int, int, Term]]:
@@ -76,7 +78,7 @@ class Finder:
             yield *match.span(), self.terms.get(key) or self.terms[key.removesuffix("s")]
 
     def _pattern(self, name: str) -> str:
-        words = r"\s+".join(map(re.escape, name.split())).replace("'", "['’]")
+        words = r"\s+".join(map(_word, name.split())).replace("'", "['’]")
         if self.plural:
             return rf"(?<![\w-]){words}s?(?![\w-])"
         before = r"(?<![A-Za-z0-9-])" if name[0].isascii() else ""
@@ -85,6 +87,11 @@ class Finder:
     @staticmethod
     def _key(name: str) -> str:
         return " ".join(name.split()).casefold().replace("’", "'")
+
+
+def _word(word: str) -> str:
+    """A pattern for one word, in small or capital letters; for an abbreviation as it is written."""
+    return f"(?-i:{re.escape(word)})" if len(word) > 1 and word.isupper() else re.escape(word)
 
 
 @functools.cache

@@ -26,7 +26,7 @@ MODES = ["Modes", "With half their share", "High quality, %", "Reverse KL, nats"
 HEADS = {
     "images": ["Method", *MEASURES, "Time", "Parameters"],
     "time": ["Method", *MEASURES, "Images", "Parameters"],
-} | dict.fromkeys(("ring", "grid"), ["Method", "Measured by", "Steps", *MODES])  # by the last argument
+} | dict.fromkeys(("ring", "grid"), ["Method", "Steps", *MODES])  # by the last argument
 
 
 def words(message: str) -> str:
@@ -66,7 +66,7 @@ class League(Record):
 
 
 class Modes(Record):
-    """A law: the perfect sampler, what was measured here, what was published."""
+    """A law: what was measured here, what was published, the perfect sampler."""
 
     name = "modes"
     required_arguments = 1
