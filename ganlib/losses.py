@@ -244,7 +244,7 @@ def f_gan(divergence: str, alternative: bool = True) -> Loss:
     Raises:
         GanlibError: no divergence has that name; the message lists those that exist.
 
-    Source: Nowozin et al. (2016), section 2.2 with tables 1 and 2, and section 3.2 for the alternative.
+    Source: Nowozin et al. (2016), sections 2.2 to 2.4 with tables 1 and 2, and section 3.2 for the alternative.
     """
     if divergence not in DIVERGENCES:
         raise unknown("divergence", divergence, DIVERGENCES)

@@ -424,6 +424,21 @@ def test_the_generator_s_half_alone():
     convex, bent = rho**3 / (1 + rho) ** 2 / 2, rho * (rho - 1) ** 2 / (1 + rho) ** 2 / 2
     assert (convex.diff(n=2) > 0).all()
     assert (bent.diff(n=2)[:20] < 0).all() and bent[0] == 0  # no convex f: to miss a mode costs nothing by itself
+    # Not even convex in the model, as every f-divergence is; that of the common coding is convex on the same line.
+    middle, end = [torch.tensor([(1 + t) / 2, (1 - t) / 2]) for t in (0.5, 1.0)]
+    even = torch.tensor([0.5, 0.5])
+    values = [(q * (even - q) ** 2 / (even + q) ** 2).sum() / 2 for q in (even, middle, end)]
+    assert close(values[0], 0) and close(values[1], 13 / 450) and close(values[2], 1 / 18)
+    assert values[1] > (values[0] + values[2]) / 2 + 1e-3
+    values = [(q**3 / (even + q) ** 2).sum() / 2 for q in (even, middle, end)]
+    assert values[1] < (values[0] + values[2]) / 2 - 1e-3
+    # The other one is an f-divergence, also where the model makes what never occurs: f(u) = ½/(1 + u)² − u/8.
+    whole, wild = law(REAL), law(WILD)
+    seen = whole + wild > 0
+    alone = torch.where(seen, wild**3 / (whole + wild) ** 2, 0.0).sum() / 2
+    as_f = f_divergence(lambda u: 1 / (1 + u) ** 2 / 2 - u / 8, 1 / 2, -1 / 8, whole, wild)
+    assert close(alone, 1 / 8 + as_f) and as_f > 1e-2
+    assert not close(alone, 1 / 8 + as_f - wild[whole == 0].sum() / 2, 1e-2)  # the term where p_r = 0 forgotten
     gone = torch.tensor([0.0, 0.25, 0.2, 0.1, 0.05]) / 0.6  # the first mode, 40 % of the data, is lost
     assert half((-1, 1, 0), gone) < triangle(p, gone) / 2 / 5
     missing = torch.tensor([0.01, 0.005])
@@ -456,6 +471,14 @@ def test_frozen_least_squares_steps():
 
     assert torch.allclose(paper, followed(odd), atol=1e-3)
     assert not torch.allclose(paper, followed(lambda rho: (rho - 1) ** 2 / (1 + rho) / 2), atol=5e-2)  # its own χ²
+    # For the paper's coding P_r is no minimum of what the step follows; for the common one it is.
+    p, away = torch.tensor([0.7, 0.3]), torch.tensor([1.0, 0.0])
+
+    def gain(f):
+        return (p * (f(away / p) - f(torch.ones(())))).sum()
+
+    assert close(gain(odd), -0.0324, 1e-3)
+    assert gain(wanted) > 1e-2
     # The curvatures, and the general one at ρ = 1.
     rho = torch.tensor([0.2, 0.9, 1.0, 1.1, 5.0], requires_grad=True)
     for (a, b, c), second in (
@@ -528,6 +551,19 @@ def test_the_hinge_step_follows_twice_tv_but_samples_do_not_see_it():
     exact = 2 * math.exp(-(theta0**2) / 8) / math.sqrt(2 * math.pi)  # 2 TV = 2(2Φ(θ/2) − 1)
     assert close(by_density, twice_tv) and close(by_density, exact, 2e-3)  # as far as the grid resolves the kink
 
+    # Also where both densities vanish on an open set: a smooth bump slides out of another.
+    shift = torch.tensor(0.5, requires_grad=True)
+    bumps = [15 / 16 * (1 - (X - at).square()).clamp(min=0).square() for at in (torch.zeros(()), shift)]
+    assert ((bumps[0] == 0) & (bumps[1] == 0)).float().mean() > 0.5
+    judged = torch.sign(bumps[0] - bumps[1]).detach()
+    (left,) = torch.autograd.grad(-(bumps[1] * judged).sum() * dx, shift, retain_graph=True)
+    h = 0.01  # more than the grid's spacing
+
+    def apart(at):
+        return (bumps[0] - 15 / 16 * (1 - (X - at) ** 2).clamp(min=0).square()).abs().sum() * dx
+
+    assert close(left, (apart(0.5 + h) - apart(0.5 - h)) / (2 * h), 2e-3) and left > 1
+
     def judge(x, sharpness):  # D* is 1 left of θ0/2 and −1 right of it; smooth judges approach it
         return torch.tanh(sharpness * (theta0 / 2 - x))
 
@@ -596,6 +632,10 @@ def test_gradients_in_the_output_and_beside_the_best_output(name):
         assert torch.allclose(-force, rho * CURVES[name](rho), rtol=1e-9)
         assert not torch.allclose(-force, CURVES[name](rho), rtol=1e-2)  # the factor ρ forgotten
     if name == "least_squares":
+        high = torch.tensor(8.0)  # samples that pass for real: the square pulls outputs back, the best D has no such
+        assert loss.generator(high) > loss.generator(high - 1) and BEST[name](high) < 1
+        ratio = FORCES[name](high) / FORCES["non_saturating"](high)
+        assert close(ratio, torch.exp(-high), 1e-3)  # ρ² beside ρ: weaker there too
         assert slope[0] < -40 and -force[0] < 4e-4  # grows with the output, and yet dies beside the best one
         assert abs(FORCES[name](torch.tensor(-LOG2)) - 4 / 27) < 1e-12  # its largest value
     assert not torch.allclose(-force, FORCES[name](-r.detach()), atol=1e-3) or name in ("hinge", "kl")
@@ -618,6 +658,14 @@ def test_fixed_points_of_the_library_s_games(name):
         moved = torch.where(above, 0.0, q) + q[above].sum() * torch.where(below, p, 0.0) / p[below].sum()
         assert close(moved.sum(), 1)
         assert (moved * cost).sum() < (q * cost).sum() - 1e-6
+    if name == "pearson":  # a missed symbol: D's loss has no least value, and where v is large the generator gains
+        q = torch.cat([torch.zeros(1), p[1:] / p[1:].sum()])
+        bounds = []
+        for top in (1e3, 1e6):
+            v = torch.tensor([top, 0.0, 0.0, 0.0, 0.0])
+            bounds.append((q * (v**2 / 4 + v) - p * v).sum())
+            assert loss.generator(v[:1]) < (q * torch.stack([loss.generator(one) for one in v])).sum() - 1
+        assert bounds[1] < 100 * bounds[0] < 0
     # 1. At the data, beside a constant answer, nobody gains.
     level = BEST[name](torch.zeros(1)).expand(5)
     best = loss.discriminator(repeated(level, REAL[:5]), repeated(level, REAL[:5]))
@@ -694,8 +742,14 @@ def test_the_fits_that_the_page_prints():
     def step_of_lsgan(rho):
         return -((1 + rho) / 2).log() - (rho - 1) ** 2 / (1 + rho) / 8 + (rho - 1) / 2
 
-    broad, narrow = least(step_of_lsgan, 0.1, 0.6), least(step_of_lsgan, -1.5, -0.5)
-    assert narrow[0] < broad[0] - 0.02 and narrow[2] < 0.7
+    for seeks in (step_of_lsgan, FOLLOWED["gan"], FOLLOWED["kl"]):
+        broad, narrow = least(seeks, 0.1, 0.6), least(seeks, -1.5, -0.5)
+        assert narrow[0] < broad[0] - 0.02 and narrow[2] < 0.7
+
+    def delta(rho):
+        return (rho - 1) ** 2 / (1 + rho)
+
+    assert least(delta, -0.2, 0.6)[0] < least(delta, -1.5, -0.5)[0] - 0.02  # covers, as 2 JS does
 
 
 def test_three_symbols():
@@ -737,6 +791,13 @@ def test_the_seventh_row():
     alternative = step(lambda r: -(1 - torch.exp(-2 * r)).mean(), at=narrow)
     assert torch.allclose(alternative, followed(lambda rho: rho**3 / 3, at=narrow), atol=2e-3)
     assert not torch.allclose(alternative, followed(lambda rho: (rho - 1) ** 2, at=narrow), atol=5e-2)
+    x = torch.linspace(-40, 40, 80_001)  # ∫ p_θ³/p_r² for N(0, σ²) beside N(0, 1): finite below σ² = 3/2 only
+
+    def edge(variance):
+        log = 3 * log_normal(x, 0, math.log(variance) / 2) - 2 * log_normal(x, 0, 0)
+        return (log[-1] - log.max()).item()
+
+    assert edge(1.45) < -10 and edge(1.55) == 0
 
 
 def test_pitfalls_in_numbers():
@@ -746,6 +807,13 @@ def test_pitfalls_in_numbers():
     assert torch.isfinite(losses.DIVERGENCES["jensen_shannon"].penalty(v)).all()
     outputs = torch.tensor([0.0, 2.0])
     assert 0.5 * (outputs.mean() - 1) ** 2 == 0 and close(losses.least_squares.generator(outputs), 0.5)
+    for _ in range(20):  # the four logs: whatever the hinge discriminator answers, L_G ≥ 1 − L_D
+        real, fake = 3 * torch.randn(100), 3 * torch.randn(100)
+        assert losses.hinge.discriminator(real, fake) >= 1 - losses.hinge.generator(fake)
+    low = torch.full((100,), -25.0)
+    assert losses.hinge.discriminator(-low, low) == 0 and losses.hinge.generator(low) == 25  # and no limit above
+    almost = torch.full((100,), 0.999), torch.full((100,), 0.001)
+    assert close(losses.hinge.discriminator(*almost), 1.002) and close(losses.hinge.generator(almost[1]), -0.001)
     d = torch.rand(1000)
     assert losses.hinge.discriminator(d, torch.rand(1000)) >= 1 and losses.hinge.discriminator(d * 0 + 1, d * 0) == 1
 
