@@ -26,6 +26,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "minimax": ("saturating", "饱和"),
     "non_saturating": ("non-saturating", "非饱和"),
     "least_squares": ("least squares", "最小二乘"),
+    "hinge": ("hinge", "合页"),
+    "kl": ("KL-GAN", "KL-GAN"),
+    "pearson": ("Pearson χ²", "Pearson χ²"),
     # pictures
     "real": ("real", "真实"),
     "generated": ("generated", "生成"),

@@ -28,6 +28,18 @@ CLOSED = {
         lambda r, f: sum((r - 1) ** 2) / 2 / len(r) + sum(f**2) / 2 / len(f),
         lambda f: sum((f - 1) ** 2) / 2 / len(f),
     ),
+    "hinge": (  # minus what the papers maximise: E[min(0, −1 + D)] + E[min(0, −1 − D)]
+        lambda r, f: -sum((r - 1).clamp(max=0)) / len(r) - sum((-1 - f).clamp(max=0)) / len(f),
+        lambda f: -sum(f) / len(f),
+    ),
+    "kl": (
+        lambda r, f: -log_sigmoid(r).mean() - log_sigmoid(-f).mean(),
+        lambda f: (log_sigmoid(-f) - log_sigmoid(f)).mean(),  # log (1 − D)/D
+    ),
+    "pearson": (  # f*(T) = sup_u {uT − (u − 1)²} is taken at u = 1 + T/2
+        lambda r, f: sum((1 + f / 2) * f - (f / 2) ** 2) / len(f) - sum(r) / len(r),
+        lambda f: -sum(f) / len(f),
+    ),
 }
 
 
@@ -68,6 +80,13 @@ def test_values_at_one_half():
     half = torch.full((3,), 0.5)
     assert losses.least_squares.discriminator(half, half).item() == pytest.approx(0.25)
     assert losses.least_squares.generator(half).item() == pytest.approx(0.125)
+    for undecided in (-0.9, 0.0, 0.9):  # the hinge loss has no favourite between −1 and 1
+        level = torch.full((3,), undecided)
+        assert losses.hinge.discriminator(level, level).item() == pytest.approx(2)
+    assert losses.hinge.discriminator(half + 1, half - 2).item() == pytest.approx(0)  # beyond ±1: nothing to gain
+    assert losses.hinge.discriminator(half - 2, half + 1).item() == pytest.approx(5)
+    assert losses.pearson.discriminator(zero, zero).item() == 0
+    assert losses.pearson.discriminator(half, half).item() == pytest.approx(1 / 16)
 
 
 def test_finite_and_not_saturated_far_out():
@@ -86,10 +105,64 @@ def test_finite_and_not_saturated_far_out():
 
 def test_unknown_loss_lists_the_known():
     with pytest.raises(
-        GanlibError, match=r"unknown loss 'non-saturating' \(did you mean 'non_saturating'\?\); known: least"
+        GanlibError, match=r"unknown loss 'non-saturating' \(did you mean 'non_saturating'\?\); known: hinge"
     ):
         losses.get("non-saturating")
 
 
 def test_a_pair_passes_through():
     assert losses.get(losses.minimax) is losses.minimax
+
+
+# ------------------------------------------------------------------------------------------------------------ f-GAN
+
+RAW = torch.linspace(-6, 6, 49, dtype=torch.float64)
+U = torch.logspace(-7, 7, 400_001, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("row", losses.DIVERGENCES.values(), ids=losses.DIVERGENCES)
+def test_the_penalty_of_a_divergence_is_its_conjugate_after_its_activation(row):
+    t = row.activation(RAW)
+    assert (t.diff() > 0).all()  # a large output means real
+    torch.testing.assert_close(row.penalty(RAW), row.conjugate(t), rtol=1e-9, atol=1e-11)
+    assert (row.penalty(RAW) - row.conjugate(t.flip(0))).abs().max() > 0.1
+    # The conjugate is the supremum over the ratio that it says it is, where that is reached on the grid.
+    for one in t[(t > row.activation(torch.tensor(-1.9))) & (t < row.activation(torch.tensor(3.0)))]:
+        assert row.conjugate(one).item() == pytest.approx((one * U - row.f(U)).max().item(), abs=1e-4)
+    assert row.f(torch.ones(1)).item() == pytest.approx(-math.log(4) if row.name == "gan" else 0, abs=1e-7)
+    extreme = torch.tensor([-80.0, 80.0])
+    assert torch.isfinite(row.penalty(extreme)).all() and torch.isfinite(row.activation(extreme)).all()
+
+
+def test_f_gan_knows_the_losses_that_have_other_names():
+    real, fake = LOGITS[1:-1], LOGITS[1:-1].flip(0)[:4]
+    for pair, named in (
+        (losses.f_gan("gan"), losses.non_saturating),
+        (losses.f_gan("gan", alternative=False), losses.minimax),
+        (losses.f_gan("pearson"), losses.pearson),
+    ):
+        assert losses.get(pair) is pair
+        assert pair.discriminator(real, fake).item() == pytest.approx(named.discriminator(real, fake).item())
+        assert pair.generator(fake).item() == pytest.approx(named.generator(fake).item())
+    two_js = losses.f_gan("jensen_shannon").discriminator(real, fake) - losses.minimax.discriminator(real, fake)
+    assert two_js.item() == pytest.approx(-2 * math.log(2))  # the same game, shifted
+    assert losses.f_gan("pearson", alternative=False).generator(fake) != losses.pearson.generator(fake)
+
+
+@pytest.mark.parametrize("alternative", [True, False])
+@pytest.mark.parametrize("name", losses.DIVERGENCES)
+def test_f_gan_gradients_equal_finite_differences(name, alternative):
+    loss = losses.f_gan(name, alternative)
+    for function in (lambda a: loss.discriminator(a, a.flip(0) - 0.3), loss.generator):
+        a = LOGITS[1:-1].clone().requires_grad_()
+        function(a).backward()
+        for i in range(len(a)):
+            h = torch.zeros_like(a)
+            h[i] = 1e-6
+            numeric = (function(a + h) - function(a - h)) / 2e-6
+            assert a.grad[i].item() == pytest.approx(numeric.item(), abs=1e-8)
+
+
+def test_unknown_divergence_lists_the_known():
+    with pytest.raises(GanlibError, match=r"unknown divergence 'KL' \(did you mean 'kl'\?\); known: gan, jensen"):
+        losses.f_gan("KL")

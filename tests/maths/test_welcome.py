@@ -174,6 +174,12 @@ def test_our_losses_are_the_papers():
             ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2,
             ((fake - 1) ** 2).mean() / 2,
         ),
+        "hinge": (
+            -(real - 1).clamp(max=0).mean() - (-fake - 1).clamp(max=0).mean(),
+            -fake.mean(),
+        ),
+        "kl": (-value, ((1 - d_fake) / d_fake).log().mean()),
+        "pearson": (fake.square().mean() / 4 + fake.mean() - real.mean(), -fake.mean()),
     }
     assert set(rows) == set(losses.names())  # a new loss gets a row on the page and here
     for name, (discriminator, generator) in rows.items():
