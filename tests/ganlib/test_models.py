@@ -6,6 +6,7 @@ from torch import nn
 
 from ganlib import models
 from ganlib.errors import GanlibError
+from ganlib.models import guidelines
 from ganlib.models.dcgan import DCGANDiscriminator
 from ganlib.models.layers import on_each
 from ganlib.models.maxout import Maxout
@@ -57,10 +58,12 @@ def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
         assert (count(generator), count(discriminator)) == (3_576_704 + more, 2_765_632 + more)
 
 
-PER_SAMPLE = [name for name in models.names() if name != "mlp-toy-minibatch"]  # which can be critics
+JOINT = "mlp-toy-minibatch"  # judges a sample by its batch
+CRITICS = [name for name in models.names() if name not in (JOINT, *guidelines.NETWORKS)]
+JUDGES = [(name, False) for name in models.names() if name != JOINT] + [(name, True) for name in CRITICS]
 
 
-@pytest.mark.parametrize("name", PER_SAMPLE)
+@pytest.mark.parametrize("name", CRITICS)
 def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
     shape = (3, 32, 32)
     generator, discriminator = models.networks(name, shape, 10)
@@ -76,8 +79,7 @@ def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
         assert features.mean().abs() < 1e-5 and features.std().item() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("critic", [False, True])
-@pytest.mark.parametrize("name", PER_SAMPLE)
+@pytest.mark.parametrize(("name", "critic"), JUDGES)
 def test_logits_are_made_in_full_precision(name, critic):
     discriminator = models.networks(name, (3, 16, 16), 10, critic=critic)[1]
     x = torch.rand(4, 3, 16, 16) * 2 - 1
