@@ -56,6 +56,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "slanted": ("by slant", "按倾斜排列"),
     "8 modes": ("8 modes", "8 个模式"),
     "7 modes": ("7 modes, one of them twice", "7 个模式，其中一个算了两次"),
+    # distances between laws
+    "offset": ("offset", "位移"),
+    "width": ("width", "宽度"),
+    "KL": ("KL", "KL"),
+    "forward KL": ("forward KL", "前向 KL"),
+    "reverse KL": ("reverse KL", "逆向 KL"),
+    "TV": ("TV", "TV"),
+    "JS": ("JS", "JS"),
+    "W1": ("$W_1$", "$W_1$"),
     # measures: what is measured, and on what
     "precision": ("precision", "精确率"),
     "recall": ("recall", "召回率"),

@@ -1,23 +1,29 @@
 # %% [markdown] lang="en"
-# # Lab 01 · Distances between distributions
+# # Lab 01 · How far apart?
 #
-# TODO: in two sentences, what happens in this lab and why one would want to see it.
+# Two clouds of sand, and four instruments that measure how different they are. On some pairs all four agree. On others one says "infinitely", one says "as different as can be", and one says "three inches, that way". Whoever trains by going downhill had better know which instrument is in use.
 #
 # In this lab you will
-# * check by computer what [the theory page](../../book/en/01-distances.md) proves;
-# * TODO: train, look, and **measure**.
+# * check every closed form of [the theory page](../../book/en/01-distances.md) against an integral that knows nothing of it, to $10^{-6}$;
+# * slide two laws apart with a slider, and let gradient descent bring them together again, or fail to;
+# * fit one Gaussian to two modes in both directions of KL, from several starts, and see where each gets stuck;
+# * measure a divergence from samples alone with a small network, and catch it cheating;
+# * solve optimal transport exactly, meet the formula $\int|F-G|$, and move the ink of a 3 until it is an 8.
 #
-# Where it says **Predict**, answer before you run the cell. The cell below installs the course's small library where it is missing and chooses a profile: `cpu` for at most three minutes on two cores, `gpu` for longer runs.
+# Where it says **Predict**, answer before you run the cell. Everything here is small: on two idle cores the lab takes about a minute. Numbers are computed in double precision.
 # %% [markdown] lang="zh" matches="84bbc74a17bb"
-# # 实验 01 · 分布之间的距离
+# # 实验 01 · 相距多远？
 #
-# TODO：用两句话说明这个实验做什么，为什么值得一看。
+# 两堆沙，四件仪器，量它们相差多少。有时四件仪器众口一词；有时一件说“无穷大”，一件说“不能更不同了”，还有一件说“往那边挪三寸”。既然训练就是往低处走，最好先弄清楚手里拿的是哪一件。
 #
 # 在这个实验里，你将
-# * 用计算机核对[理论页](../../book/zh/01-distances.md)证明的结论；
-# * TODO：训练，观察，并**度量**。
+# * 把[理论页](../../book/zh/01-distances.md)的每个闭式都与一个对它一无所知的积分对照，精确到 $10^{-6}$；
+# * 用滑块让两个分布渐行渐远，再看梯度下降能不能把它们拉回来；
+# * 用一个高斯分布去拟合两个模式，KL 的两个方向各从几个起点出发，看它们分别停在哪里；
+# * 只凭样本，用一个小网络度量散度，并当场抓住它作弊；
+# * 精确求解最优传输，与公式 $\int|F-G|$ 相见，再把一个 3 的墨迹搬成 8。
 #
-# 凡有**先猜**之处，请先回答再运行。下面的单元格在缺少课程库时先安装它，再选定一种配置：`cpu` 在两个核上最多三分钟，`gpu` 训练得更久。
+# 凡有**先猜**之处，请先回答再运行。这里的计算都不大：在两个空闲的核上约一分钟。数值一律用双精度。
 # %%
 import importlib.util
 import subprocess
@@ -29,148 +35,474 @@ if importlib.util.find_spec("ganlib") is None:
 
 import ganlib
 
-lab = ganlib.Lab(
-    "01-distances",
-    lang="@LANG@",
-    data="ring",
-)
+lab = ganlib.Lab("01-distances", lang="@LANG@")
 # %% [markdown] lang="en"
-# ## 1 · Warm-up: the theorem in numbers
+# ## 1 · Every number twice
 #
-# TODO: the statement of the page, small enough to be computed exactly. Here $\mathbb E[(x-c)^2]=\mathrm{Var}(x)+(\mathbb E[x]-c)^2$ for four numbers.
-#
-# **Predict.** TODO: a question whose answer the next cell prints.
+# The line is cut into 120,000 cells, each 1/4000 wide; a law is the list of its heights in the middle of the cells. `distances` gets two such lists and adds up what the definitions say: it cannot know any formula.
 # %% [markdown] lang="zh"
-# ## 1 · 热身：用数字看定理
+# ## 1 · 每个数算两遍
 #
-# TODO：把理论页的结论缩小到可以精确计算的程度。这里对四个数验证 $\mathbb E[(x-c)^2]=\mathrm{Var}(x)+(\mathbb E[x]-c)^2$。
-#
-# **先猜。** TODO：一个问题，下一个单元格给出答案。
+# 把直线切成 120,000 小格，每格宽 1/4000；一个分布就是它在各格中点处的一串高度。`distances` 拿到两串高度，按定义逐格相加：它不可能知道任何公式。
 # %% tags=["strict"]
+import math
+
 import torch
 
-x = torch.tensor([-1.0, 0.0, 2.0, 3.0], dtype=torch.float64)
-for c in (0.0, 1.0, 2.0):
-    left = (x - c).square().mean()
-    right = x.var(correction=0) + (x.mean() - c) ** 2
-    print(f"c = {c}: {left:.6f} = {right:.6f}")
-    assert torch.isclose(left, right)
+torch.set_default_dtype(torch.float64)
+
+
+def normal(x, mean, std):
+    z = (x - mean) / std
+    return (-z.square() / 2).exp() / (std * math.sqrt(2 * math.pi))
+
+
+def uniform(x, start):
+    return ((x > start) & (x < start + 1)).to(x)
+
+
+def distances(p, q, step):
+    def kl(p, q):
+        logs = torch.special.xlogy(p, p) - torch.special.xlogy(p, q)
+        return step * logs.sum(-1)
+
+    middle = (p + q) / 2
+    between = step * (p - q).cumsum(-1)  # F - G
+    return {
+        "KL": kl(p, q),
+        "reverse KL": kl(q, p),
+        "TV": step * (p - q).abs().sum(-1) / 2,
+        "JS": (kl(p, middle) + kl(q, middle)) / 2,
+        "W1": step * between.abs().sum(-1),
+    }
+
+
+step = 1 / 4000
+x = torch.arange(-60_000, 60_000) * step + step / 2
+p, q = normal(x, 0, 1), normal(x, 2, 1)
+print(len(x), f"{step * p.sum():.6f} {step * q.sum():.6f}")
 # %% [markdown] lang="en"
-# ## 2 · The data and the players
+# And here are the formulas of the page, for two Gaussians (mean, standard deviation) and for two uniform laws on intervals of length 1.
 #
-# TODO: what is learned, and by which networks. Here: eight small Gaussians on a circle.
+# **Predict.** Between $\mathcal N(0,1)$ and $\mathcal N(2,1)$ both KL and $W_1$ are 2. Now take the same two laws in other units, half as large: $\mathcal N(0,\frac14)$ and $\mathcal N(1,\frac14)$. Which numbers change? And which are still finite for the uniform laws?
 # %% [markdown] lang="zh"
-# ## 2 · 数据与对局双方
+# 下面是理论页的公式：一组给两个高斯分布（均值、标准差），一组给长度为 1 的两个区间上的均匀分布。
 #
-# TODO：学什么，用哪些网络学。这里的数据是圆周上的八个小高斯分布。
+# **先猜。** $\mathcal N(0,1)$ 与 $\mathcal N(2,1)$ 之间，KL 与 $W_1$ 都是 2。换一个单位，同样的两个分布缩小一半，变成 $\mathcal N(0,\frac14)$ 与 $\mathcal N(1,\frac14)$，哪些数会变？对均匀分布，又有哪些数仍是有限的？
 # %% tags=["strict"]
-data = ganlib.load("ring", std=0.05).to(lab.device)
-print(data.name, data.shape, len(data.modes))
-# %% tags=["strict"]
-gan = ganlib.build(
-    "gan", data.shape, model="mlp-small", latent_dim=8, lr=1e-3
-)
-gan = gan.to(lab.device)
-for name, net in {"G": gan.generator, "D": gan.discriminator}.items():
-    n = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    print(lab.t("parameters", name=name, n=n))
-# %% tags=["strict"]
-fake = gan.sample(z=gan.latent(5))
-print("G(z)", tuple(fake.shape))
-print("a   ", tuple(gan.discriminator(fake).shape))
+log2 = math.log(2)
+
+
+def gaussian_formulas(m1, s1, m2, s2):
+    def kl(m1, s1, m2, s2):
+        square = (s1**2 + (m1 - m2) ** 2) / (2 * s2**2)
+        return math.log(s2 / s1) + square - 1 / 2
+
+    found = {"KL": kl(m1, s1, m2, s2), "reverse KL": kl(m2, s2, m1, s1)}
+    d, s = abs(m1 - m2), abs(s1 - s2)
+    if s == 0:
+        return found | {"TV": math.erf(d / s1 / math.sqrt(8)), "W1": d}
+    # en: erf(c / √2) is 2Φ(c) − 1.
+    # zh: erf(c / √2) 就是 2Φ(c) − 1。
+    bell = math.sqrt(2 / math.pi) * math.exp(-(d**2) / (2 * s**2))
+    return found | {"W1": s * bell + d * math.erf(d / s / math.sqrt(2))}
+
+
+def uniform_formulas(offset):
+    tv = min(offset, 1)
+    endless = {"KL": math.inf, "reverse KL": math.inf}
+    return endless | {"TV": tv, "JS": tv * log2, "W1": offset}
+
+
+integrals = {}
+for laws in ((0, 1, 2, 1), (0, 0.5, 1, 0.5), (0, 1, 1, 2), (0.3,), (2,)):
+    if len(laws) == 4:
+        p, q = normal(x, *laws[:2]), normal(x, *laws[2:])
+        title = "N({}, {}²)  N({}, {}²)".format(*laws)
+        formulas = gaussian_formulas(*laws)
+    else:
+        p, q = uniform(x, 0), uniform(x, laws[0])
+        title = "U(0, 1)  U({}, {})".format(laws[0], laws[0] + 1)
+        formulas = uniform_formulas(laws[0])
+    integrals[laws] = distances(p, q, step)
+    print(title)
+    for name, formula in formulas.items():
+        integral = integrals[laws][name].item()
+        print(f"   {name:12}{formula:9.6f}{integral:11.6f}")
+        assert formula == integral or abs(formula - integral) < 1e-6
+
+# en: A formula that looks right, and is not: |μ₁ − μ₂| + |σ₁ − σ₂|.
+# zh: 看着像、其实不对的公式：|μ₁ − μ₂| + |σ₁ − σ₂|。
+assert abs(integrals[0, 1, 1, 2]["W1"] - (1 + 1)) > 0.8
 # %% [markdown] lang="en"
-# The two losses, word for word as they will run:
+# Only $W_1$ has a unit: in inches it is twice what it is in units of two inches. The divergences compare heights, and when both densities are squeezed alike the ratio $p/q$ at corresponding places stays. On the uniform laws KL is $\infty$ at once; JS and TV have nothing left to say at the offset 1; $W_1$ goes on counting.
+#
+# For JS between Gaussians no formula is known. So take two different integrals: the definition, and "what one sample tells about the coin", $\log2-\mathbb E[h(\eta)]$.
 # %% [markdown] lang="zh"
-# 两个损失，一字不差，就是稍后真正运行的代码：
+# 只有 $W_1$ 带单位：以一寸为单位量得的数，是以两寸为单位的两倍。散度比较的是高度；两个密度同样地挤窄时，对应之处的比 $p/q$ 不变。到了均匀分布，KL 立刻就是 $\infty$；JS 与 TV 在位移达到 1 之后无话可说；$W_1$ 还在往下数。
+#
+# 高斯分布之间的 JS 没有已知的公式。那就用两个不同的积分来对：一个是定义，一个是“一个样本透露了硬币多少消息”，即 $\log2-\mathbb E[h(\eta)]$。
 # %% tags=["strict"]
-lab.show(gan.discriminator_loss, gan.generator_loss)
+p, q = normal(x, 0, 1), normal(x, 2, 1)
+eta = p / (p + q)
+doubt = torch.special.entr(eta) + torch.special.entr(1 - eta)
+coin = log2 - step * ((p + q) / 2 * doubt).sum().item()
+definition = integrals[0, 1, 2, 1]["JS"].item()
+print(f"{definition:.9f} {coin:.9f}")
+assert abs(definition - coin) < 1e-9
 # %% [markdown] lang="en"
-# ## 3 · Training
+# ### Who bounds whom
 #
-# **Predict.** TODO: what will the curves do?
+# A thousand pairs of laws on five symbols, drawn at random. The page proves Pinsker's inequality $\mathrm{TV}\le\sqrt{\mathrm{KL}/2}$ and the chain
+#
+# $$\tfrac12\mathrm{TV}^2\le\log2-h\bigl(\tfrac12(1-\mathrm{TV})\bigr)\le\mathrm{JS}\le\mathrm{TV}\,\log2\le\log2.$$
+#
+# **Predict.** How often does each fail? And with the constant made a little more ambitious, $\sqrt{\mathrm{KL}/3}$ or $\frac12\mathrm{TV}\log2$?
 # %% [markdown] lang="zh"
-# ## 3 · 训练
+# ### 谁约束谁
 #
-# **先猜。** TODO：曲线会怎样走？
+# 随机抽一千对分布，各在五个符号上。理论页证明了 Pinsker 不等式 $\mathrm{TV}\le\sqrt{\mathrm{KL}/2}$，还有一串
+#
+# $$\tfrac12\mathrm{TV}^2\le\log2-h\bigl(\tfrac12(1-\mathrm{TV})\bigr)\le\mathrm{JS}\le\mathrm{TV}\,\log2\le\log2.$$
+#
+# **先猜。** 每个不等式会失败几次？把常数定得野心大一点，改成 $\sqrt{\mathrm{KL}/3}$ 或 $\frac12\mathrm{TV}\log2$，又会失败几次？
+# %% tags=["strict"]
+import numpy as np
+
+rng = np.random.default_rng(0)
+p, q = torch.from_numpy(rng.dirichlet([1.0] * 5, (2, 1000)))
+found = distances(p, q, step=1)
+kl, tv, js = found["KL"], found["TV"], found["JS"]
+low = torch.special.entr((1 - tv) / 2) + torch.special.entr((1 + tv) / 2)
+claims = {
+    "TV² / 2 ≤ log 2 - h": (tv**2 / 2, log2 - low),
+    "log 2 - h ≤ JS": (log2 - low, js),
+    "JS ≤ TV log 2": (js, tv * log2),
+    "TV ≤ √(KL / 2)": (tv, (kl / 2).sqrt()),
+    "TV ≤ √(KL / 3)": (tv, (kl / 3).sqrt()),
+    "JS ≤ TV log 2 / 2": (js, tv * log2 / 2),
+}
+fails = {name: int((a > b).sum()) for name, (a, b) in claims.items()}
+for name, count in fails.items():
+    print(f"{count:4}  {name}")
+assert [count == 0 for count in fails.values()] == [True] * 4 + [False] * 2
+# %% [markdown] lang="en"
+# ### A KL below zero
+#
+# A KL is never negative, so a negative one is always a bug. Here is the commonest, on two coins; the last line is right.
+# %% [markdown] lang="zh"
+# ### 负的 KL
+#
+# KL 绝不会为负，所以得到负数必有错误。最常见的错误就在下面，用的是两枚硬币；最后一行才是对的。
+# %% tags=["strict"]
+from torch.nn.functional import kl_div
+
+p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.9, 0.1]])
+right = (p * (p / q).log()).sum().item()
+print(f"KL(P‖Q) {right:.4f}")
+print(f"KL(Q‖P) {(q * (q / p).log()).sum():.4f}")
+given = {
+    "p, q": (p, q),
+    "p.log(), q": (p.log(), q),
+    "q.log(), p": (q.log(), p),
+}
+calls = {
+    name: kl_div(*two, reduction="batchmean").item()
+    for name, two in given.items()
+}
+for name, value in calls.items():
+    print(f"kl_div({name}) {value:.4f}")
+assert calls["p, q"] < 0 and abs(calls["p.log(), q"] - right) > 0.1
+assert abs(calls["q.log(), p"] - right) < 1e-9
+# %% [markdown] lang="en"
+# The first call gives probabilities where logarithms are wanted. The second has the laws in the order in which one reads them; `kl_div` wants the other one. (And without `"batchmean"` it divides by the number of entries, not of laws.)
+#
+# ## 2 · Two laws slide apart
+#
+# $P=\mathcal N(0,1)$ stays; $Q$ has half its width and slides to the right.
+#
+# **Predict.** Which distances are 0 at the offset 0? Which KL is the larger one, $\mathrm{KL}(P\|Q)$ or $\mathrm{KL}(Q\|P)$? Which curves end flat?
+#
+# (In a running notebook there are two sliders, for the offset and for the width of $Q$; on the web page a player for the offset.)
+# %% [markdown] lang="zh"
+# 第一次调用，该给对数的地方给了概率。第二次按读的顺序写，而 `kl_div` 要的顺序恰恰相反。（另外，不写 `"batchmean"`，它除的是元素的个数，而不是分布的个数。）
+#
+# ## 2 · 两个分布渐行渐远
+#
+# $P=\mathcal N(0,1)$ 不动；$Q$ 的宽度只有它的一半，向右滑去。
+#
+# **先猜。** 位移为 0 时，哪些距离是 0？两个 KL 中哪个大，$\mathrm{KL}(P\|Q)$ 还是 $\mathrm{KL}(Q\|P)$？哪些曲线到后来是平的？
+#
+# （在运行着的笔记本里有两个滑块，分别管位移与 $Q$ 的宽度；网页上是播放器，只管位移。）
 # %%
-ganlib.seed(lab.seed)
-gan = ganlib.build(
-    "gan", data.shape, model="mlp-small", latent_dim=8, lr=1e-3
-)
-trainer = ganlib.Trainer(
-    gan,
-    data,
-    batch_size=256,
-    device=lab.device,
-    log_every=10,
-    progress=lab.progress,
-)
-trainer.fit(lab.pick(smoke=20, cpu=1500, gpu=10_000))
-# %%
-# alt-en: TODO: what the stored figure shows. D(x) and D(G(z)) over the steps of training, and a dashed line at one half.
-# alt-zh: TODO：图上有什么。D(x) 与 D(G(z)) 随训练步数的变化，虚线在二分之一处。
+import ipywidgets
 from ganlib import viz
 
-viz.curves(trainer.history, ["D(x)", "D(G(z))"], level=0.5, ylim=(0, 1))
-# %%
-# alt-en: TODO: what the stored figure shows. Two clouds of points side by side, real and generated.
-# alt-zh: TODO：图上有什么。并排的两片点云，一片真实，一片生成。
-real, made = data.sample(1000), trainer.sample(1000)
-viz.points({lab.t("real"): real, lab.t("generated"): made})
-
-
-# %% [markdown] lang="en"
-# ## 4 · Measure it
-#
-# TODO: a number, a control that must come out badly, and a claim that is asserted. Here: the mean distance of a point from the nearest of the eight centres.
-# %% [markdown] lang="zh"
-# ## 4 · 度量
-#
-# TODO：一个数，一个得分必须很差的对照，一条写成断言的结论。这里量的是：一个点到最近中心的平均距离。
-# %%
-clouds = {
-    "real": real,
-    "generated": made,
-    "noise": torch.rand_like(real) * 2 - 1,
+blue, orange, green, violet, _, grey = viz.COLORS
+LOOKS = {
+    "KL": (blue, "-"),
+    "reverse KL": (blue, "--"),
+    "TV": (grey, ":"),
+    "JS": (green, "-"),
+    "W1": (orange, "-"),
 }
+step = 1 / 50
+x = torch.arange(-500, 800) * step + step / 2
+still = normal(x, 0, 1)
+offsets = torch.linspace(0, 6, 61)
+top = 6
 
 
-def distance(points):
-    return torch.cdist(points, data.modes).min(1).values.mean().item()
+def slide(offset, width=0.5):
+    fig, (left, right) = viz.panels(2, width=2.8, height=2.7)
+    moved = normal(x, offset, width)
+    left.plot(x, still, color=blue, label="P")
+    left.plot(x, moved, "--", color=orange, label="Q")
+    shared = torch.minimum(still, moved)
+    left.fill_between(x, shared, color=viz.INK, alpha=0.35, linewidth=0)
+    left.set(xlim=(-4, 8), ylim=(0, 1.3), xlabel="x")
+    left.set(xticks=range(-4, 9, 2), yticks=[])
+    left.legend(loc="upper left")
+    here = distances(still, moved, step)
+    all_along = distances(still, normal(x, offsets[:, None], width), step)
+    for name, (color, line) in LOOKS.items():
+        right.plot(
+            offsets, all_along[name], line, color=color, label=lab.t(name)
+        )
+        # en: A triangle at the top: the curve has left the picture.
+        # zh: 顶上的三角：曲线已经出了图。
+        inside = here[name] <= top
+        height, sign = (here[name], "o") if inside else (top, "^")
+        right.plot(offset, height, sign, color=color, clip_on=False)
+    right.set(xlim=(0, 6), ylim=(0, top), xlabel=lab.t("offset"))
+    right.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.03, 0.16),
+        fontsize=9,
+        labelspacing=0.2,
+    )
+    return fig
 
 
-results = {name: distance(cloud) for name, cloud in clouds.items()}
-for name, value in results.items():
-    print(f"{lab.t(name)}: {value:.3f}")
-assert results["real"] < 0.1 < results["noise"]
-# en: TODO: claim what the trained generator must reach, per profile.
-# zh: TODO：写明训练之后必须达到什么，每种配置各一个界。
-assert results["generated"] < lab.pick(smoke=2.0, cpu=1.0, gpu=1.0)
+def slider(word, low, high, value):
+    return ipywidgets.FloatSlider(
+        value, min=low, max=high, step=0.1, description=lab.t(word)
+    )
+
+
+if lab.live:
+    ipywidgets.interact(
+        slide,
+        offset=slider("offset", 0, 6, 2),
+        width=slider("width", 0.4, 1.5, 0.5),
+    )
+    shown = None
+else:
+    places = torch.linspace(0, 6, 13).tolist()
+    caption = f"{lab.t('offset')} {{:.1f}}".format
+    shown = viz.player([(o, slide(o)) for o in places], caption=caption)
+shown
 # %% [markdown] lang="en"
-# **What do you see?** TODO: what the figures and the number say together.
+# At the offset 0 none is 0: the widths differ. $\mathrm{KL}(P\|Q)$ is the dearer one, because it asks the narrow $Q$ about the tails of $P$. From the offset 4 on TV and JS say "as different as can be" and no more; $W_1$ adds 1 for each unit.
 #
-# ## Try it
+# ### Downhill
 #
-# 1. **TODO: a question.** TODO: what to change, and what to look at.
+# Now the training question. Both laws have the width 1, $Q$ starts at 6 or at 3, and its offset $\theta$ follows the slope downhill: 150 steps $\theta\leftarrow\theta-0.1\,\frac{d}{d\theta}$.
 #
-# <details><summary>Answer 1</summary>
-#
-# TODO: what came out when we tried.
-#
-# </details>
-#
-# Back to [the theory](../../book/en/01-distances.md), with its exercises.
+# **Predict.** Which of the four arrive, from which start, and along which curve?
 # %% [markdown] lang="zh"
-# **你看到了什么？** TODO：图与数字合起来说明什么。
+# 位移为 0 时，没有一个是 0：宽度不同。$\mathrm{KL}(P\|Q)$ 更贵，因为它要问窄窄的 $Q$ 怎么看 $P$ 的尾部。位移超过 4 之后，TV 与 JS 只会说“不能更不同了”；$W_1$ 则是每移一格加 1。
 #
-# ## 动手试试
+# ### 下坡
 #
-# 1. **TODO：一个问题。** TODO：改什么，看什么。
+# 现在问训练的问题。两个分布宽度都是 1，$Q$ 从 6 或从 3 出发，位移 $\theta$ 顺着坡往下走 150 步：$\theta\leftarrow\theta-0.1\,\frac{d}{d\theta}$。
 #
-# <details><summary>答案 1</summary>
+# **先猜。** 四者之中谁走得到？从哪个起点？走出怎样的曲线？
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+def descend(loss, start, steps, rate, longest=1e9):
+    path = [start]
+    for _ in range(steps):
+        at = path[-1].clone().requires_grad_()
+        (uphill,) = torch.autograd.grad(loss(at).sum(), at)
+        # en: One start in each row; a slope above `longest` is cut to it.
+        # zh: 每行一个起点；坡度超过 `longest` 就截到 `longest`。
+        cut = longest / uphill.norm(dim=-1, keepdim=True)
+        path.append(path[-1] - rate * uphill * cut.clamp(max=1))
+    return torch.stack(path)
+
+
+def apart(offset, name):
+    moved = normal(x, offset, 1)
+    return distances(still, moved, step)[name]
+
+
+starts = torch.tensor([[6.0], [3.0]])
+ways = {
+    name: descend(
+        lambda offset, name=name: apart(offset, name),
+        starts,
+        steps=150,
+        rate=0.1,
+    )
+    for name in ("KL", "TV", "JS", "W1")
+}
+fig, axes = viz.panels(2, width=3.6, height=2.8)
+for way, ax in enumerate(axes):
+    for name, path in ways.items():
+        color, line = LOOKS[name]
+        ax.plot(path[:, way], line, color=color, label=lab.t(name))
+    ax.set(xlabel=lab.t("step"), ylim=(-0.3, 6.3))
+axes[0].set_ylabel(lab.t("offset"))
+axes[1].legend()
+fig
+# %%
+for name, path in ways.items():
+    print(f"{name:3}", *(f"{offset:6.3f}" for offset in path[-1, :, 0]))
+ends = torch.stack([path[-1, :, 0].abs() for path in ways.values()])
+far, near = ends.T
+assert far[0] < 0.01 and far[3] < 0.06 and min(far[1], far[2]) > 5.8
+assert max(near[0], near[3]) < 0.06
+# %% [markdown] lang="en"
+# ## 3 · One Gaussian for two modes
 #
-# TODO：我们试的结果。
+# $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$ with $b=3.5$, and one Gaussian $Q=\mathcal N(m,s^2)$ to fit it. Both objectives are integrals: the forward KL over $P$, the reverse KL over $Q$.
+# %% [markdown] lang="zh"
+# ## 3 · 两个模式，一个高斯分布
 #
-# </details>
-#
-# 回到[理论页](../../book/zh/01-distances.md)，做做那里的习题。
+# $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$，其中 $b=3.5$；用一个高斯分布 $Q=\mathcal N(m,s^2)$ 去拟合它。两个目标都是积分：前向 KL 对 $P$ 积，逆向 KL 对 $Q$ 积。
+# %% tags=["strict"]
+def log_normal(x, m, s):
+    return -((x - m) / s).square() / 2 - (s * math.sqrt(2 * math.pi)).log()
+
+
+def log_mixture(x, b=3.5, weight=0.5):
+    one = torch.ones(())
+    return torch.logaddexp(
+        math.log(weight) + log_normal(x, -b, one),
+        math.log(1 - weight) + log_normal(x, b, one),
+    )
+
+
+# en: v holds the mean m and the width s of each Gaussian Q.
+# zh: v 存放每个高斯分布 Q 的均值 m 与宽度 s。
+def forward(v, **law):
+    m, s = v[..., :1], v[..., 1:]
+    y = torch.arange(-16, 16, 0.05)
+    log_p = log_mixture(y, **law)
+    return 0.05 * (log_p.exp() * (log_p - log_normal(y, m, s))).sum(-1)
+
+
+z = torch.arange(-8, 8.05, 0.1)
+chances = 0.1 * normal(z, 0, 1)
+
+
+def reverse(v, **law):
+    m, s = v[..., :1], v[..., 1:]
+    y = m + s * z
+    logs = log_normal(y, m, s) - log_mixture(y, **law)
+    return (chances * logs).sum(-1)
+
+
+# en: The theorem: KL(P ‖ Q) = KL(P ‖ best fit) + KL(best fit ‖ Q).
+# zh: 定理：KL(P ‖ Q) = KL(P ‖ 最优拟合) + KL(最优拟合 ‖ Q)。
+best = torch.tensor([0, math.sqrt(1 + 3.5**2)])
+for m, s in ((0, 1), (2, 3), (-3.5, 1)):
+    v = torch.tensor([m, s]).double()
+    whole = forward(v).item()
+    parts = forward(best) + gaussian_formulas(*best.tolist(), m, s)["KL"]
+    print(f"m = {m:4}, s = {s}: {whole:9.6f} = {parts:9.6f}")
+    assert abs(whole - parts) < 1e-6
+    assert abs(reverse(v) - parts) > 0.1
+# %% [markdown] lang="en"
+# **Predict.** Gradient descent on $m$ and $s$ starts from four places, (mean, width) = (−5, 2), (−1, 1), (1, 5) and (4, 2). How many different Gaussians come out, for each direction?
+# %% [markdown] lang="zh"
+# **先猜。** 对 $m$ 与 $s$ 作梯度下降，从四处出发：（均值，宽度）=（−5，2）、（−1，1）、（1，5）、（4，2）。两个方向各会得到几个不同的高斯分布？
+# %% tags=["strict"]
+objectives = {"forward KL": forward, "reverse KL": reverse}
+starts = torch.tensor([[-5.0, 2.0], [-1.0, 1.0], [1.0, 5.0], [4.0, 2.0]])
+paths = {}
+for name, objective in objectives.items():
+    path = descend(objective, starts, steps=500, rate=0.3, longest=0.3)
+    paths[name], values = path, objective(path[-1])
+    print(lab.t(name))
+    for begin, end, value in zip(starts, path[-1], values, strict=True):
+        (m0, s0), (m, s) = begin, end.round(decimals=3) + 0.0
+        print(
+            f"({m0:2.0f}, {s0:.0f}) → ({m:6.3f}, {s:.3f})   KL {value:.3f}"
+        )
+    if name == "forward KL":
+        assert (path[-1] - best).abs().max() < 1e-3
+    else:
+        assert values[[0, 1, 3]].max() <= log2 < values[2]
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+def landscape(ax, objective, path, **law):
+    means, widths = torch.linspace(-7, 7, 71), torch.linspace(0.3, 6, 58)
+    v = torch.stack(torch.meshgrid(means, widths, indexing="xy"), -1)
+    heights = objective(v, **law)
+    levels = [0, 0.7, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 9, 14]
+    ax.contourf(
+        means,
+        widths,
+        heights.log1p(),
+        levels=np.log1p(levels),
+        cmap="Blues",
+        extend="max",
+        alpha=0.7,
+    )
+    ax.grid(visible=False)
+    for m, s in path.permute(1, 2, 0):
+        end = orange if m[-1] > 1 else green if m[-1] < -1 else violet
+        ax.plot(m, s, color=end, linewidth=1.4)
+        ax.plot(m[0], s[0], "o", color=end, markersize=4, mfc="white")
+        ax.plot(m[-1], s[-1], "o", color=end, markersize=7, mec="white")
+    ax.set(xlim=(-7, 7), ylim=(0.3, 6), xlabel="m")
+
+
+fig, axes = viz.panels(2, width=3.8, height=3.2)
+for ax, (name, path) in zip(axes, paths.items(), strict=True):
+    landscape(ax, objectives[name], path)
+    ax.set_title(lab.t(name))
+axes[0].set_ylabel("s")
+axes[1].axhline(math.sqrt(2 / math.pi) * 3.5, color=viz.INK, ls="--", lw=1)
+fig
+# %%
+def valleys(b, weight=0.5):
+    rows = [torch.linspace(-6, 6, 7), torch.tensor([1.0, 2.5, 4.5])]
+    law = {"b": b, "weight": weight}
+    path = descend(
+        lambda v: reverse(v, **law),
+        torch.cartesian_prod(*rows),
+        steps=300,
+        rate=0.3,
+        longest=0.3,
+    )
+    fig, (left, right) = viz.panels(2, width=2.8, height=2.7)
+    y = torch.linspace(-9, 9, 361)
+    left.fill_between(y, log_mixture(y, **law).exp(), color="#c9d6ea")
+    ends = path[-1].round(decimals=1).unique(dim=0)
+    for m, s in ends:
+        color = orange if m > 1 else green if m < -1 else violet
+        left.plot(y, normal(y, m, s), color=color)
+    left.set(xlim=(-9, 9), ylim=(0, 0.45), yticks=[], xlabel="x")
+    landscape(right, reverse, path, **law)
+    right.set_ylabel("s")
+    return fig
+
+
+if lab.live:
+    ipywidgets.interact(
+        valleys,
+        b=slider("half distance", 0.5, 6, 3.5),
+        weight=slider("weight", 0.1, 0.9, 0.5),
+    )
+    shown = None
+else:
+    places = torch.linspace(1, 5, 9).tolist()
+    shown = viz.player(
+        [(b, valleys(b)) for b in places], caption="b = {:.1f}".format
+    )
+shown
