@@ -459,7 +459,7 @@ def landscape(ax, objective, path, **law):
         ax.plot(m, s, color=end, linewidth=1.4)
         ax.plot(m[0], s[0], "o", color=end, markersize=4, mfc="white")
         ax.plot(m[-1], s[-1], "o", color=end, markersize=7, mec="white")
-    ax.set(xlim=(-7, 7), ylim=(0.3, 6), xlabel="m")
+    ax.set(xlim=(-7, 7), ylim=(0.3, 6), xlabel="m", xticks=range(-6, 7, 3))
 
 
 fig, axes = viz.panels(2, width=3.8, height=3.2)
@@ -469,14 +469,18 @@ for ax, (name, path) in zip(axes, paths.items(), strict=True):
 axes[0].set_ylabel("s")
 axes[1].axhline(math.sqrt(2 / math.pi) * 3.5, color=viz.INK, ls="--", lw=1)
 fig
+# %% [markdown] lang="en"
+# MIDDLE
+# %% [markdown] lang="zh"
+# 中间
 # %%
 def valleys(b, weight=0.5):
-    rows = [torch.linspace(-6, 6, 7), torch.tensor([1.0, 2.5, 4.5])]
+    rows = [torch.linspace(-6, 6, 8), torch.tensor([1.0, 2.5, 4.5])]
     law = {"b": b, "weight": weight}
     path = descend(
         lambda v: reverse(v, **law),
         torch.cartesian_prod(*rows),
-        steps=300,
+        steps=500,
         rate=0.3,
         longest=0.3,
     )
@@ -501,8 +505,412 @@ if lab.live:
     )
     shown = None
 else:
-    places = torch.linspace(1, 5, 9).tolist()
+    places = torch.linspace(1, 4.5, 8).tolist()
     shown = viz.player(
         [(b, valleys(b)) for b in places], caption="b = {:.1f}".format
     )
 shown
+# %% [markdown] lang="en"
+# PLANE
+# %% [markdown] lang="zh"
+# 平面
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+from torch.distributions import (
+    Categorical,
+    MixtureSameFamily,
+    MultivariateNormal,
+)
+
+weights = torch.tensor([0.4, 0.6])
+centres = torch.tensor([[-2.2, -1.0], [2.2, 1.0]])
+shapes = torch.tensor([[[0.9, -0.4], [-0.4, 0.6]], [[0.5, 0.3], [0.3, 0.9]]])
+plane = MixtureSameFamily(
+    Categorical(weights), MultivariateNormal(centres, shapes)
+)
+axis = torch.arange(-8, 8, 0.2)
+field = torch.cartesian_prod(axis, axis)
+log_plane = plane.log_prob(field)
+ticks = torch.arange(-6, 6, 0.4)
+noise = torch.cartesian_prod(ticks, ticks)
+noise_chances = torch.softmax(-noise.square().sum(-1) / 2, 0)
+
+
+# en: v: two numbers for the mean, three for a triangular root of the
+# en: covariance.
+# zh: v：两个数是均值，三个数是协方差矩阵的三角形平方根。
+def gaussian(v):
+    zero = torch.zeros_like(v[..., 0])
+    rows = [v[..., 2], zero, v[..., 3], v[..., 4]]
+    root = torch.stack(rows, -1).unflatten(-1, (2, 2))
+    return MultivariateNormal(v[..., :2], scale_tril=root)
+
+
+def forward_plane(v):
+    logs = log_plane - gaussian(v).log_prob(field[:, None]).T
+    return 0.04 * (log_plane.exp() * logs).sum(-1)
+
+
+def reverse_plane(v):
+    q = gaussian(v)
+    y = q.loc[:, None] + noise @ q.scale_tril.mT
+    logs = q.log_prob(y.transpose(0, 1)).T - plane.log_prob(y)
+    return (noise_chances * logs).sum(-1)
+
+
+starts = torch.tensor(
+    [
+        [-4.0, 2.0, 1.0, 0.0, 1.0],
+        [4.0, -2.0, 1.0, 0.0, 1.0],
+        [0.3, 0.3, 4.0, 0.0, 4.0],
+    ]
+)
+ways = {
+    "forward KL": descend(forward_plane, starts, 400, 0.3, longest=0.3),
+    "reverse KL": descend(reverse_plane, starts, 400, 0.3, longest=0.3),
+}
+angle = torch.linspace(0, 2 * math.pi, 121)
+circle = torch.stack([angle.cos(), angle.sin()], -1)
+fig, axes = viz.panels(2, width=3.8, height=3.2)
+for ax, (name, way) in zip(axes, ways.items(), strict=True):
+    density = log_plane.exp().unflatten(0, (len(axis), len(axis))).T
+    ax.contourf(axis, axis, density, cmap="Blues", alpha=0.7)
+    for row, color in zip(way.unbind(1), (green, orange, violet), strict=True):
+        for v, line in ((row[0], ":"), (row[-1], "-")):
+            q = gaussian(v)
+            ax.plot(*(q.loc + circle @ q.scale_tril.mT).T, line, color=color)
+        ax.plot(*row[:, :2].T, color=color, linewidth=1)
+    ax.set(aspect="equal", xlim=(-6, 6), ylim=(-4.6, 4.6), title=lab.t(name))
+    ax.grid(visible=False)
+fig
+# %%
+mean = weights @ centres
+off = centres - mean
+within = shapes + off[:, :, None] * off[:, None]
+spread = (weights[:, None, None] * within).sum(0)
+fits = gaussian(ways["forward KL"][-1])
+print(f"{(fits.loc - mean).abs().max():.6f}")
+print(f"{(fits.covariance_matrix - spread).abs().max():.6f}")
+assert (fits.loc - mean).abs().max() < 1e-3
+assert (fits.covariance_matrix - spread).abs().max() < 1e-3
+
+light, heavy, wide = reverse_plane(ways["reverse KL"][-1]).tolist()
+print(f"{light:.4f} ≤ {-math.log(0.4):.4f}")
+print(f"{heavy:.4f} ≤ {-math.log(0.6):.4f}")
+assert 0.8 < light < -math.log(0.4) and 0.4 < heavy < -math.log(0.6)
+assert abs(wide - heavy) < 1e-3
+# %% [markdown] lang="en"
+# FOUR
+# %% [markdown] lang="zh"
+# 四
+# %% tags=["strict"]
+from torch.nn.functional import softplus
+
+# en: For a logit a: the test function T = f'(e^a), and f*(T).
+# zh: 给定 logit a：检验函数 T = f'(e^a)，以及 f*(T)。
+FAMILY = {
+    "KL": lambda a: (1 + a, a.exp()),
+    "reverse KL": lambda a: (-(-a).exp(), a - 1),
+    "JS": lambda a: ((log2 - softplus(-a)) / 2, (softplus(a) - log2) / 2),
+    "TV": lambda a: (a.sign() / 2, a.sign() / 2),
+    "H²": lambda a: (1 - (-a / 2).exp(), (a / 2).exp() - 1),
+}
+p = torch.tensor([0.50, 0.30, 0.15, 0.05])
+q = torch.tensor([0.10, 0.20, 0.30, 0.40])
+truth = distances(p, q, step=1)
+truth["H²"] = (p.sqrt() - q.sqrt()).square().sum()
+ratio = (p / q).log()
+g = torch.Generator().manual_seed(0)
+others = ratio + torch.randn(10_000, 4, generator=g)
+for name, parts in FAMILY.items():
+    T, conjugate = parts(ratio)
+    best = (p * T - q * conjugate).sum().item()
+    T, conjugate = parts(others)
+    rest = (p * T - q * conjugate).sum(-1)
+    higher = int((rest > truth[name] + 1e-9).sum())
+    print(f"{name:11} {truth[name]:.6f} = {best:.6f}   {higher}")
+    assert abs(best - truth[name]) < 1e-9 and higher == 0
+    # en: The control forgets f* and takes T itself: no bound any more.
+    # zh: 对照漏掉了 f*，直接用 T：那就不再是下界。
+    if name != "TV":
+        assert ((p - q) * T).sum(-1).max() > truth[name] + 0.1
+# %% [markdown] lang="en"
+# TRAIN
+# %% [markdown] lang="zh"
+# 训练
+# %% tags=["strict"]
+lab.show(ganlib.losses.cross_entropy_discriminator)
+# %%
+from ganlib.models.mlp import MLPDiscriminator
+
+dimension = 10
+loss = ganlib.losses.get("minimax").discriminator
+
+
+def draw(n):
+    real, fake = torch.randn(2, n, dimension)
+    fake[:, 0] += 2
+    return real, fake
+
+
+def js_bound(network, real, fake):
+    return log2 - loss(network(real), network(fake)) / 2
+
+
+def climb(batches, steps):
+    network = MLPDiscriminator((dimension,), (64, 64))
+    adam = torch.optim.Adam(network.parameters(), lr=2e-3)
+    fresh, log = draw(10_000), []
+    for step in range(steps + 1):
+        real, fake = next(batches)
+        bound = js_bound(network, real, fake)
+        if step % 20 == 0:
+            with torch.no_grad():
+                held_out = js_bound(network, *fresh)
+            log.append((step, bound.item(), held_out.item()))
+        adam.zero_grad()
+        (-bound).backward()
+        adam.step()
+    return network, np.array(log).T
+
+
+def forever(n, same):
+    mine = draw(n)
+    while True:
+        yield mine if same else draw(n)
+
+
+ganlib.seed(lab.seed)
+steps = lab.pick(smoke=40, cpu=500, gpu=500)
+runs = {
+    "the same 200": climb(forever(200, same=True), steps),
+    "fresh ones": climb(forever(200, same=False), steps),
+}
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+exact = 0.336830820
+fig, axes = viz.panels(2, width=3.6, height=3.0)
+for ax, (name, (_, log)) in zip(axes, runs.items(), strict=True):
+    ax.axhline(log2, color=grey, linestyle=":")
+    ax.axhline(exact, color=viz.INK, linestyle="--", linewidth=1)
+    ax.plot(log[0], log[1], color=orange, label=lab.t("on the batch"))
+    ax.plot(log[0], log[2], color=blue, label=lab.t("held out"))
+    ax.set(title=lab.t(name), xlabel=lab.t("step"), ylim=(-0.5, 0.8))
+axes[0].set_ylabel("JS")
+axes[1].legend(loc="lower right")
+fig
+# %%
+logs = {name: log for name, (_, log) in runs.items()}
+for name, (at, batch, held_out) in logs.items():
+    peak = held_out.argmax()
+    print(
+        lab.t(
+            "bound at the end",
+            name=lab.t(name),
+            batch=batch[-1],
+            held_out=held_out[-1],
+            peak=held_out[peak],
+            step=int(at[peak]),
+        )
+    )
+if lab.profile != "smoke":
+    _, memorised, exposed = logs["the same 200"]
+    assert memorised[-1] > exact + 0.25 and exposed[-1] < 0
+    assert exact - 0.1 < exposed.max() < exact + 0.02
+    assert abs(logs["fresh ones"][2][-1] - exact) < 0.03
+# %% [markdown] lang="en"
+# AFTER
+# %% [markdown] lang="zh"
+# 之后
+# %%
+network, _ = runs["fresh ones"]
+real, fake = draw(100_000)
+with torch.no_grad():
+    learned = network(real), network(fake)
+# en: log p/q of N(0, I) and N(2e, I) is 2 - 2x, with the first coordinate x.
+# zh: N(0, I) 与 N(2e, I) 的 log p/q 是 2 - 2x，其中 x 为第一个坐标。
+perfect = 2 - 2 * real[:, 0], 2 - 2 * fake[:, 0]
+true = {
+    "KL": 2,
+    "reverse KL": 2,
+    "JS": exact,
+    "TV": math.erf(1 / math.sqrt(2)),
+    "H²": 2 - 2 * math.exp(-1 / 2),
+}
+estimates = {}
+for name, parts in FAMILY.items():
+    estimates[name], ideal = (
+        (parts(a)[0].mean() - parts(b)[1].mean()).item()
+        for a, b in (learned, perfect)
+    )
+    print(
+        f"{name:11}{estimates[name]:7.3f}{ideal:8.3f}{true[name]:8.3f}"
+    )
+    if lab.profile != "smoke":
+        assert 0.85 < estimates[name] / true[name] < 1.05
+# %% [markdown] lang="en"
+# FIVE
+# %% [markdown] lang="zh"
+# 五
+# %%
+if importlib.util.find_spec("ot") is None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", "pot"]
+    subprocess.run(pip, check=True)
+
+from ganlib.metrics.transport import wasserstein
+
+print(importlib.util.find_spec("ot") is not None)
+# %% tags=["strict"]
+from ganlib.labels import word
+from scipy.stats import wasserstein_distance
+
+
+def area(x, y):
+    t = torch.cat([x, y]).sort().values
+    F, G = (
+        torch.searchsorted(c.sort().values, t, right=True) / len(c)
+        for c in (x, y)
+    )
+    return ((F - G).abs()[:-1] * t.diff()).sum().item()
+
+
+rng = np.random.default_rng(1)
+x = torch.from_numpy(rng.exponential(size=300))
+y = torch.from_numpy(rng.normal(size=300) * 0.3 + 2)
+in_order = (x.sort().values - y.sort().values).abs().mean().item()
+opposite = x.sort().values - y.sort(descending=True).values
+results = {
+    "POT": wasserstein(x[:, None], y[:, None]).value,
+    "∫|F - G|": area(x, y),
+    "in order": in_order,
+    "SciPy": wasserstein_distance(x, y),
+    "reversed": opposite.abs().mean().item(),
+}
+for name, value in results.items():
+    print(f"{value:.9f}  {word(name)}")
+*same, worse = results.values()
+assert max(same) - min(same) < 1e-9 and worse > same[0] + 0.2
+# %% tags=["strict"]
+few = y[:170]
+one, two = wasserstein(x[:, None], few[:, None]).value, area(x, few)
+print(f"{one:.9f} {two:.9f}")
+assert abs(one - two) < 1e-9
+# %% tags=["strict"]
+import ot
+
+bins = torch.arange(10.0)
+left = torch.tensor([30, 25, 15, 10, 8, 5, 3, 2, 1, 1]) / 100
+right = left.flip(0)
+F, G = left.cumsum(0), right.cumsum(0)
+cost = (bins[:, None] - bins).abs()
+squares = ot.dist(bins[:, None], bins[:, None])
+answers = {
+    "∫|F - G|": (F - G).abs().sum().item(),
+    "ot.emd2(left, right, cost)": ot.emd2(left, right, cost).item(),
+    "wasserstein_distance(bins, bins, left, right)": wasserstein_distance(
+        bins, bins, left, right
+    ),
+    "ot.emd2(left, right, ot.dist(…))": ot.emd2(left, right, squares).item(),
+    "wasserstein_distance(left, right)": wasserstein_distance(left, right),
+}
+for name, value in answers.items():
+    print(f"{value:9.6f}  {name}")
+*same, squared, zero = answers.values()
+assert max(same) - min(same) < 1e-9
+assert zero == 0 and squared > 2 * same[0]
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+ganlib.seed(lab.seed)
+n = lab.pick(smoke=40, cpu=60, gpu=60)
+here = ganlib.load("two-moons").sample(n).double() + torch.tensor([0, 0.9])
+there = ganlib.load("ring", radius=1, std=0.06).sample(n).double()
+there = there + torch.tensor([0.5, -1.4])
+length = torch.cdist(here, there)
+plan = ot.emd([], [], length).argmax(1)
+by_lot = torch.randperm(n)
+
+
+def crossings(partner):
+    a, b = here, there[partner]
+
+    def side(p, q, r):
+        u, v = q - p, r - p
+        return (u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]).sign()
+
+    i, j = torch.triu_indices(n, n, 1)
+    one = side(a[i], b[i], a[j]) != side(a[i], b[i], b[j])
+    two = side(a[j], b[j], a[i]) != side(a[j], b[j], b[i])
+    return int((one & two).sum())
+
+
+fig, axes = viz.panels(2, width=3.8, height=4.2)
+counted = {}
+for ax, (name, partner) in zip(axes, {"by lot": by_lot, "best plan": plan}.items(), strict=True):
+    ax.plot(*torch.stack([here, there[partner]], 1).permute(2, 1, 0), color=grey, linewidth=0.7)
+    ax.plot(*here.T, "o", color=blue, markersize=4)
+    ax.plot(*there.T, "s", color=orange, markersize=4)
+    mean = length[range(n), partner].mean().item()
+    counted[name] = mean, crossings(partner)
+    ax.set_title(f"{lab.t(name)}: {mean:.3f}")
+    ax.set(aspect="equal", xticks=[], yticks=[])
+fig
+# %%
+for name, (mean, crossed) in counted.items():
+    print(f"{mean:.4f} {crossed:5}  {lab.t(name)}")
+exactly = wasserstein(here, there).value
+assert abs(counted["best plan"][0] - exactly) < 1e-6
+assert counted["best plan"][1] == 0 < counted["by lot"][1]
+# %% [markdown] lang="en"
+# SIX
+# %% [markdown] lang="zh"
+# 六
+# %%
+digits = ganlib.load("digits", n=2000)
+images = digits.normalised().double()
+n = lab.pick(smoke=100, cpu=500, gpu=1000)
+one, two = images[:n], images[n : 2 * n]
+g = torch.Generator().manual_seed(lab.seed)
+shuffle = torch.randperm(784, generator=g)
+
+
+def shuffled(images):
+    return images.flatten(1)[:, shuffle].view_as(images)
+
+
+compared = {
+    "real and real": (one, two),
+    "both shuffled": (shuffled(one), shuffled(two)),
+    "one shuffled": (one, shuffled(two)),
+    "shifted by two": (one, two.roll(2, -1)),
+}
+found = {}
+for name, pair in compared.items():
+    found[name] = wasserstein(*pair).value
+    print(f"{found[name]:10.6f}  {lab.t(name)}")
+assert abs(found["real and real"] - found["both shuffled"]) < 1e-6
+assert found["one shuffled"] > 1.5 * found["real and real"]
+# %%
+# alt-en: TODO
+# alt-zh: TODO 图
+from torch.nn.functional import pad
+
+wide = pad(images[:50], (12, 12), value=-1)
+shifts = range(11)
+by_pixel = [
+    (wide - wide.roll(k, -1)).flatten(1).norm(dim=1).mean() for k in shifts
+]
+others = torch.cdist(one.flatten(1), two.flatten(1)).mean()
+grains = (wide[0, 0] > 0).nonzero().double()
+by_ink = [
+    wasserstein(grains, (wide[0, 0].roll(k, -1) > 0).nonzero()).value for k in shifts
+]
+fig, (left, right) = viz.panels(2, width=3.6, height=2.8)
+left.axhline(others, color=grey, linestyle="--")
+left.plot(shifts, by_pixel, "o-", color=blue)
+left.set(ylim=(0, None), xlabel=lab.t("shift"), title=lab.t("pixel by pixel"))
+right.plot(shifts, by_ink, "o-", color=orange)
+right.set(ylim=(0, None), xlabel=lab.t("shift"), title=lab.t("ink moved"))
+fig
