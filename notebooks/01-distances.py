@@ -122,7 +122,7 @@ for laws in ((0, 1, 2, 1), (0, 0.5, 1, 0.5), (0, 1, 1, 2), (0.3,), (2,)):
         formulas = gaussian_formulas(*laws)
     else:
         p, q = uniform(x, 0), uniform(x, laws[0])
-        title = "U(0, 1)  U({}, {})".format(laws[0], laws[0] + 1)
+        title = f"U(0, 1)  U({laws[0]}, {laws[0] + 1})"
         formulas = uniform_formulas(laws[0])
     integrals[laws] = distances(p, q, step)
     print(title)
@@ -302,6 +302,8 @@ else:
     caption = f"{lab.t('offset')} {{:.1f}}".format
     shown = viz.player([(o, slide(o)) for o in places], caption=caption)
 shown
+
+
 # %% [markdown] lang="en"
 # At the offset 0 none is 0: the widths differ. $\mathrm{KL}(P\|Q)$ is the dearer one, because it asks the narrow $Q$ about the tails of $P$. From the offset 4 on TV and JS say "as different as can be" and no more; $W_1$ adds 1 for each unit.
 #
@@ -364,11 +366,17 @@ ends = torch.stack([path[-1, :, 0].abs() for path in ways.values()])
 far, near = ends.T
 assert far[0] < 0.01 and far[3] < 0.06 and min(far[1], far[2]) > 5.8
 assert max(near[0], near[3]) < 0.06
+
+
 # %% [markdown] lang="en"
+# From 3 all four get there, or nearly. From 6 only two do: KL, whose slope is $\theta$ itself, and $W_1$, whose slope is 1 everywhere, so that its way is a straight line. (At the goal it has a kink, and a step of constant length jumps to and fro across it.) TV and JS have moved by less than 0.1 in 150 steps. Their slope at 6 is not zero but about $\frac1{200}$, and far out it falls like $e^{-\theta^2/8}$; a generator without overlap sits just there.
+#
 # ## 3 · One Gaussian for two modes
 #
 # $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$ with $b=3.5$, and one Gaussian $Q=\mathcal N(m,s^2)$ to fit it. Both objectives are integrals: the forward KL over $P$, the reverse KL over $Q$.
 # %% [markdown] lang="zh"
+# 从 3 出发，四个都走到了，或者差不多走到了。从 6 出发，只有两个走得到：KL 的坡度就是 $\theta$ 本身；$W_1$ 的坡度处处为 1，所以走出一条直线。（到了终点，它有一个尖角，固定长度的步子便在两侧跳来跳去。）TV 与 JS 走了 150 步，还没挪动 0.1。它们在 6 处的坡度不是零，大约是 $\frac1{200}$，再往外就像 $e^{-\theta^2/8}$ 那样衰减；与数据没有重叠的生成器，就正好坐在那里。
+#
 # ## 3 · 两个模式，一个高斯分布
 #
 # $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$，其中 $b=3.5$；用一个高斯分布 $Q=\mathcal N(m,s^2)$ 去拟合它。两个目标都是积分：前向 KL 对 $P$ 积，逆向 KL 对 $Q$ 积。
@@ -394,8 +402,8 @@ def forward(v, **law):
     return 0.05 * (log_p.exp() * (log_p - log_normal(y, m, s))).sum(-1)
 
 
-z = torch.arange(-8, 8.05, 0.1)
-chances = 0.1 * normal(z, 0, 1)
+z = torch.arange(-8, 8.02, 0.04)
+chances = 0.04 * normal(z, 0, 1)
 
 
 def reverse(v, **law):
@@ -436,6 +444,8 @@ for name, objective in objectives.items():
         assert (path[-1] - best).abs().max() < 1e-3
     else:
         assert values[[0, 1, 3]].max() <= log2 < values[2]
+
+
 # %%
 # alt-en: TODO
 # alt-zh: TODO 图
@@ -470,9 +480,42 @@ axes[0].set_ylabel("s")
 axes[1].axhline(math.sqrt(2 / math.pi) * 3.5, color=viz.INK, ls="--", lw=1)
 fig
 # %% [markdown] lang="en"
-# MIDDLE
+# **What do you see?** The forward KL has one valley. Whoever starts where, all end in the Gaussian that the theorem names: mean 0, variance $1+b^2$. It covers both modes, and is highest where $P$ has next to nothing.
+#
+# The reverse KL has three. Two lie on the modes and cost 0.692, just below $\log2=0.693$. The third lies in the middle, costs nearly twice as much, and the wide start is caught there. Why is there a valley at all? Near each mode $-\log p(x)\approx\frac12(|x|-b)^2$ up to a constant. Keep $s$ and move $m$ a little away from 0: since $\mathbb E|x|\approx\kappa s\,\bigl(1+\frac{m^2}{2s^2}\bigr)$ with $\kappa=\sqrt{2/\pi}\approx0.8$, the cost changes by
+#
+# $$\tfrac12m^2\Bigl(1-\frac{\kappa b}s\Bigr).$$
+#
+# Above the dashed line, $s=\kappa b$, it rises: what a wide Gaussian wins on the mode that it approaches, it loses on the flank that it pushes out beyond. The best width for $m=0$ is a little above the line. Narrower ones feel a slope towards a mode.
 # %% [markdown] lang="zh"
-# 中间
+# **你看到了什么？** 前向 KL 只有一个谷。无论从哪里出发，都走到定理指明的那个高斯分布：均值 0，方差 $1+b^2$。它盖住了两个模式，最高处却几乎没有 $P$ 的概率。
+#
+# 逆向 KL 有三个谷。两个在模式上，值为 0.692，略低于 $\log2=0.693$。第三个在中间，值差不多是它们的两倍，从宽处出发的那一个就落在这里。为什么中间会有谷？在每个模式附近，$-\log p(x)\approx\frac12(|x|-b)^2$，只差一个常数。固定 $s$，让 $m$ 稍稍离开 0：由于 $\mathbb E|x|\approx\kappa s\,\bigl(1+\frac{m^2}{2s^2}\bigr)$，其中 $\kappa=\sqrt{2/\pi}\approx0.8$，值的变化是
+#
+# $$\tfrac12m^2\Bigl(1-\frac{\kappa b}s\Bigr).$$
+#
+# 虚线是 $s=\kappa b$。在它上方，值会上升：宽的高斯分布向一个模式靠过去，得到的好处抵不过另一侧的损失，因为它把一边的尾巴推到了模式之外。$m=0$ 时最好的宽度，恰在虚线之上一点。比这更窄的，才感到朝向某个模式的坡度。
+# %% tags=["strict"]
+for width in (2.0, 3.105):
+    at = torch.tensor([0.0, width])
+    curvature = torch.autograd.functional.hessian(reverse, at)
+    by_hand = 1 - math.sqrt(2 / math.pi) * 3.5 / width
+    print(f"s = {width:.3f}: {curvature[0, 0]:6.2f} ≈ {by_hand:5.2f}")
+    assert abs(curvature[0, 0] - by_hand) < 0.02
+    # en: In the valley every direction leads up; at s = 2 one leads down.
+    # zh: 谷底朝哪边都是上坡；在 s = 2 处有一个方向是下坡。
+    lowest = torch.linalg.eigvalsh(curvature)[0]
+    assert (lowest > 0) == (width > 3)
+
+
+# %% [markdown] lang="en"
+# Now move the modes, $b$ to the left and to the right of 0. Right the landscape of the reverse KL with 24 descents, left the laws in which they end.
+#
+# **Predict.** How far apart must the modes be before a descent ends in one of them? In a running notebook you can also change the weight of the left mode: what happens to the valley in the middle at 0.9?
+# %% [markdown] lang="zh"
+# 现在移动模式，它们在 0 左右两侧各 $b$ 处。右图是逆向 KL 的地形与 24 条下降路线，左图是路线终点处的分布。
+#
+# **先猜。** 两个模式要离多远，才会有路线停在其中一个上？在运行着的笔记本里，还可以改变左边模式的权重：取 0.9 时，中间的谷会怎样？
 # %%
 def valleys(b, weight=0.5):
     rows = [torch.linspace(-6, 6, 8), torch.tensor([1.0, 2.5, 4.5])]
@@ -500,7 +543,7 @@ def valleys(b, weight=0.5):
 if lab.live:
     ipywidgets.interact(
         valleys,
-        b=slider("half distance", 0.5, 6, 3.5),
+        b=slider("half distance", 0.5, 5, 3.5),
         weight=slider("weight", 0.1, 0.9, 0.5),
     )
     shown = None
@@ -511,9 +554,21 @@ else:
     )
 shown
 # %% [markdown] lang="en"
-# PLANE
+# At $b=2$ there is one valley, in the middle: modes so close are still covered. From about $2.5$ on the side valleys catch somebody, from about $2.8$ on they are the deeper ones. The one in the middle stays, ever higher up. (With unequal weights it soon gives way to the heavier mode: exercise 2.)
+#
+# ### In the plane
+#
+# The same in two dimensions: weights 0.4 and 0.6, and three starts (dotted: one standard deviation around the mean). A Gaussian now has five numbers. Thin lines are the ways of the means.
+#
+# **Predict.** Where does the wide start end, left and right?
 # %% [markdown] lang="zh"
-# 平面
+# $b=2$ 时只有中间一个谷：离得这么近的模式仍会被盖住。从大约 $2.5$ 起，两侧的谷开始收留路线；从大约 $2.8$ 起，它们成了更深的谷。中间的谷还在，只是越来越高。（权重不等时，它很快就让位给较重的模式，见习题 2。）
+#
+# ### 在平面上
+#
+# 换成二维，还是同样的事：权重是 0.4 与 0.6，三个起点（虚线圈是均值周围一个标准差）。这时一个高斯分布有五个数。细线是均值走过的路。
+#
+# **先猜。** 从宽处出发的那一个，左图和右图中各停在哪里？
 # %%
 # alt-en: TODO
 # alt-zh: TODO 图
@@ -525,7 +580,9 @@ from torch.distributions import (
 
 weights = torch.tensor([0.4, 0.6])
 centres = torch.tensor([[-2.2, -1.0], [2.2, 1.0]])
-shapes = torch.tensor([[[0.9, -0.4], [-0.4, 0.6]], [[0.5, 0.3], [0.3, 0.9]]])
+shapes = torch.tensor(
+    [[[0.9, -0.4], [-0.4, 0.6]], [[0.5, 0.3], [0.3, 0.9]]]
+)
 plane = MixtureSameFamily(
     Categorical(weights), MultivariateNormal(centres, shapes)
 )
@@ -576,12 +633,18 @@ fig, axes = viz.panels(2, width=3.8, height=3.2)
 for ax, (name, way) in zip(axes, ways.items(), strict=True):
     density = log_plane.exp().unflatten(0, (len(axis), len(axis))).T
     ax.contourf(axis, axis, density, cmap="Blues", alpha=0.7)
-    for row, color in zip(way.unbind(1), (green, orange, violet), strict=True):
+    for row, color in zip(
+        way.unbind(1), (green, orange, violet), strict=True
+    ):
         for v, line in ((row[0], ":"), (row[-1], "-")):
             q = gaussian(v)
-            ax.plot(*(q.loc + circle @ q.scale_tril.mT).T, line, color=color)
+            ax.plot(
+                *(q.loc + circle @ q.scale_tril.mT).T, line, color=color
+            )
         ax.plot(*row[:, :2].T, color=color, linewidth=1)
-    ax.set(aspect="equal", xlim=(-6, 6), ylim=(-4.6, 4.6), title=lab.t(name))
+    ax.set(
+        aspect="equal", xlim=(-6, 6), ylim=(-4.6, 4.6), title=lab.t(name)
+    )
     ax.grid(visible=False)
 fig
 # %%
@@ -601,9 +664,29 @@ print(f"{heavy:.4f} ≤ {-math.log(0.6):.4f}")
 assert 0.8 < light < -math.log(0.4) and 0.4 < heavy < -math.log(0.6)
 assert abs(wide - heavy) < 1e-3
 # %% [markdown] lang="en"
-# FOUR
+# The forward fits agree with the closed form, mean and covariance of $P$, to more digits than are printed here. The reverse fits are two, and their values lie just below the bounds $\log\frac1{0.4}$ and $\log\frac1{0.6}$ of the theorem. The wide start happened to find the heavier mode; the start at the upper left went to the lighter one, because it was nearer.
+#
+# ## 4 · A divergence from samples
+#
+# Nobody knows the density of photographs. The variational lower bound asks for none:
+#
+# $$D_f(P\,\|\,Q)\ge\mathbb E_P[T(x)]-\mathbb E_Q[f^*(T(x))],$$
+#
+# with equality for $T=f'(p/q)$. If $a(x)$ is somebody's guess of $\log\frac{p(x)}{q(x)}$, then $T=f'(e^a)$ is always admissible, whatever $a$ is. First on four symbols, where everything can be computed.
+#
+# **Predict.** The last column counts how many of 10,000 other guesses come out above the divergence. How many?
 # %% [markdown] lang="zh"
-# 四
+# 前向的三次拟合都等于闭式，即 $P$ 的均值与协方差矩阵，误差比这里印出的位数还小。逆向的拟合有两个，值略低于定理给出的界 $\log\frac1{0.4}$ 与 $\log\frac1{0.6}$。从宽处出发的那一个碰巧找到了较重的模式；左上方的起点去了较轻的，只因为离它近。
+#
+# ## 4 · 由样本得到散度
+#
+# 照片的密度谁也不知道。变分下界不需要密度：
+#
+# $$D_f(P\,\|\,Q)\ge\mathbb E_P[T(x)]-\mathbb E_Q[f^*(T(x))],$$
+#
+# 当 $T=f'(p/q)$ 时取等号。如果 $a(x)$ 是对 $\log\frac{p(x)}{q(x)}$ 的某种猜测，那么不管 $a$ 是什么，$T=f'(e^a)$ 总是允许的。先看四个符号的情形，这里一切都算得出来。
+#
+# **先猜。** 最后一列数的是：另外 10,000 个猜测里，有几个得到的值高过散度？
 # %% tags=["strict"]
 from torch.nn.functional import softplus
 
@@ -636,11 +719,19 @@ for name, parts in FAMILY.items():
     if name != "TV":
         assert ((p - q) * T).sum(-1).max() > truth[name] + 0.1
 # %% [markdown] lang="en"
-# TRAIN
+# None. For JS the right side is $\log2-\frac12L_D$ with the library's loss of a discriminator:
 # %% [markdown] lang="zh"
-# 训练
+# 一个也没有。对 JS 散度，右边就是 $\log2-\frac12L_D$，其中 $L_D$ 是代码库里判别器的损失：
 # %% tags=["strict"]
 lab.show(ganlib.losses.cross_entropy_discriminator)
+# %% [markdown] lang="en"
+# Now without densities. $P=\mathcal N(0,I)$ and $Q=\mathcal N((2,0,\dots,0),I)$ in ten dimensions: nine of the ten coordinates tell nothing, so JS is that of $\mathcal N(0,1)$ and $\mathcal N(2,1)$, 0.3368. A small network climbs the bound, twice: on the same 200 pairs in every step, and on 200 fresh pairs each time. Every 20 steps we also compute the bound on 10,000 pairs that nobody trains on.
+#
+# **Predict.** Draw all four curves: in each panel the bound on the batch and on held-out pairs.
+# %% [markdown] lang="zh"
+# 现在不用密度。十维空间里的 $P=\mathcal N(0,I)$ 与 $Q=\mathcal N((2,0,\dots,0),I)$：十个坐标中有九个毫无信息，所以 JS 散度就是 $\mathcal N(0,1)$ 与 $\mathcal N(2,1)$ 的，即 0.3368。让一个小网络把下界往上推，做两次：一次每步都用同样的 200 对样本，一次每步新抽 200 对。每隔 20 步，再在谁也没拿来训练的 10,000 对样本上算一遍下界。
+#
+# **先猜。** 把四条曲线都画出来：每幅图里，一条是这一批样本上的下界，一条是留出数据上的。
 # %%
 from ganlib.models.mlp import MLPDiscriminator
 
@@ -690,7 +781,7 @@ runs = {
 # %%
 # alt-en: TODO
 # alt-zh: TODO 图
-exact = 0.336830820
+exact = coin
 fig, axes = viz.panels(2, width=3.6, height=3.0)
 for ax, (name, (_, log)) in zip(axes, runs.items(), strict=True):
     ax.axhline(log2, color=grey, linestyle=":")
@@ -721,9 +812,25 @@ if lab.profile != "smoke":
     assert exact - 0.1 < exposed.max() < exact + 0.02
     assert abs(logs["fresh ones"][2][-1] - exact) < 0.03
 # %% [markdown] lang="en"
-# AFTER
+# On the samples on which it trains the network reaches $\log2$. It is not wrong: two clouds without a common point *are* mutually singular, and it has found the JS of the **empirical** laws. As a statement about $P$ and $Q$ it is worthless, and the held-out samples say so. There the bound never exceeds the truth by more than the luck of sampling; after 40 steps it is at 0.30, and then the network learns its 200 pairs by heart, and it falls below zero: still a lower bound, if an absurd one. With fresh samples it comes up to the truth from below and stays. (Seeds 0 to 4 gave 0.28 to 0.32 for the best and $-0.8$ or less at the end; with fresh samples 0.33 to 0.34.)
+#
+# So a number that a discriminator reports on its training data is no estimate of anything, and "the loss of D" of a GAN is just that.
+#
+# ### One network, five divergences
+#
+# The network has learned $\log\frac pq$, whatever it was trained for. So put its logit into all five. Columns: the network; the perfect logit, on the same 100,000 fresh pairs; the true value.
+#
+# **Predict.** Which of the five suffers most?
 # %% [markdown] lang="zh"
-# 之后
+# 在用来训练的样本上，网络达到了 $\log2$。它没有算错：两团没有公共点的点，*确实*相互奇异，它求出的是两个**经验**分布的 JS 散度。当作关于 $P$ 与 $Q$ 的结论，它却一文不值，留出数据说得清清楚楚：在那里，下界从不超过真值，除非碰上抽样的运气；40 步时是 0.30，然后网络把那 200 对样本背了下来，下界跌到零以下，虽仍是下界，却已荒唐。样本常新，它就从下方升到真值，停在那里。（种子 0 到 4，最好时为 0.28 到 0.32，结束时不高于 $-0.8$；样本常新时为 0.33 到 0.34。）
+#
+# 所以，判别器在训练数据上报出的数，什么也估计不了；而 GAN 的“判别器损失”正是这样一个数。
+#
+# ### 一个网络，五种散度
+#
+# 不管为什么而训练，网络学到的是 $\log\frac pq$。那就把它的 logit 代进全部五种散度。三列依次是：网络；完美的 logit，用同样的 100,000 对新样本；真值。
+#
+# **先猜。** 五种里哪一种吃亏最多？
 # %%
 network, _ = runs["fresh ones"]
 real, fake = draw(100_000)
@@ -745,23 +852,39 @@ for name, parts in FAMILY.items():
         (parts(a)[0].mean() - parts(b)[1].mean()).item()
         for a, b in (learned, perfect)
     )
-    print(
-        f"{name:11}{estimates[name]:7.3f}{ideal:8.3f}{true[name]:8.3f}"
-    )
+    print(f"{name:11}{estimates[name]:7.3f}{ideal:8.3f}{true[name]:8.3f}")
     if lab.profile != "smoke":
         assert 0.85 < estimates[name] / true[name] < 1.05
 # %% [markdown] lang="en"
-# FIVE
+# JS, TV and $H^2$ are within one or two percent. The two KL are off by more, and the reverse KL would be even with the perfect logit: its $T=-e^{-a}$ is rarely large, and then very large, so that a hundred thousand samples do not settle its mean. "From below" holds for the expectation; a single estimate scatters, above the truth too.
+#
+# ## 5 · How far the sand has travelled
+#
+# For two clouds of points $W_1$ is a linear programme, and the package POT solves it exactly. (Colab does not have it; the next cell installs it where it is missing.)
 # %% [markdown] lang="zh"
-# 五
+# JS、TV 与 $H^2$ 只差一两个百分点。两个 KL 差得多些；其中逆向 KL 即使用完美的 logit 也不准：它的 $T=-e^{-a}$ 难得很大，一大就大得惊人，十万个样本也定不下它的均值。“从下方逼近”说的是期望；单独一次估计会波动，也可能高过真值。
+#
+# ## 5 · 沙子挪了多远
+#
+# 对两团点，$W_1$ 是一个线性规划，程序包 POT 能精确求解。（Colab 没有预装它；缺少时，下面的单元格会安装。）
 # %%
 if importlib.util.find_spec("ot") is None:
     pip = [sys.executable, "-m", "pip", "install", "-q", "pot"]
     subprocess.run(pip, check=True)
 
+import importlib.metadata
+
 from ganlib.metrics.transport import wasserstein
 
-print(importlib.util.find_spec("ot") is not None)
+print("POT", importlib.metadata.version("pot"))
+# %% [markdown] lang="en"
+# On the line nothing needs solving: keep the order. Three hundred points of each of two laws, and five ways to the answer: the linear programme, the area between the two staircases $F$ and $G$, sorting, SciPy, and, as a control, the opposite order.
+#
+# **Predict.** How many digits will agree?
+# %% [markdown] lang="zh"
+# 在直线上，什么都不用求解：保持次序就行。两个分布各取三百个点，用五种办法求答案：线性规划，两条阶梯 $F$ 与 $G$ 之间的面积，排序，SciPy，最后是对照：次序颠倒。
+#
+# **先猜。** 会有几位数字一致？
 # %% tags=["strict"]
 from ganlib.labels import word
 from scipy.stats import wasserstein_distance
@@ -792,11 +915,19 @@ for name, value in results.items():
     print(f"{value:.9f}  {word(name)}")
 *same, worse = results.values()
 assert max(same) - min(same) < 1e-9 and worse > same[0] + 0.2
+# %% [markdown] lang="en"
+# All nine digits. Sorting needs clouds of equal size; the area does not, and neither does the programme, which then splits grains:
+# %% [markdown] lang="zh"
+# 九位全同。排序要求两边点数相等；面积不要求，线性规划也不要求，它会把沙粒掰开：
 # %% tags=["strict"]
 few = y[:170]
 one, two = wasserstein(x[:, None], few[:, None]).value, area(x, few)
 print(f"{one:.9f} {two:.9f}")
 assert abs(one - two) < 1e-9
+# %% [markdown] lang="en"
+# Two calls that run, and answer another question. A histogram of ten bins leans to the left; its mirror image leans to the right.
+# %% [markdown] lang="zh"
+# 下面有两种调用，跑得通，答的却是另一个问题。一个直方图有十格，偏在左边；它的镜像偏在右边。
 # %% tags=["strict"]
 import ot
 
@@ -812,7 +943,9 @@ answers = {
     "wasserstein_distance(bins, bins, left, right)": wasserstein_distance(
         bins, bins, left, right
     ),
-    "ot.emd2(left, right, ot.dist(…))": ot.emd2(left, right, squares).item(),
+    "ot.emd2(left, right, ot.dist(…))": ot.emd2(
+        left, right, squares
+    ).item(),
     "wasserstein_distance(left, right)": wasserstein_distance(left, right),
 }
 for name, value in answers.items():
@@ -820,14 +953,30 @@ for name, value in answers.items():
 *same, squared, zero = answers.values()
 assert max(same) - min(same) < 1e-9
 assert zero == 0 and squared > 2 * same[0]
+# %% [markdown] lang="en"
+# `ot.dist` squares the distances unless told otherwise, so the fourth number is $W_2^2$. The last call hands over *heights* as if they were positions: sorted, the two lists are equal, and the answer is 0 for every histogram and its mirror image.
+#
+# ### A plan in the plane
+#
+# In the plane there is no order to keep, and yet the best plan has one. Sixty points of two crescents are carried to a ring of eight heaps; left they are paired by lot, right by POT. Above each panel stands the mean way.
+#
+# **Predict.** How many pairs of paths cross, left and right?
+# %% [markdown] lang="zh"
+# `ot.dist` 默认把距离平方，所以第四个数是 $W_2^2$。最后一种调用把*高度*当成位置交了上去：排序之后两列数相等，于是任何直方图与它的镜像之间，答案都是 0。
+#
+# ### 平面上的方案
+#
+# 平面上没有次序可保持，最优方案却自有章法。把两弯月牙上的六十个点搬到一圈八堆上；左图抽签配对，右图由 POT 配对。图的上方是平均路程。
+#
+# **先猜。** 左右两图里，各有多少对路线相交？
 # %%
 # alt-en: TODO
 # alt-zh: TODO 图
 ganlib.seed(lab.seed)
-n = lab.pick(smoke=40, cpu=60, gpu=60)
-here = ganlib.load("two-moons").sample(n).double() + torch.tensor([0, 0.9])
-there = ganlib.load("ring", radius=1, std=0.06).sample(n).double()
-there = there + torch.tensor([0.5, -1.4])
+n = 60
+here = ganlib.load("two-moons").sample(n).double()
+here = here - torch.tensor([0.5, 0.25])
+there = ganlib.load("ring", radius=2, std=0.08).sample(n).double()
 length = torch.cdist(here, there)
 plan = ot.emd([], [], length).argmax(1)
 by_lot = torch.randperm(n)
@@ -848,8 +997,14 @@ def crossings(partner):
 
 fig, axes = viz.panels(2, width=3.8, height=4.2)
 counted = {}
-for ax, (name, partner) in zip(axes, {"by lot": by_lot, "best plan": plan}.items(), strict=True):
-    ax.plot(*torch.stack([here, there[partner]], 1).permute(2, 1, 0), color=grey, linewidth=0.7)
+for ax, (name, partner) in zip(
+    axes, {"by lot": by_lot, "best plan": plan}.items(), strict=True
+):
+    ax.plot(
+        *torch.stack([here, there[partner]], 1).permute(2, 1, 0),
+        color=grey,
+        linewidth=0.7,
+    )
     ax.plot(*here.T, "o", color=blue, markersize=4)
     ax.plot(*there.T, "s", color=orange, markersize=4)
     mean = length[range(n), partner].mean().item()
@@ -864,9 +1019,21 @@ exactly = wasserstein(here, there).value
 assert abs(counted["best plan"][0] - exactly) < 1e-6
 assert counted["best plan"][1] == 0 < counted["by lot"][1]
 # %% [markdown] lang="en"
-# SIX
+# None: if two paths crossed, exchanging their ends would shorten both, by the triangle inequality. On the line that is "keep the order".
+#
+# ## 6 · What is a place in a picture?
+#
+# $W_1$ compares places, so it needs to know how far one place is from another. Between pictures one usually takes each as a point with 784 coordinates. What does such a distance know of pictures? Take digits, and other digits. Then shuffle the 784 pixels of all pictures by one and the same permutation; then the pixels of one side only; then move one side by two pixels.
+#
+# **Predict** the four values of $W_1$, or at least their order. The first is the floor: the same law on both sides.
 # %% [markdown] lang="zh"
-# 六
+# 一对也没有：若有两条路线相交，交换它们的终点，由三角不等式，总路程就会变短。在直线上，这就是“保持次序”。
+#
+# ## 6 · 图像里的“位置”是什么？
+#
+# $W_1$ 比的是位置，所以要先知道一处离另一处多远。图像之间，通常把每幅图像看成有 784 个坐标的一个点。这样的距离懂得图像的什么呢？取一批数字，再取另一批。先把所有图像的 784 个像素按同一个置换打乱；再只打乱一边；最后把一边平移两个像素。
+#
+# **先猜**这四个 $W_1$ 的值，至少猜出大小次序。第一个是本底值：两边是同一个分布。
 # %%
 digits = ganlib.load("digits", n=2000)
 images = digits.normalised().double()
@@ -892,25 +1059,209 @@ for name, pair in compared.items():
     print(f"{found[name]:10.6f}  {lab.t(name)}")
 assert abs(found["real and real"] - found["both shuffled"]) < 1e-6
 assert found["one shuffled"] > 1.5 * found["real and real"]
+# %% [markdown] lang="en"
+# The same number to six digits, though no human being could read a single shuffled digit. The Euclidean distance does not know which pixels are neighbours: within the picture it compares heights at the same place, and whatever is learned from it alone may shuffle as it likes. And two pixels of shift, which you would hardly notice, are a quarter more than the floor.
+#
+# How does it see a shift? Left, the distance from a digit to itself, moved by $k$ pixels, mean over fifty digits; dashed, the distance between any two digits. Right, the same shift for somebody to whom a picture is a heap of ink: $W_1$ on the plane of the pixels.
+#
+# **Predict** both curves.
+# %% [markdown] lang="zh"
+# 六位数字完全相同，尽管打乱之后的数字没有一个人能认得。欧氏距离不知道哪些像素相邻：在图像内部，它比的是同一处的高度，单凭它学到的东西，怎样打乱都无所谓。而平移两个像素，人眼几乎察觉不到，却比本底值大了四分之一。
+#
+# 它怎样看待平移？左图是一个数字到它自己平移 $k$ 个像素之后的距离，取五十个数字的平均；虚线是任意两个数字之间的距离。右图中，图像被看作一堆墨，画的是像素平面上的 $W_1$。
+#
+# **先猜**两条曲线的样子。
 # %%
 # alt-en: TODO
 # alt-zh: TODO 图
 from torch.nn.functional import pad
 
-wide = pad(images[:50], (12, 12), value=-1)
-shifts = range(11)
-by_pixel = [
-    (wide - wide.roll(k, -1)).flatten(1).norm(dim=1).mean() for k in shifts
+moved = [
+    pad(images[:50], (12 + k, 12 - k, 12, 12), value=-1) for k in range(11)
 ]
-others = torch.cdist(one.flatten(1), two.flatten(1)).mean()
-grains = (wide[0, 0] > 0).nonzero().double()
-by_ink = [
-    wasserstein(grains, (wide[0, 0].roll(k, -1) > 0).nonzero()).value for k in shifts
-]
+by_pixel = torch.tensor(
+    [(moved[0] - m).flatten(1).norm(dim=1).mean() for m in moved]
+)
+another = torch.cdist(one.flatten(1), two.flatten(1)).mean()
+ink = [(m[5, 0] > 0).nonzero().double() for m in moved]
+by_ink = torch.tensor([wasserstein(ink[0], at).value for at in ink])
+
 fig, (left, right) = viz.panels(2, width=3.6, height=2.8)
-left.axhline(others, color=grey, linestyle="--")
-left.plot(shifts, by_pixel, "o-", color=blue)
-left.set(ylim=(0, None), xlabel=lab.t("shift"), title=lab.t("pixel by pixel"))
-right.plot(shifts, by_ink, "o-", color=orange)
-right.set(ylim=(0, None), xlabel=lab.t("shift"), title=lab.t("ink moved"))
+left.axhline(another, color=grey, linestyle="--")
+left.plot(by_pixel, "o-", color=blue)
+left.set(title=lab.t("pixel by pixel"))
+right.plot(by_ink, "o-", color=orange)
+right.set(title=lab.t("ink moved"))
+for ax in (left, right):
+    ax.set_xlabel(lab.t("shift"))
+    ax.set_ylim(bottom=0)
 fig
+# %%
+print(*(f"{d:5.1f}" for d in by_pixel))
+print(*(f"{d:5.1f}" for d in by_ink))
+assert by_pixel[4] > another and by_pixel[10] < 1.2 * by_pixel[4]
+assert (by_ink - torch.arange(11)).abs().max() < 1e-6
+# %% [markdown] lang="en"
+# Left the story of section 2 again, inside a picture: four pixels to the side, and a digit is farther from itself than from a stranger; after that hardly anything is added. Right every pixel counts.
+#
+# Here is the difference to look at. Upper row: from one digit to another by heights, a cross-fade. Lower row: by places, the ink carried along the best plan. (Each way is paid by its square here, so that all ink moves a little rather than some of it a lot.)
+# %% [markdown] lang="zh"
+# 左图是第 2 节的故事在图像内部重演：往旁边挪四个像素，一个数字离自己就比离陌生的数字还远；再往后，几乎不再增加。右图里，每个像素都算数。
+#
+# 把这个差别看在眼里：上一行按高度，从一个数字淡入另一个；下一行按位置，沿最优方案把墨搬过去。（这里的路程按平方计价，于是所有的墨都挪一点，而不是少数的墨挪很远。）
+# %%
+dark = digits.pixels[:, 0].double() / 255
+places = torch.cartesian_prod(torch.arange(28.0), torch.arange(28.0))
+
+
+# en: Where the ink goes: from, to, how much; every way costs its square.
+# zh: 墨往哪里搬：从哪里、到哪里、多少；路程按平方计价。
+def plan(a, b):
+    i, j = (image.flatten().nonzero()[:, 0] for image in (a, b))
+    shares = [w / w.sum() for w in (a.flatten()[i], b.flatten()[j])]
+    moved = ot.emd(*shares, ot.dist(places[i], places[j]))
+    k, l = moved.nonzero().T
+    return places[i[k]], places[j[l]], moved[k, l]
+
+
+# en: The picture when all ink has gone the share t of its way. A grain
+# en: between pixels is shared among the four around it.
+# zh: 所有墨都走完全程的 t 时的图像。落在像素之间的墨，分给四周的四个像素。
+def on_the_way(t, a, b, start, end, amount):
+    at = torch.lerp(start, end, t)
+    amount = amount * ((1 - t) * a.sum() + t * b.sum())
+    corner, image = at.floor(), torch.zeros(29, 29)
+    for step in torch.cartesian_prod(torch.arange(2.0), torch.arange(2.0)):
+        near = (1 - (at - corner - step).abs()).prod(1)
+        row, column = (corner + step).long().T
+        image.index_put_((row, column), amount * near, accumulate=True)
+    return image[:28, :28].clamp(max=1)
+
+
+pairs = [
+    (dark[i], dark[j])
+    for i, j in ((3, 8), (1, 7), (14, 9), (5, 6), (2, 0))
+]
+plans = [plan(*pair) for pair in pairs]
+frames = []
+for t in torch.linspace(0, 1, 17).tolist():
+    faded = [(1 - t) * a + t * b for a, b in pairs]
+    carried = [
+        on_the_way(t, *pair, *plan)
+        for pair, plan in zip(pairs, plans, strict=True)
+    ]
+    sheet = torch.stack([*faded, *carried])[:, None]
+    frames.append((f"{t:.0%}", sheet.float() * 2 - 1))
+viz.player(frames, columns=5, caption=str, scale=3)
+# %% [markdown] lang="en"
+# **What do you see?** Halfway, the upper row shows two digits on top of each other, the lower one a single digit that nobody wrote. Where do you meet the upper kind? In the mean of many pictures, and in whatever is trained to be near all of them pixel by pixel.
+#
+# Neither clerk is right in general. Heights can be estimated from samples by a network, but go flat; places keep their slope, but somebody must say what is near. The chapters that follow are about what to do with either.
+#
+# ## Try it
+#
+# 1. **Blur.** From the offset 6 JS had no slope. Give both laws the width 3 instead of 1 (and the grid a little more room) and let it run again. What have you paid?
+# 2. **The heavier mode.** Run the reverse descents with `weight=0.9`. Where does the wide start go now? And a start at (4, 2), near the lighter mode?
+# 3. **More dimensions.** Set `dimension` to 1, 2 and 50 and climb on the same 200 pairs. How high does the held-out bound come?
+# 4. **Pay by the mile.** In the last player, pay each way by its length (`metric="euclidean"` in `ot.dist`). What is different halfway?
+# %% [markdown] lang="zh"
+# **你看到了什么？** 走到一半，上一行是两个数字叠在一起，下一行却是一个没人写过的数字。在哪里会遇到上面那种？在许多图像的平均里，在一切逐像素求近的训练结果里。
+#
+# 两种比法，谁也不是处处正确。比高度的，可以用网络从样本估计，但会变平；比位置的，坡度始终都在，但得有人说清楚什么叫近。后面各章讲的，就是拿它们怎么办。
+#
+# ## 动手试试
+#
+# 1. **模糊。** 从位移 6 出发时，JS 没有坡度。把两个分布的宽度从 1 改成 3（网格也放宽一些），再走一遍。你付出了什么代价？
+# 2. **较重的模式。** 用 `weight=0.9` 再做逆向的下降。从宽处出发的现在去哪里？从（4，2），也就是较轻的模式附近出发呢？
+# 3. **更高的维数。** 把 `dimension` 改成 1、2、50，仍用同样的 200 对样本。留出数据上的下界能升到多高？
+# 4. **按里程计价。** 在最后那个播放器里，改成按路程本身计价（给 `ot.dist` 加上 `metric="euclidean"`）。走到一半时有什么不同？
+# %% [markdown] lang="en"
+# <details><summary>Answer 1</summary>
+#
+# ```python
+# x = torch.arange(-1000, 1300) * step + step / 2
+# wide = normal(x, 0, 3)
+# way = descend(
+#     lambda o: distances(wide, normal(x, o, 3), step)["JS"],
+#     torch.tensor([[6.0]]),
+#     steps=600,
+#     rate=0.1,
+# )
+# print(way[[0, 150, 300, 600]].flatten())
+# ```
+#
+# When we tried: 6.00, 4.85, 3.70, 1.86, where the narrow laws had crept from 6.00 to 5.90 in 150 steps. To blur both laws is to add noise to both, and laws that did not touch then overlap. The price: near the goal the slope is smaller than before, and two laws that differ in fine detail only have become nearly equal. Chapter 03 adds such noise to the inputs of a discriminator.
+#
+# </details>
+#
+# <details><summary>Answer 2</summary>
+#
+# ```python
+# tilted = lambda v: reverse(v, weight=0.9)
+# ends = torch.tensor([[4.0, 2.0], [1.0, 5.0]])
+# ends = descend(tilted, ends, steps=500, rate=0.3, longest=0.3)[-1]
+# print(ends, tilted(ends))
+# ```
+#
+# The wide start slides into the heavy mode on the left: $-3.50$ with the value 0.1052, just below $\log\frac1{0.9}=0.1054$; the valley in the middle is gone. The start near the light mode stays there, at 2.3003, just below $\log10=2.3026$, twenty times as bad: descent finds the mode it starts near.
+#
+# </details>
+#
+# <details><summary>Answer 3</summary>
+#
+# With seeds 0, 1, 2: in one dimension 0.33 at best and 0.32 to 0.33 at the end, since there is little to learn by heart on a line; in two 0.33 to 0.34, and 0.27 to 0.32 at the end; in fifty 0.21 to 0.24 after 40 steps, and below $-0.4$ at the end. The truth is 0.337 throughout. The more coordinates without news, the more a network can read into 200 samples.
+#
+# </details>
+#
+# <details><summary>Answer 4</summary>
+#
+# Ink that both digits share stays where it is, and what is left over goes the whole way: the 3 keeps its right half while specks fly over to close the 8. Both plans are optimal, each at its price; $W_1$ does not mind whether one grain goes far or many go a little.
+#
+# </details>
+#
+# Next: [chapter 02](../../book/en/02-gan.md), where a discriminator measures JS while a generator lowers it. Back to [the theory](../../book/en/01-distances.md), with its exercises.
+# %% [markdown] lang="zh"
+# <details><summary>答案 1</summary>
+#
+# ```python
+# x = torch.arange(-1000, 1300) * step + step / 2
+# wide = normal(x, 0, 3)
+# way = descend(
+#     lambda o: distances(wide, normal(x, o, 3), step)["JS"],
+#     torch.tensor([[6.0]]),
+#     steps=600,
+#     rate=0.1,
+# )
+# print(way[[0, 150, 300, 600]].flatten())
+# ```
+#
+# 我们试的那一次，得到 6.00、4.85、3.70、1.86；而窄的两个分布，150 步只从 6.00 挪到 5.90。把两个分布都弄模糊，就是给两边都加噪声，原先互不相接的分布便有了重叠。代价是：到了目标附近，坡度反而比原来小；只在细微处有差别的两个分布，也变得几乎一样。第 03 章会把这样的噪声加到判别器的输入上。
+#
+# </details>
+#
+# <details><summary>答案 2</summary>
+#
+# ```python
+# tilted = lambda v: reverse(v, weight=0.9)
+# ends = torch.tensor([[4.0, 2.0], [1.0, 5.0]])
+# ends = descend(tilted, ends, steps=500, rate=0.3, longest=0.3)[-1]
+# print(ends, tilted(ends))
+# ```
+#
+# 从宽处出发的滑进了左边较重的模式：停在 $-3.50$，值为 0.1052，略低于 $\log\frac1{0.9}=0.1054$；中间的谷已经没有了。从较轻的模式附近出发的就停在那里，值为 2.3003，略低于 $\log10=2.3026$，差了二十倍：下降法找到的，是离起点近的模式。
+#
+# </details>
+#
+# <details><summary>答案 3</summary>
+#
+# 种子取 0、1、2：一维时，最好为 0.33，结束时为 0.32 到 0.33，因为直线上没有多少可背的；二维时，最好为 0.33 到 0.34，结束时为 0.27 到 0.32；五十维时，40 步达到 0.21 到 0.24，结束时低于 $-0.4$。真值始终是 0.337。没有信息的坐标越多，网络从 200 个样本里无中生有的余地就越大。
+#
+# </details>
+#
+# <details><summary>答案 4</summary>
+#
+# 两个数字共有的墨原地不动，多出来的那些要走完全程：3 的右半边一直留着，零星的墨点飞过去补成 8。两个方案在各自的计价下都是最优的；一粒沙走很远，还是许多沙各走一点，$W_1$ 并不在乎。
+#
+# </details>
+#
+# 接下来：[第 02 章](../../book/zh/02-gan.md)，在那里判别器度量 JS 散度，生成器设法减小它。也可以回到[理论页](../../book/zh/01-distances.md)，做做那里的习题。
