@@ -1,7 +1,7 @@
 # %% [markdown] lang="en"
 # # Lab 01 · How far apart?
 #
-# Two clouds of sand, and four instruments that measure how different they are. On some pairs all four agree. On others one says "infinitely", one says "as different as can be", and one says "three inches, that way". Whoever trains by going downhill had better know which instrument is in use.
+# Two heaps of sand, and four instruments that measure how different they are. On some pairs all four agree. On others one says "infinitely", one says "as different as can be", and one says "three inches, that way". Whoever trains by going downhill had better know which instrument is in use.
 #
 # In this lab you will
 # * check every closed form of [the theory page](../../book/en/01-distances.md) against an integral that knows nothing of it, to $10^{-6}$;
@@ -21,7 +21,7 @@
 # * 用滑块让两个分布渐行渐远，再看梯度下降能不能把它们拉回来；
 # * 用一个高斯分布去拟合两个模式，KL 的两个方向各从几个起点出发，看它们分别停在哪里；
 # * 只凭样本，用一个小网络度量散度，并当场抓住它作弊；
-# * 精确求解最优传输，与公式 $\int|F-G|$ 相见，再把一个 3 的墨迹搬成 8。
+# * 精确求解最优传输（optimal transport），与公式 $\int|F-G|$ 相见，再把一个 3 的墨迹搬成 8。
 #
 # 凡有**先猜**之处，请先回答再运行。这里的计算都不大：在两个空闲的核上约一分钟。数值一律用双精度。
 # %%
@@ -82,11 +82,11 @@ x = torch.arange(-60_000, 60_000) * step + step / 2
 p, q = normal(x, 0, 1), normal(x, 2, 1)
 print(len(x), f"{step * p.sum():.6f} {step * q.sum():.6f}")
 # %% [markdown] lang="en"
-# And here are the formulas of the page, for two Gaussians (mean, standard deviation) and for two uniform laws on intervals of length 1.
+# And here are the formulas of the page, for two Gaussians (mean, standard deviation) and for two uniform laws on intervals of length 1. The first column is the formula, the second the integral.
 #
 # **Predict.** Between $\mathcal N(0,1)$ and $\mathcal N(2,1)$ both KL and $W_1$ are 2. Now take the same two laws in other units, half as large: $\mathcal N(0,\frac14)$ and $\mathcal N(1,\frac14)$. Which numbers change? And which are still finite for the uniform laws?
 # %% [markdown] lang="zh"
-# 下面是理论页的公式：一组给两个高斯分布（均值、标准差），一组给长度为 1 的两个区间上的均匀分布。
+# 下面是理论页的公式：一组给两个高斯分布（均值、标准差），一组给长度为 1 的两个区间上的均匀分布。左列是公式，右列是积分。
 #
 # **先猜。** $\mathcal N(0,1)$ 与 $\mathcal N(2,1)$ 之间，KL 与 $W_1$ 都是 2。换一个单位，同样的两个分布缩小一半，变成 $\mathcal N(0,\frac14)$ 与 $\mathcal N(1,\frac14)$，哪些数会变？对均匀分布，又有哪些数仍是有限的？
 # %% tags=["strict"]
@@ -321,8 +321,8 @@ shown
 #
 # **先猜。** 四者之中谁走得到？从哪个起点？走出怎样的曲线？
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: Offset over 150 steps of descent, for KL, TV, JS and W1. Left, from 6: KL falls steeply, then levels out at 0; W1 falls along a straight line and reaches 0 after 60 steps; TV and JS stay at 6. Right, from 3: all four come down, KL and W1 within 30 steps, TV after 115, JS to 0.3.
+# alt-zh: KL、TV、JS、W1 四种距离下，位移在 150 步下降中的变化。左图从 6 出发：KL 先陡后缓，降到 0；W1 沿直线下降，60 步到 0；TV 与 JS 停在 6。右图从 3 出发：四条都降下来，KL 与 W1 只用 30 步，TV 用 115 步，JS 到 0.3。
 def descend(loss, start, steps, rate, longest=1e9):
     path = [start]
     for _ in range(steps):
@@ -379,7 +379,7 @@ assert max(near[0], near[3]) < 0.06
 #
 # ## 3 · 两个模式，一个高斯分布
 #
-# $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$，其中 $b=3.5$；用一个高斯分布 $Q=\mathcal N(m,s^2)$ 去拟合它。两个目标都是积分：前向 KL 对 $P$ 积，逆向 KL 对 $Q$ 积。
+# $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$，其中 $b=3.5$；用一个高斯分布 $Q=\mathcal N(m,s^2)$ 去拟合它。两个目标都是积分：前向 KL 散度（forward KL divergence）对 $P$ 积，逆向 KL 散度（reverse KL divergence）对 $Q$ 积。
 # %% tags=["strict"]
 def log_normal(x, m, s):
     return -((x - m) / s).square() / 2 - (s * math.sqrt(2 * math.pi)).log()
@@ -447,8 +447,8 @@ for name, objective in objectives.items():
 
 
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: Two maps over mean m and width s, light where the KL is small. Left, forward: one valley, at m = 0 and s = 3.6, in which all four paths end. Right, reverse: two valleys at m = −3.5 and 3.5 with s = 1, in which three paths end, and a third one at m = 0, s = 3.1, above a dashed line, in which the path from (1, 5) ends.
+# alt-zh: 两幅地图，横轴是均值 m，纵轴是宽度 s，KL 小处颜色浅。左图是前向：只有一个谷，在 m = 0、s = 3.6 处，四条路线都停在那里。右图是逆向：两个谷在 m = −3.5 与 3.5、s = 1 处，三条路线停在其中；第三个谷在 m = 0、s = 3.1 处，位于一条虚线之上，从 (1, 5) 出发的路线停在那里。
 def landscape(ax, objective, path, **law):
     means, widths = torch.linspace(-7, 7, 71), torch.linspace(0.3, 6, 58)
     v = torch.stack(torch.meshgrid(means, widths, indexing="xy"), -1)
@@ -570,8 +570,8 @@ shown
 #
 # **先猜。** 从宽处出发的那一个，左图和右图中各停在哪里？
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: The same density with two modes in both panels, and three dotted circles, the starts. Left, forward: all three end in one long ellipse that stretches from one mode to the other. Right, reverse: the start at the upper left ends in an ellipse on the lighter mode, the two others in one on the heavier mode.
+# alt-zh: 左右两图是同一个双模式的密度，三个虚线圈是起点。左图是前向：三个都停成同一个长椭圆，从一个模式伸到另一个。右图是逆向：左上方的起点停成较轻模式上的椭圆，另外两个停成较重模式上的同一个椭圆。
 from torch.distributions import (
     Categorical,
     MixtureSameFamily,
@@ -680,7 +680,7 @@ assert abs(wide - heavy) < 1e-3
 #
 # ## 4 · 由样本得到散度
 #
-# 照片的密度谁也不知道。变分下界不需要密度：
+# 照片的密度谁也不知道。变分下界（variational lower bound）不需要密度：
 #
 # $$D_f(P\,\|\,Q)\ge\mathbb E_P[T(x)]-\mathbb E_Q[f^*(T(x))],$$
 #
@@ -727,11 +727,11 @@ lab.show(ganlib.losses.cross_entropy_discriminator)
 # %% [markdown] lang="en"
 # Now without densities. $P=\mathcal N(0,I)$ and $Q=\mathcal N((2,0,\dots,0),I)$ in ten dimensions: nine of the ten coordinates tell nothing, so JS is that of $\mathcal N(0,1)$ and $\mathcal N(2,1)$, 0.3368. A small network climbs the bound, twice: on the same 200 pairs in every step, and on 200 fresh pairs each time. Every 20 steps we also compute the bound on 10,000 pairs that nobody trains on.
 #
-# **Predict.** Draw all four curves: in each panel the bound on the batch and on held-out pairs.
+# **Predict.** Draw all four curves: in each panel the bound on the batch and on held-out pairs. (Dashed: the truth; dotted: $\log2$.)
 # %% [markdown] lang="zh"
 # 现在不用密度。十维空间里的 $P=\mathcal N(0,I)$ 与 $Q=\mathcal N((2,0,\dots,0),I)$：十个坐标中有九个毫无信息，所以 JS 散度就是 $\mathcal N(0,1)$ 与 $\mathcal N(2,1)$ 的，即 0.3368。让一个小网络把下界往上推，做两次：一次每步都用同样的 200 对样本，一次每步新抽 200 对。每隔 20 步，再在谁也没拿来训练的 10,000 对样本上算一遍下界。
 #
-# **先猜。** 把四条曲线都画出来：每幅图里，一条是这一批样本上的下界，一条是留出数据上的。
+# **先猜。** 把四条曲线都画出来：每幅图里，一条是这一批样本上的下界，一条是留出数据上的。（虚线是真值，点线是 $\log2$。）
 # %%
 from ganlib.models.mlp import MLPDiscriminator
 
@@ -779,8 +779,8 @@ runs = {
     "fresh ones": climb(forever(200, same=False), steps),
 }
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: Lower bounds on JS over 500 steps, with the truth 0.337 dashed and log 2 dotted. Left, the same 200 pairs every time: on the batch the curve climbs to log 2; held out it rises to 0.3, turns at step 40, crosses zero before step 200 and leaves the picture below. Right, fresh pairs: the batch scatters around the truth, the held-out curve reaches it within 60 steps and stays.
+# alt-zh: JS 的下界在 500 步中的变化，虚线是真值 0.337，点线是 log 2。左图每次都用同样的 200 对：这一批上的曲线升到 log 2；留出数据上的升到 0.3，在第 40 步掉头，不到 200 步就穿过零，从下边出图。右图每次新抽：这一批上的在真值上下波动，留出数据上的 60 步之内升到真值，停在那里。
 exact = coin
 fig, axes = viz.panels(2, width=3.6, height=3.0)
 for ax, (name, (_, log)) in zip(axes, runs.items(), strict=True):
@@ -970,8 +970,8 @@ assert zero == 0 and squared > 2 * same[0]
 #
 # **先猜。** 左右两图里，各有多少对路线相交？
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: Sixty points on two crescents, surrounded by a ring of eight heaps; lines join each point with its partner. Left, by lot, a tangle of crossing lines; mean way 2.29. Right, the best plan: short lines that fan out and never cross; mean way 1.25.
+# alt-zh: 两弯月牙上的六十个点，外面围着一圈八堆；每个点与搭档连一条线。左图抽签配对，线条交错成一团，平均路程 2.29。右图是最优方案，线条短，向外散开，互不相交，平均路程 1.25。
 ganlib.seed(lab.seed)
 n = 60
 here = ganlib.load("two-moons").sample(n).double()
@@ -1011,6 +1011,7 @@ for ax, (name, partner) in zip(
     counted[name] = mean, crossings(partner)
     ax.set_title(f"{lab.t(name)}: {mean:.3f}")
     ax.set(aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 fig
 # %%
 for name, (mean, crossed) in counted.items():
@@ -1072,8 +1073,8 @@ assert found["one shuffled"] > 1.5 * found["real and real"]
 #
 # **先猜**两条曲线的样子。
 # %%
-# alt-en: TODO
-# alt-zh: TODO 图
+# alt-en: Distance of a digit from itself against the shift in pixels. Left, pixel by pixel: it rises steeply to 21 at three pixels, where it crosses the dashed line of other digits, and then flattens out near 25. Right, the way of the ink: a straight line from 0 to 10.
+# alt-zh: 数字到平移后的自己的距离，横轴是平移的像素数。左图逐像素：陡升，三个像素时到 21，越过表示其他数字的虚线，然后渐渐变平，停在 25 附近。右图是墨迹所走的路程：从 0 到 10 的一条直线。
 from torch.nn.functional import pad
 
 moved = [
@@ -1102,11 +1103,11 @@ print(*(f"{d:5.1f}" for d in by_ink))
 assert by_pixel[4] > another and by_pixel[10] < 1.2 * by_pixel[4]
 assert (by_ink - torch.arange(11)).abs().max() < 1e-6
 # %% [markdown] lang="en"
-# Left the story of section 2 again, inside a picture: four pixels to the side, and a digit is farther from itself than from a stranger; after that hardly anything is added. Right every pixel counts.
+# Left the story of section 2 again, inside a picture: three pixels to the side, and a digit is farther from itself than from a stranger; after that little is added. Right every pixel counts.
 #
 # Here is the difference to look at. Upper row: from one digit to another by heights, a cross-fade. Lower row: by places, the ink carried along the best plan. (Each way is paid by its square here, so that all ink moves a little rather than some of it a lot.)
 # %% [markdown] lang="zh"
-# 左图是第 2 节的故事在图像内部重演：往旁边挪四个像素，一个数字离自己就比离陌生的数字还远；再往后，几乎不再增加。右图里，每个像素都算数。
+# 左图是第 2 节的故事在图像内部重演：往旁边挪三个像素，一个数字离自己就比离陌生的数字还远；再往后，增加得很少。右图里，每个像素都算数。
 #
 # 把这个差别看在眼里：上一行按高度，从一个数字淡入另一个；下一行按位置，沿最优方案把墨搬过去。（这里的路程按平方计价，于是所有的墨都挪一点，而不是少数的墨挪很远。）
 # %%
