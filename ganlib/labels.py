@@ -72,8 +72,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "on the batch": ("on the batch", "在这一批上"),
     "held out": ("held out", "留出数据"),
     "bound at the end": (
-        "{name}:\n    {batch:.3f} on the batch, {held_out:.3f} held out (at best {peak:.3f}, at step {step})",
-        "{name}：\n    这一批上 {batch:.3f}，留出数据上 {held_out:.3f}（最好时 {peak:.3f}，在第 {step} 步）",
+        "  {batch:.3f} on the batch, {held_out:.3f} held out (at best {peak:.3f}, at step {step})",
+        "  这一批上 {batch:.3f}，留出数据上 {held_out:.3f}（最好时 {peak:.3f}，在第 {step} 步）",
     ),
     "by lot": ("by lot", "抽签配对"),
     "best plan": ("best plan", "最优方案"),
