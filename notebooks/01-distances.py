@@ -630,7 +630,7 @@ starts = torch.tensor(
         [0.3, 0.3, 4.0, 0.0, 4.0],
     ]
 )
-steps = lab.pick(smoke=100, cpu=400, gpu=400)
+steps = lab.pick(smoke=200, cpu=400, gpu=400)
 ways = {
     "forward KL": descend(forward_plane, starts, steps, 0.3, longest=0.3),
     "reverse KL": descend(reverse_plane, starts, steps, 0.3, longest=0.3),
