@@ -866,13 +866,13 @@ for name, parts in FAMILY.items():
     if lab.profile != "smoke":
         assert 0.85 < estimates[name] / true[name] < 1.05
 # %% [markdown] lang="en"
-# JS, TV and $H^2$ are within one or two percent. The two KL are off by more, and the reverse KL would be even with the perfect logit: its $T=-e^{-a}$ is rarely large, and then very large, so that a hundred thousand samples do not settle its mean. "From below" holds for the expectation; a single estimate scatters, above the truth too.
+# All five are within two or three percent. The reverse KL is the worst here, and the perfect logit does not save it: its $T=-e^{-a}$ is rarely large, and then very large, so that a hundred thousand samples do not settle its mean. "From below" holds for the expectation; a single estimate scatters, above the truth too.
 #
 # ## 5 · How far the sand has travelled
 #
 # For two clouds of points $W_1$ is a linear programme, and the package POT solves it exactly. (Colab does not have it; the next cell installs it where it is missing.)
 # %% [markdown] lang="zh"
-# JS、TV 与 $H^2$ 只差一两个百分点。两个 KL 差得多些；其中逆向 KL 即使用完美的 logit 也不准：它的 $T=-e^{-a}$ 难得很大，一大就大得惊人，十万个样本也定不下它的均值。“从下方逼近”说的是期望；单独一次估计会波动，也可能高过真值。
+# 五种都只差两三个百分点。这里最差的是逆向 KL，用完美的 logit 也救不了它：它的 $T=-e^{-a}$ 难得很大，一大就大得惊人，十万个样本也定不下它的均值。“从下方逼近”说的是期望；单独一次估计会波动，也可能高过真值。
 #
 # ## 5 · 沙子挪了多远
 #
@@ -900,25 +900,25 @@ from ganlib.labels import word
 from scipy.stats import wasserstein_distance
 
 
-def area(x, y):
-    t = torch.cat([x, y]).sort().values
+def area(one, two):
+    t = torch.cat([one, two]).sort().values
     F, G = (
         torch.searchsorted(c.sort().values, t, right=True) / len(c)
-        for c in (x, y)
+        for c in (one, two)
     )
     return ((F - G).abs()[:-1] * t.diff()).sum().item()
 
 
 rng = np.random.default_rng(1)
-x = torch.from_numpy(rng.exponential(size=300))
-y = torch.from_numpy(rng.normal(size=300) * 0.3 + 2)
-in_order = (x.sort().values - y.sort().values).abs().mean().item()
-opposite = x.sort().values - y.sort(descending=True).values
+sand = torch.from_numpy(rng.exponential(size=300))
+goal = torch.from_numpy(rng.normal(size=300) * 0.3 + 2)
+in_order = (sand.sort().values - goal.sort().values).abs().mean()
+opposite = sand.sort().values - goal.sort(descending=True).values
 results = {
-    "POT": wasserstein(x[:, None], y[:, None]).value,
-    "∫|F - G|": area(x, y),
-    "in order": in_order,
-    "SciPy": wasserstein_distance(x, y),
+    "POT": wasserstein(sand[:, None], goal[:, None]).value,
+    "∫|F - G|": area(sand, goal),
+    "in order": in_order.item(),
+    "SciPy": wasserstein_distance(sand, goal),
     "reversed": opposite.abs().mean().item(),
 }
 for name, value in results.items():
@@ -930,8 +930,8 @@ assert max(same) - min(same) < 1e-9 and worse > same[0] + 0.2
 # %% [markdown] lang="zh"
 # 九位全同。排序要求两边点数相等；面积不要求，线性规划也不要求，它会把沙粒掰开：
 # %% tags=["strict"]
-few = y[:170]
-one, two = wasserstein(x[:, None], few[:, None]).value, area(x, few)
+few = goal[:170]
+one, two = wasserstein(sand[:, None], few[:, None]).value, area(sand, few)
 print(f"{one:.9f} {two:.9f}")
 assert abs(one - two) < 1e-9
 # %% [markdown] lang="en"
@@ -1190,10 +1190,10 @@ viz.player(frames, columns=5, caption=str, scale=3)
 # <details><summary>Answer 1</summary>
 #
 # ```python
-# x = torch.arange(-1000, 1300) * step + step / 2
-# wide = normal(x, 0, 3)
+# grid = torch.arange(-20, 26, 0.02)
+# wide = normal(grid, 0, 3)
 # way = descend(
-#     lambda o: distances(wide, normal(x, o, 3), step)["JS"],
+#     lambda o: distances(wide, normal(grid, o, 3), 0.02)["JS"],
 #     torch.tensor([[6.0]]),
 #     steps=600,
 #     rate=0.1,
@@ -1235,10 +1235,10 @@ viz.player(frames, columns=5, caption=str, scale=3)
 # <details><summary>答案 1</summary>
 #
 # ```python
-# x = torch.arange(-1000, 1300) * step + step / 2
-# wide = normal(x, 0, 3)
+# grid = torch.arange(-20, 26, 0.02)
+# wide = normal(grid, 0, 3)
 # way = descend(
-#     lambda o: distances(wide, normal(x, o, 3), step)["JS"],
+#     lambda o: distances(wide, normal(grid, o, 3), 0.02)["JS"],
 #     torch.tensor([[6.0]]),
 #     steps=600,
 #     rate=0.1,
