@@ -4,7 +4,7 @@
 # Two heaps of sand, and four instruments that measure how different they are. On some pairs all four agree. On others one says "infinitely", one says "as different as can be", and one says "three inches, that way". Whoever trains by going downhill had better know which instrument is in use.
 #
 # In this lab you will
-# * check every closed form of [the theory page](../../book/en/01-distances.md) against an integral that knows nothing of it, to $10^{-6}$;
+# * check the closed forms of [the theory page](../../book/en/01-distances.md) against integrals that know nothing of them, to $10^{-6}$;
 # * slide two laws apart with a slider, and let gradient descent bring them together again, or fail to;
 # * fit one Gaussian to two modes in both directions of KL, from several starts, and see where each gets stuck;
 # * measure a divergence from samples alone with a small network, and catch it cheating;
@@ -17,7 +17,7 @@
 # 两堆沙，四件仪器，量它们相差多少。有时四件仪器众口一词；有时一件说“无穷大”，一件说“不能更不同了”，还有一件说“往那边挪三寸”。既然训练就是往低处走，最好先弄清楚手里拿的是哪一件。
 #
 # 在这个实验里，你将
-# * 把[理论页](../../book/zh/01-distances.md)的每个闭式都与一个对它一无所知的积分对照，精确到 $10^{-6}$；
+# * 把[理论页](../../book/zh/01-distances.md)的闭式与对它们一无所知的积分对照，精确到 $10^{-6}$；
 # * 用滑块让两个分布渐行渐远，再看梯度下降能不能把它们拉回来；
 # * 用一个高斯分布去拟合两个模式，KL 的两个方向各从几个起点出发，看它们分别停在哪里；
 # * 只凭样本，用一个小网络度量散度，并当场抓住它作弊；
@@ -80,7 +80,7 @@ def distances(p, q, step):
 step = 1 / 4000
 x = torch.arange(-60_000, 60_000) * step + step / 2
 p, q = normal(x, 0, 1), normal(x, 2, 1)
-print(len(x), f"{step * p.sum():.6f} {step * q.sum():.6f}")
+print(f"∫p = {step * p.sum():.6f}   ∫q = {step * q.sum():.6f}")
 # %% [markdown] lang="en"
 # And here are the formulas of the page, for two Gaussians (mean, standard deviation) and for two uniform laws on intervals of length 1. The first column is the formula, the second the integral.
 #
@@ -128,14 +128,14 @@ for laws in ((0, 1, 2, 1), (0, 0.5, 1, 0.5), (0, 1, 1, 2), (0.3,), (2,)):
     print(title)
     for name, formula in formulas.items():
         integral = integrals[laws][name].item()
-        print(f"   {name:12}{formula:9.6f}{integral:11.6f}")
+        print(f"{formula:12.6f}{integral:11.6f}  {lab.t(name)}")
         assert formula == integral or abs(formula - integral) < 1e-6
 
 # en: A formula that looks right, and is not: |μ₁ − μ₂| + |σ₁ − σ₂|.
 # zh: 看着像、其实不对的公式：|μ₁ − μ₂| + |σ₁ − σ₂|。
 assert abs(integrals[0, 1, 1, 2]["W1"] - (1 + 1)) > 0.8
 # %% [markdown] lang="en"
-# Only $W_1$ has a unit: in inches it is twice what it is in units of two inches. The divergences compare heights, and when both densities are squeezed alike the ratio $p/q$ at corresponding places stays. On the uniform laws KL is $\infty$ at once; JS and TV have nothing left to say at the offset 1; $W_1$ goes on counting.
+# Only $W_1$ has a unit: in inches it is twice what it is in units of two inches. The divergences compare heights, and when both densities are squeezed alike the ratio $p/q$ at corresponding places stays. On the uniform laws KL is $\infty$ at once; JS and TV have nothing left to say from the offset 1 on; $W_1$ goes on counting.
 #
 # For JS between Gaussians no formula is known. So take two different integrals: the definition, and "what one sample tells about the coin", $\log2-\mathbb E[h(\eta)]$.
 # %% [markdown] lang="zh"
@@ -148,7 +148,8 @@ eta = p / (p + q)
 doubt = torch.special.entr(eta) + torch.special.entr(1 - eta)
 coin = log2 - step * ((p + q) / 2 * doubt).sum().item()
 definition = integrals[0, 1, 2, 1]["JS"].item()
-print(f"{definition:.9f} {coin:.9f}")
+print(f"{definition:.9f}  ½ KL + ½ KL")
+print(f"{coin:.9f}  log 2 - E[h]")
 assert abs(definition - coin) < 1e-9
 # %% [markdown] lang="en"
 # ### Who bounds whom
@@ -362,7 +363,7 @@ fig
 # %%
 for name, path in ways.items():
     last = path[-1, :, 0].round(decimals=3) + 0.0
-    print(f"{name:3}", *(f"{offset:6.3f}" for offset in last))
+    print(*(f"{offset:6.3f}" for offset in last), f" {lab.t(name)}")
 ends = torch.stack([path[-1, :, 0].abs() for path in ways.values()])
 far, near = ends.T
 assert far[0] < 0.01 and far[3] < 0.06 and min(far[1], far[2]) > 5.8
@@ -555,7 +556,7 @@ else:
     )
 shown
 # %% [markdown] lang="en"
-# At $b=2$ there is one valley, in the middle: modes so close are still covered. From about $2.5$ on the side valleys catch somebody, from about $2.8$ on they are the deeper ones. The one in the middle stays, ever higher up. (With unequal weights it soon gives way to the heavier mode: exercise 2.)
+# At $b=2$ there is one valley, in the middle: modes so close are still covered. From about $2.5$ on the side valleys catch somebody, from about $2.8$ on they are the deeper ones. The one in the middle stays, ever higher up. (With the weights 0.9 and 0.1 it is gone: exercise 2.)
 #
 # ### In the plane
 #
@@ -563,7 +564,7 @@ shown
 #
 # **Predict.** Where does the wide start end, left and right?
 # %% [markdown] lang="zh"
-# $b=2$ 时只有中间一个谷：离得这么近的模式仍会被盖住。从大约 $2.5$ 起，两侧的谷开始收留路线；从大约 $2.8$ 起，它们成了更深的谷。中间的谷还在，只是越来越高。（权重不等时，它很快就让位给较重的模式，见习题 2。）
+# $b=2$ 时只有中间一个谷：离得这么近的模式仍会被盖住。从大约 $2.5$ 起，两侧的谷开始收留路线；从大约 $2.8$ 起，它们成了更深的谷。中间的谷还在，只是越来越高。（权重为 0.9 与 0.1 时，它就没有了，见习题 2。）
 #
 # ### 在平面上
 #
@@ -592,7 +593,7 @@ ticks = torch.arange(-6, 6.1, 0.5)
 noise = torch.cartesian_prod(ticks, ticks)
 noise_chances = torch.softmax(-noise.square().sum(-1) / 2, 0)
 mass = 0.25**2 * log_plane.exp().sum().item()
-print(f"{len(field)} {mass:.6f}   {len(noise)} {noise_chances.sum():.6f}")
+print(f"∫p = {mass:.6f}")
 assert abs(mass - 1) < 1e-6
 
 
@@ -684,7 +685,7 @@ assert abs(wide - heavy) < 1e-3
 #
 # with equality for $T=f'(p/q)$. If $a(x)$ is somebody's guess of $\log\frac{p(x)}{q(x)}$, then $T=f'(e^a)$ is always admissible, whatever $a$ is. First on four symbols, where everything can be computed.
 #
-# **Predict.** The last column counts how many of 10,000 other guesses come out above the divergence. How many?
+# **Predict.** Each line holds the divergence, the right side at $a=\log\frac pq$, and how many of 10,000 other guesses come out above the divergence. How many?
 # %% [markdown] lang="zh"
 # 前向的三次拟合都等于闭式，即 $P$ 的均值与协方差矩阵，四位数字全同。逆向的拟合有两个，值略低于定理给出的界 $\log\frac1{0.4}$ 与 $\log\frac1{0.6}$。从宽处出发的那一个碰巧找到了较重的模式；左上方的起点去了较轻的，只因为离它近。
 #
@@ -696,7 +697,7 @@ assert abs(wide - heavy) < 1e-3
 #
 # 当 $T=f'(p/q)$ 时取等号。如果 $a(x)$ 是对 $\log\frac{p(x)}{q(x)}$ 的某种猜测，那么不管 $a$ 是什么，$T=f'(e^a)$ 总是允许的。先看四个符号的情形，这里一切都算得出来。
 #
-# **先猜。** 最后一列数的是：另外 10,000 个猜测里，有几个得到的值高过散度？
+# **先猜。** 每行依次是散度、$a=\log\frac pq$ 时右边的值，以及另外 10,000 个猜测里有几个高过散度。有几个？
 # %% tags=["strict"]
 from torch.nn.functional import softplus
 
@@ -722,7 +723,7 @@ for name, parts in FAMILY.items():
     T, conjugate = parts(others)
     rest = (p * T - q * conjugate).sum(-1)
     higher = int((rest > truth[name] + 1e-9).sum())
-    print(f"{name:11} {truth[name]:.6f} = {best:.6f}   {higher}")
+    print(f"{truth[name]:.6f} = {best:.6f}  {higher}  {lab.t(name)}")
     assert abs(best - truth[name]) < 1e-9 and higher == 0
     # en: The control forgets f* and takes T itself: no bound any more.
     # zh: 对照漏掉了 f*，直接用 T：那就不再是下界。
@@ -862,7 +863,8 @@ for name, parts in FAMILY.items():
         (parts(a)[0].mean() - parts(b)[1].mean()).item()
         for a, b in (learned, perfect)
     )
-    print(f"{name:11}{estimates[name]:7.3f}{ideal:8.3f}{true[name]:8.3f}")
+    numbers = estimates[name], ideal, true[name]
+    print(*(f"{number:6.3f}" for number in numbers), f" {lab.t(name)}")
     if lab.profile != "smoke":
         assert 0.85 < estimates[name] / true[name] < 1.05
 # %% [markdown] lang="en"
@@ -932,7 +934,8 @@ assert max(same) - min(same) < 1e-9 and worse > same[0] + 0.2
 # %% tags=["strict"]
 few = goal[:170]
 one, two = wasserstein(sand[:, None], few[:, None]).value, area(sand, few)
-print(f"{one:.9f} {two:.9f}")
+print(f"{one:.9f}  POT")
+print(f"{two:.9f}  ∫|F - G|")
 assert abs(one - two) < 1e-9
 # %% [markdown] lang="en"
 # Two calls that run, and answer another question. A histogram of ten bins leans to the left; its mirror image leans to the right.
@@ -1030,7 +1033,7 @@ exactly = wasserstein(here, there).value
 assert abs(counted["best plan"][0] - exactly) < 1e-6
 assert counted["best plan"][1] == 0 < counted["by lot"][1]
 # %% [markdown] lang="en"
-# None: if two paths crossed, exchanging their ends would shorten both, by the triangle inequality. On the line that is "keep the order".
+# None: if two paths crossed, exchanging their ends would shorten the way as a whole, by the triangle inequality. On the line that is "keep the order".
 #
 # ## 6 · What is a place in a picture?
 #
@@ -1071,13 +1074,13 @@ for name, pair in compared.items():
 assert abs(found["real and real"] - found["both shuffled"]) < 1e-6
 assert found["one shuffled"] > 1.5 * found["real and real"]
 # %% [markdown] lang="en"
-# The same number to six digits, though no human being could read a single shuffled digit. The Euclidean distance does not know which pixels are neighbours: within the picture it compares heights at the same place, and whatever is learned from it alone may shuffle as it likes. And two pixels of shift, which you would hardly notice, are a quarter more than the floor.
+# The same number to six digits, though no human being could read a single shuffled digit. The Euclidean distance does not know which pixels are neighbours: within the picture it compares heights at the same place, and whatever is learned from it alone may shuffle as it likes. And two pixels of shift, which you would hardly notice, raise $W_1$ by a quarter.
 #
 # How does it see a shift? Left, the distance from a digit to itself, moved by $k$ pixels, mean over fifty digits; dashed, the distance between any two digits. Right, the same shift for somebody to whom a picture is a heap of ink: $W_1$ on the plane of the pixels.
 #
 # **Predict** both curves.
 # %% [markdown] lang="zh"
-# 六位数字完全相同，尽管打乱之后的数字没有一个人能认得。欧氏距离不知道哪些像素相邻：在图像内部，它比的是同一处的高度，单凭它学到的东西，怎样打乱都无所谓。而平移两个像素，人眼几乎察觉不到，却比本底值大了四分之一。
+# 六位数字完全相同，尽管打乱之后的数字没有一个人能认得。欧氏距离不知道哪些像素相邻：在图像内部，它比的是同一处的高度，单凭它学到的东西，怎样打乱都无所谓。而平移两个像素，人眼几乎察觉不到，$W_1$ 却大了四分之一。
 #
 # 它怎样看待平移？左图是一个数字到它自己平移 $k$ 个像素之后的距离，取五十个数字的平均；虚线是任意两个数字之间的距离。右图中，图像被看作一堆墨，画的是像素平面上的 $W_1$。
 #
@@ -1108,8 +1111,8 @@ for ax in (left, right):
     ax.set_ylim(bottom=0)
 fig
 # %%
-print(*(f"{d:5.1f}" for d in by_pixel))
-print(*(f"{d:5.1f}" for d in by_ink))
+print(*(f"{d:4.1f}" for d in by_pixel), lab.t("pixel by pixel"))
+print(*(f"{d:4.1f}" for d in by_ink), lab.t("ink moved"))
 assert by_pixel[4] > another and by_pixel[10] < 1.2 * by_pixel[4]
 assert (by_ink - torch.arange(11)).abs().max() < 1e-6
 # %% [markdown] lang="en"
