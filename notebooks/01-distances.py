@@ -11,7 +11,7 @@
 # * solve optimal transport exactly, meet the formula $\int|F-G|$, and move the ink of a 3 until it is an 8.
 #
 # Where it says **Predict**, answer before you run the cell. Everything here is small: on two idle cores the lab takes about a minute. Numbers are computed in double precision.
-# %% [markdown] lang="zh" matches="84bbc74a17bb"
+# %% [markdown] lang="zh" matches="c5352ec8018d"
 # # 实验 01 · 相距多远？
 #
 # 两堆沙，四件仪器，量它们相差多少。有时四件仪器众口一词；有时一件说“无穷大”，一件说“不能更不同了”，还有一件说“往那边挪三寸”。既然训练就是往低处走，最好先弄清楚手里拿的是哪一件。
