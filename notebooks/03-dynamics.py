@@ -176,6 +176,8 @@ for name, game in games().items():
     force = force_on_phi(game, theta, phi).item()
     print(f"{force:+.6f}  {formulas[name]:+.6f}  {lab.t(name)}")
     assert abs(force - formulas[name]) < 1e-12
+
+
 # %% [markdown] lang="en"
 # The second column is by hand, from the definitions of the page. Then the steps. Two players can move *simultaneously*, both answering the same position, or *in turn* (alternating), the generator answering what the discriminator has just done. `play` does both, side by side.
 # %% [markdown] lang="zh"
@@ -223,7 +225,7 @@ LOOKS = {"simultaneous": (ORANGE, 1.0), "alternating": (BLUE, 1.5)}
 
 def portrait(name, rate=0.2, strength=0.5, steps=600):
     game, size = games(strength)[name], 2.2
-    fig, (plane, far) = viz.panels(2, width=3.5, height=3.3)
+    fig, (plane, far) = viz.panels(2, width=3.1, height=2.95)
     places = torch.linspace(-size, size, 12, dtype=torch.float64)[1:-1]
     theta, phi = torch.cartesian_prod(places, places).T
     theta, phi = (v[phi.abs() <= game.clip] for v in (theta, phi))
@@ -234,7 +236,7 @@ def portrait(name, rate=0.2, strength=0.5, steps=600):
         ]
     )
     field = field / field.norm(dim=0)
-    looks = {"color": "#b9b6ae", "pivot": "mid", "scale": 22}
+    looks = {"color": "#b9b6ae", "pivot": "mid", "scale": 17}
     plane.quiver(theta, phi, *field, width=0.008, **looks)
     paths = play(game, 1.2 * START, rate, steps, BOTH)
     for i, (way, (color, width)) in enumerate(LOOKS.items()):
@@ -249,7 +251,7 @@ def portrait(name, rate=0.2, strength=0.5, steps=600):
     plane.set_ylabel(r"$\varphi$", rotation=0)
     far.set(ylim=(1e-3, 1e2), xlabel=lab.t("step"))
     far.set_title(lab.t("distance from equilibrium"), fontsize=10)
-    far.legend(loc="upper left", bbox_to_anchor=(0, 0.99), fontsize=9)
+    far.legend(loc="lower right", fontsize=9)
     plane.set_title(lab.t(name), fontsize=10)
     return fig
 
@@ -280,7 +282,8 @@ def choose(draw):
 if lab.live:
     shown = choose(portrait)
 else:
-    frames = [(lab.t(name), portrait(name)) for name in games()]
+    n = lab.pick(smoke=150, cpu=600, gpu=600)
+    frames = [(lab.t(name), portrait(name, steps=n)) for name in games()]
     shown = viz.player(frames, caption=str, seconds=10)
 shown
 # %% [markdown] lang="en"
@@ -348,11 +351,10 @@ def of_jacobian(game, rate, in_turn, h=1e-6):
     return torch.linalg.eigvals(matrix).abs().max().item()
 
 
-def measured(game, rate, in_turn):
-    start = 1e-12 * START[:, :1]
-    path = play(game, start, rate, 400, torch.tensor([in_turn]))
+def measured(game, rate):
+    path = play(game, 1e-12 * START, rate, 400, BOTH)
     distance = path.norm(dim=1)
-    return (distance[400] / distance[200]).item() ** (1 / 200)
+    return (distance[400] / distance[200]) ** (1 / 200)
 
 
 rows = [("wgan", wgan, 1.0, 0.0)]
@@ -364,11 +366,12 @@ print(lab.t("moduli"))
 found = {}
 for name, loss, omega, gamma in rows:
     game = Game(loss, r1(gamma) if gamma else None)
+    steps = measured(game, 0.2)
     for in_turn, way in enumerate(LOOKS):
         three = (
             formula(omega, gamma, 0.2, in_turn),
             of_jacobian(game, 0.2, bool(in_turn)),
-            measured(game, 0.2, bool(in_turn)),
+            steps[in_turn].item(),
         )
         found[name, in_turn] = three
         numbers = " ".join(f"{value:8.3f}" for value in three)
@@ -401,3 +404,559 @@ ax.axhline(1, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
 ax.set(xlabel=r"$\gamma$", ylabel=lab.t("factor per step"))
 ax.legend()
 fig
+
+
+# %% [markdown] lang="en"
+# Dots are steps, lines are the page's formulas: a door closer with one best setting, $\gamma=2\omega=1$ for simultaneous steps and $2\omega-\omega^2\eta=0.9$ for alternating ones. Left of it the path swings, right of it it creeps. The dots a little above the lines lie at the kinks, where two eigenvalues are equal and $n\lambda^n$ is still at work after 200 steps.
+#
+# ## 4 · Real networks, on the line
+#
+# Now networks, $z\to128\to128\to128\to x$ against $x\to128\to128\to128\to128\to1$, and data with four narrow modes at $\pm1$ and $\pm3$.
+# %% [markdown] lang="zh"
+# 点是走出来的，线是理论页的公式：闭门器只有一个最好的位置，同时更新是 $\gamma=2\omega=1$，交替更新是 $2\omega-\omega^2\eta=0.9$。在它左边，轨线来回摆；在它右边，轨线慢慢挪。尖角处的点略高于线，因为那里两个特征值相等，走了 200 步，$n\lambda^n$ 的影响还在。
+#
+# ## 4 · 直线上的真网络
+#
+# 现在换成网络，$z\to128\to128\to128\to x$ 对 $x\to128\to128\to128\to128\to1$；数据有四个窄窄的模式，在 $\pm1$ 与 $\pm3$。
+# %% tags=["strict"]
+def build(name, law, **changes):
+    options = {"model": "mlp-toy", "latent_dim": 12}
+    options |= {"lr": 1e-3, "beta1": 0.5} | changes
+    return ganlib.build(name, law.shape, **options)
+
+
+line = ganlib.load("mixture-1d", means=(-3, -1, 1, 3), std=0.2)
+gan = build("gan", line)
+for name, net in {"G": gan.generator, "D": gan.discriminator}.items():
+    n = sum(p.numel() for p in net.parameters())
+    print(lab.t("parameters", name=name, n=n))
+
+
+# %% [markdown] lang="en"
+# Every so many steps we keep a picture: samples, $D(x)$ on the line, and the force with which the non-saturating loss would push a sample at $x$, which is $(1-D)\,\nabla_xa$.
+#
+# **Predict.** All four modes are within reach. Which will the generator find, and what will $D$ say about each of them at the end?
+# %% [markdown] lang="zh"
+# 每隔若干步留一幅图：样本、直线上的 $D(x)$，以及非饱和损失推动位于 $x$ 的样本的力，即 $(1-D)\,\nabla_xa$。
+#
+# **先猜。** 四个模式都够得着。生成器会找到哪几个？到最后，$D$ 对每一个各怎么说？
+# %%
+def opinion(gan, x):
+    # en: D(x), and how the non-saturating loss pushes a sample at x.
+    # zh: D(x)，以及非饱和损失怎样推动位于 x 的样本。
+    x = x.clone().to(lab.device).requires_grad_()
+    logits = gan.discriminator(x)
+    (slope,) = torch.autograd.grad(logits.sum(), x)
+    doubt = (-logits).sigmoid()
+    force = doubt.unsqueeze(1) * slope
+    return (1 - doubt).detach().cpu(), force.detach().cpu()
+
+
+COLORED = {
+    "density of the data": BLUE,
+    "generated": ORANGE,
+    "D of x": GREEN,
+}
+Z = torch.randn(1000, 12, generator=torch.Generator().manual_seed(0))
+X = torch.linspace(-4.5, 4.5, 181)[:, None]
+
+
+def on_the_line(trainer):
+    fig, (ax,) = viz.panels(width=4.9, height=2.5)
+    ax.fill_between(X[:, 0], line.log_prob(X).exp(), color=BLUE, alpha=0.3)
+    made = trainer.sample(z=Z)[:, 0].cpu().clamp(-4.5, 4.5)
+    ax.hist(made, bins=90, range=(-4.5, 4.5), density=True, color=ORANGE)
+    ax.plot(X, opinion(trainer.gan, X)[0], color=GREEN, lw=1.8)
+    # en: Arrows below the axis: where the samples are, and their push.
+    # zh: 轴下的箭头：样本所在之处，以及它们受到的推力。
+    places = made.quantile(torch.linspace(0.02, 0.98, 17))[:, None]
+    _, force = opinion(trainer.gan, places)
+    force = 0.6 * force / (1 + force.abs())
+    base, looks = -0.17 + 0 * force, {"units": "xy", "angles": "xy"}
+    ax.quiver(places, base, force, 0 * force, scale=1, width=0.04, **looks)
+    ax.set(xlim=(-4.5, 4.5), ylim=(-0.3, 1.6), yticks=(0, 0.5, 1, 1.5))
+    for name, color in COLORED.items():
+        ax.plot([], [], color=color, lw=4, label=lab.t(name))
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.97)}
+    ax.legend(ncols=3, fontsize=9, **above)
+    return fig
+
+
+# %% [markdown] lang="en"
+# And the training, which serves for the rest of the lab: the same seed, Adam with rate $10^{-3}$ and $\beta_1=0.5$, batches of 64, one step each. While it runs, `judge` measures 2,500 samples twenty times over.
+# %% [markdown] lang="zh"
+# 训练的写法，后面一直用它：同一个种子，Adam，学习率 $10^{-3}$，$\beta_1=0.5$，批量大小 64，双方各走一步。训练途中，`judge` 拿 2,500 个样本度量二十次。
+# %%
+from statistics import median
+
+from ganlib.metrics.modes import mode_coverage
+
+LOOKS_AT = lab.pick(smoke=2, cpu=20, gpu=20)
+
+
+def judge(law, steps):
+    def measure(trainer):
+        seen = mode_coverage(trainer.sample(2500), law)
+        worst = math.log(len(law.modes))
+        divergence = seen.details["reverse KL"]
+        # en: NaN if no sample is near a mode: then as if all were at one.
+        # zh: 没有样本靠近任何模式时是 NaN：就当全在一个模式上。
+        return {
+            "modes found": seen.value,
+            "high quality": seen.details["high quality"],
+            "reverse KL": worst if math.isnan(divergence) else divergence,
+        }
+
+    return ganlib.Evaluate(steps // LOOKS_AT, measure)
+
+
+def train(name, law, steps, callbacks=(), **changes):
+    ganlib.seed(lab.seed)
+    return ganlib.Trainer(
+        build(name, law, **changes),
+        law,
+        batch_size=64,
+        device=lab.device,
+        log_every=10,
+        callbacks=callbacks,
+        progress=lab.progress,
+    ).fit(steps)
+
+
+def second_half(trainer, name):
+    values = trainer.history[name]
+    return values[len(values) // 2 :]
+
+
+steps = lab.pick(smoke=20, cpu=1000, gpu=3000)
+frames = []
+film = ganlib.Every(
+    steps // lab.pick(smoke=2, cpu=11, gpu=11),
+    lambda trainer: frames.append((trainer.step, on_the_line(trainer))),
+)
+plain = train("gan", line, steps, [film, judge(line, steps)])
+viz.player(frames, seconds=8)
+# %% [markdown] lang="en"
+# Drag it back to the start. The heap spreads, covers everything for a while, and then D learns to tell. The inner modes are nearest; they fill, the outer ones empty, and D becomes *certain* that whatever lies out there is real. From then on the green line is flat over the outer modes and no arrow leads to them: D knows exactly what is missing, and says nothing about it where the samples are. (Now and then a heap breaks loose, wanders, and comes back.)
+#
+# The page has this case in an exercise, "flawless, and yet": one half of the data is never made, the rest is right. The optimal discriminator then says ⅓ on every fake, ⅓ on one half of the real samples and 1 on the other, and is right in three cases of four. And the log, on average over the second half of the run?
+# %% [markdown] lang="zh"
+# 把它拖回开头。那一堆样本先散开，有一阵子什么都盖住了，然后 D 学会了分辨。里面两个模式最近，于是填满；外面两个空了，D 也变得*深信*，凡是落在那边的都是真的。从此绿线在外侧的模式上是平的，没有一个箭头通向那里：D 清清楚楚知道缺了什么，却在样本所在之处只字不提。（偶尔有一堆样本挣脱出来，游荡一阵，又回来了。）
+#
+# 理论页有一道习题讲的就是这种情形，“无可挑剔，然而”：数据的一半从来不造，另一半造得都对。这时最优的判别器对每个假样本都打 ⅓，对一半真样本打 ⅓，对另一半打 1，四次里判对三次。那么日志上，后半程的平均是多少？
+# %%
+expected = {"D(x)": 2 / 3, "D(G(z))": 1 / 3, "accuracy": 3 / 4}
+for name, value in expected.items():
+    values = second_half(plain, name)
+    logged = sum(values) / len(values)
+    print(f"{logged:.2f}  {value:.2f}  {lab.t(name)}")
+    if lab.profile != "smoke":
+        assert abs(logged - value) < 0.1
+for name in ("modes found", "reverse KL"):
+    values = second_half(plain, name)
+    print(f"{median(values):.2f}  {lab.t(name)}")
+# %% [markdown] lang="en"
+# The log reads like a peace treaty, and half of the data is missing. (The reverse KL of two modes of four is $\log2=0.693$.)
+#
+# **Predict.** R1 asks D to be flat *at the real samples*, also at those that nobody makes. Why should that bring them back? The same seed, the same steps, $\gamma=0.1$:
+# %% [markdown] lang="zh"
+# 日志读起来像一份和约，数据却缺了一半。（四个模式只有两个时，逆向 KL 散度是 $\log2=0.693$。）
+#
+# **先猜。** R1 要求 D 在*真实样本处*平坦，没有人造的那些真样本也不例外。凭什么这样就能把它们找回来？同样的种子，同样的步数，$\gamma=0.1$：
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+R1 = {"penalty_weight": 0.1, "beta2": 0.999}
+calm = train("r1gan", line, steps, [judge(line, steps)], **R1)
+on_the_line(calm)
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+runs = {"plain GAN": plain, "with R1": calm}
+floor = mode_coverage(line.sample(2500), line).details["reverse KL floor"]
+histories = {lab.t(name): run.history for name, run in runs.items()}
+viz.curves(histories, "reverse KL", by="name", level=floor, log=True)
+# %%
+worst = {n: median(second_half(r, "reverse KL")) for n, r in runs.items()}
+for name, value in worst.items():
+    print(f"{value:.3f}  {lab.t(name)}")
+print(f"{floor:.4f}  {lab.t('perfect sampler')}")
+if lab.profile != "smoke":
+    assert worst["with R1"] < 0.25 < worst["plain GAN"]
+# %% [markdown] lang="en"
+# R1 takes the cliffs away. A logit that may not be steep at the real samples cannot be certain of a mode within a step's width of one where it is not; it becomes a row of gentle tents, which slope towards every mode from far away. The arrows now lead everywhere. The price is that gentle slopes pull gently: the heaps are wider than the data, and take longer to become narrow.
+# %% [markdown] lang="zh"
+# R1 铲平了悬崖。logit 在真实样本处不许陡，也就不可能对一个模式深信不疑，而对一步之外的另一个毫无把握；它变成一排平缓的帐篷，从老远就向每个模式升高。现在箭头通向每一处。代价是：缓坡的拉力也缓，样本堆比数据宽，要花更多的时间才会收窄。
+# %% [markdown] lang="en"
+# ## 5 · Eight modes on a ring
+#
+# In the plane, one can no longer see at a glance what is missing and how much, so first the measure. Three numbers, for 2,500 samples: **modes**, those with at least one sample within three standard deviations; **quality**, the share of samples that are within three of some mode; and the **reverse KL** of the modes' shares to the true ones. Two of these have a best value that one can compute:
+# %% [markdown] lang="zh"
+# ## 5 · 环上的八个模式
+#
+# 到了平面上，缺了什么、缺了多少，不再一眼可见，所以先说度量。拿 2,500 个样本算三个数：**模式数**，三个标准差之内至少有一个样本的模式有几个；**高质量**，离某个模式不超过三个标准差的样本占多少；还有各模式所占比例到真实比例的**逆向 KL 散度**。其中两个的最佳值算得出来：
+# %% tags=["strict"]
+from ganlib.metrics.modes import reverse_kl
+
+ring = ganlib.load("ring", radius=3.0, std=0.1)
+best = mode_coverage(ring.sample(2500), ring).details
+ceiling, floor = best["high quality ceiling"], best["reverse KL floor"]
+print(f"{ceiling:.4f} = 1 - exp(-9/2) = {1 - math.exp(-4.5):.4f}")
+print(f"{floor:.6f} ≈ (8 - 1) / (2 · 2472) = {7 / 4944:.6f}")
+seven = torch.tensor([0.0] + 7 * [1.0])
+print(f"{reverse_kl(seven, ring.weights):.4f} = log(8/7)")
+assert abs(ceiling - (1 - math.exp(-4.5))) < 1e-9
+assert abs(floor - 7 / 4944) < 1e-6
+assert abs(reverse_kl(seven, ring.weights) - math.log(8 / 7)) < 1e-6
+
+
+# %% [markdown] lang="en"
+# A quality of 100% would be *too* good: a perfect sampler has 98.89%. And its reverse KL is not 0, since 2,500 samples never fall on eight modes quite evenly.
+#
+# Four impostors come to be measured. **Predict** which of the three numbers each of them fools: the one who knows a single mode by heart; the one who lacks one mode of eight; the one whose modes are half as wide as they should be; and noise all over the square.
+# %% [markdown] lang="zh"
+# 高质量若有 100%，那就好得*过头*了：完美的采样器是 98.89%。它的逆向 KL 散度也不是 0，因为 2,500 个样本落到八个模式上，总不会恰好一样多。
+#
+# 四个冒名顶替者前来受测。**先猜**他们各能骗过三个数中的哪一个：把一个模式背得滚瓜烂熟的；八个模式缺一个的；模式只有应有的一半宽的；还有铺满整个方块的噪声。
+# %%
+def report(name, points, law):
+    seen = mode_coverage(points, law)
+    print(lab.t("modes found by", seen=seen, name=lab.t(name)))
+    return seen
+
+
+g = torch.Generator().manual_seed(lab.seed)
+true = ring.batch(2500)
+centres = ring.modes[true.labels]
+impostors = {
+    "perfect sampler": true.images,
+    "one mode by heart": ring.modes[:1].expand(2500, 2),
+    "one mode missing": true.images[true.labels > 0],
+    "half as wide": (true.images + centres) / 2,
+    "noise everywhere": 8 * torch.rand(2500, 2, generator=g) - 4,
+}
+seen = {n: report(n, points, ring) for n, points in impostors.items()}
+quality = {n: one.details["high quality"] for n, one in seen.items()}
+divergence = {n: one.details["reverse KL"] for n, one in seen.items()}
+assert quality["half as wide"] > ceiling + 0.005
+assert quality["one mode by heart"] == 1
+assert divergence["one mode by heart"] > 2
+assert seen["noise everywhere"].value == 8
+assert divergence["noise everywhere"] < 0.2
+assert divergence["one mode missing"] > 30 * floor
+# %% [markdown] lang="en"
+# Each number alone can be fooled; the noise even has all eight modes, because one lucky sample is enough. Read them together.
+#
+# ### Where D pushes
+#
+# Now the plain GAN. In the film blue is where D says "real", orange where it says "generated", the orange dots are samples, the rings are the modes. Arrows show where a sample would be pushed, and how strongly: where there is none, D has nothing to say, however sure it is.
+#
+# **Predict.** How many modes will it have after 200 steps, and how many after 1,200?
+# %% [markdown] lang="zh"
+# 单看一个数，总有办法骗过；噪声甚至八个模式样样俱全，因为碰巧有一个样本就算。要放在一起看。
+#
+# ### D 往哪里推
+#
+# 现在轮到普通 GAN。片子里，蓝色是 D 说“真”的地方，橙色是 D 说“生成”的地方；橙色的点是样本，小圆圈是模式。箭头表示样本在那里会被推向哪边，推得多重：没有箭头的地方，D 再有把握也无话可说。
+#
+# **先猜。** 走了 200 步，它有几个模式？走了 1,200 步，又有几个？
+# %%
+from matplotlib.colors import LinearSegmentedColormap
+
+SHADES = LinearSegmentedColormap.from_list(
+    "verdict", ["#f3c3ab", viz.PAPER, "#a9c6ea"]
+)
+side = torch.linspace(-4.4, 4.4, 45)
+PIXELS = torch.cartesian_prod(side, side)
+PLACES = torch.cartesian_prod(side[2::5], side[2::5])
+
+
+def snapshot(trainer):
+    verdict, _ = opinion(trainer.gan, PIXELS)
+    _, force = opinion(trainer.gan, PLACES)
+    made = trainer.sample(z=Z).cpu()
+    return trainer.step, made, verdict.view(45, 45).T, force
+
+
+def draw(ax, law, made, verdict=None, force=None, size=4.4):
+    if verdict is not None:
+        levels = torch.linspace(0, 1, 8)
+        ax.contourf(side, side, verdict, levels, cmap=SHADES)
+        force = 0.8 * force / (1 + force.norm(dim=1, keepdim=True))
+        looks = {"units": "xy", "angles": "xy", "color": viz.INK}
+        ax.quiver(*PLACES.T, *force.T, scale=1, width=0.045, **looks)
+    ax.plot(*made[:600].T, ".", color=ORANGE, ms=2.5)
+    if law.modes is not None:
+        ax.plot(*law.modes.cpu().T, "o", ms=9, mfc="none", mec=BLUE)
+    ax.set(xlim=(-size, size), ylim=(-size, size), aspect="equal")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+
+
+def frame(step, *taken):
+    fig, (ax,) = viz.panels(width=3.3, height=3.3)
+    draw(ax, ring, *taken)
+    return step, fig
+
+
+def filmed(name, **changes):
+    shots = []
+    film = ganlib.Every(
+        steps // lab.pick(smoke=2, cpu=20, gpu=20),
+        lambda trainer: shots.append(snapshot(trainer)),
+    )
+    callbacks = [film, judge(ring, steps)]
+    return train(name, ring, steps, callbacks, **changes), shots
+
+
+steps = lab.pick(smoke=20, cpu=1200, gpu=5000)
+plain, shots = filmed("gan")
+# en: Much happens early: all of the first ones, then every third.
+# zh: 开头变化多：前几帧全留，后面每三帧留一帧。
+chosen = shots[:6] + shots[8::3]
+viz.player([frame(*shot) for shot in chosen], seconds=8)
+# %% [markdown] lang="en"
+# At first the samples lie everywhere. Then D learns that the middle and the outside are wrong, and the samples gather on the circle, more of them on one side by chance. D notices, and calls the other side real. But nobody is there to hear it: around the samples every arrow leads back to where they are, and the blue half, of which D is certain, has dots in the place of arrows.
+#
+# ## 6 · Three repairs
+#
+# The first changes the shape of D. The other two change what it sees: packs of samples, all real or all generated; or, beside each sample, how many close relatives it has in its batch. This is all it takes:
+# %% [markdown] lang="zh"
+# 起初样本到处都是。随后 D 学会了：中间和外面都不对；样本便聚到圆周上，碰巧有一侧多些。D 察觉了，把另一侧判为真。可是那边没有谁听得到：样本周围的箭头全都指回样本自己，而 D 深信不疑的蓝色那一半，箭头都缩成了点。
+#
+# ## 6 · 三种补救
+#
+# 第一种改变 D 的形状。另外两种改变它所看到的：或者是一包样本，全真或全是生成的；或者除了样本本身，还看它在这一批里有多少近亲。要改的只有这些：
+# %% tags=["strict"]
+from ganlib.gans.pacgan import PacGAN
+from ganlib.gans.r1gan import R1GAN
+from ganlib.models.minibatch import MinibatchDiscrimination
+
+lab.show(
+    R1GAN.discriminator_loss,
+    PacGAN.packs,
+    MinibatchDiscrimination.forward,
+)
+# %% [markdown] lang="en"
+# **Predict.** All with the seed, the networks and the steps of the run that lost half of the ring. Which of the three brings all eight modes back? Which of them has the *worst* quality?
+# %% [markdown] lang="zh"
+# **先猜。** 种子、网络、步数都与丢了半个环的那次相同。三种里哪些能找回全部八个模式？哪一种的高质量样本*最少*？
+# %%
+calm, calm_shots = filmed("r1gan", **R1)
+again = [judge(ring, steps)]
+packs = train("pacgan", ring, steps, again, packing=2)
+again = [judge(ring, steps)]
+kin = train("gan", ring, steps, again, model="mlp-toy-minibatch")
+runs = {
+    "plain GAN": plain,
+    "with R1": calm,
+    "packs of two": packs,
+    "minibatch discrimination": kin,
+}
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+fig, axes = viz.panels(4, width=2.35, height=2.6)
+for ax, (name, run) in zip(axes, runs.items(), strict=True):
+    draw(ax, ring, run.sample(z=Z).cpu())
+    ax.set_title(lab.t(name), fontsize=10)
+fig
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+histories = {lab.t(name): run.history for name, run in runs.items()}
+viz.curves(histories, "reverse KL", by="name", level=floor, log=True)
+# %%
+seen = {n: report(n, run.sample(2500), ring) for n, run in runs.items()}
+report("perfect sampler", ring.sample(2500), ring)
+worst = {n: median(second_half(r, "reverse KL")) for n, r in runs.items()}
+print(lab.t("median of the second half"))
+for name, value in worst.items():
+    print(f"{value:.3f}  {lab.t(name)}")
+if lab.profile != "smoke":
+    assert worst["plain GAN"] > 0.5
+    for name in ("with R1", "packs of two"):
+        assert worst[name] < 0.35 and seen[name].value == 8
+    assert worst["minibatch discrimination"] < worst["plain GAN"]
+# %% [markdown] lang="en"
+# All three keep the ring together. And by *quality* they are worse than the run that lost half of it! Of course: it is easier to be good at four things than at eight. Whoever reports quality alone reports mode collapse as progress; whoever counts modes alone is content with noise. (What the three still lack is time. Their points lie on the way from one mode to the next, which a continuous generator can never quite empty.)
+#
+# Why R1 works can be seen, at four moments of its run:
+# %% [markdown] lang="zh"
+# 三种都保住了整个环。而论*高质量*，它们全不如丢了半个环的那一次！这也难怪：做好四件事，总比做好八件容易。只报告高质量样本的比例，就会把模式坍塌报成进步；只数模式，噪声也能让你满意。（这三种还缺的是时间。它们的点散在从一个模式到下一个的路上，而连续的生成器永远不能把这些路完全清空。）
+#
+# R1 为什么管用，看它训练途中的四个时刻便知：
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+fig, axes = viz.panels(4, width=2.35, height=2.6)
+picked = torch.linspace(1, len(calm_shots) - 1, 4).long().tolist()
+for ax, i in zip(axes, picked, strict=True):
+    step, *taken = calm_shots[i]
+    draw(ax, ring, *taken)
+    ax.set_title(f"{lab.t('step')} {step}", fontsize=10)
+fig
+# %% [markdown] lang="en"
+# No blue half: a star, whose every ray points to a mode, and arrows along it from the inside and from the outside. Wherever a sample strays, the slope leads somewhere real.
+#
+# ## 7 · The usual advice
+#
+# ### What the usual advice does, measured
+#
+# `benchmarks/hacks.py` plays the plain GAN on the ring and changes one piece of the usual advice at a time, ten seeds each, so that every effect comes with its standard error.
+# %% [markdown] lang="zh"
+# 没有蓝色的半边，只有一颗星，每道光芒指着一个模式，箭头沿着它从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
+#
+# ## 7 · 常见的建议
+#
+# ### 常见的建议实测效果如何
+#
+# `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只改动一条常见的建议，各跑十个种子，所以每个效果都带着标准误。
+# %% [markdown] lang="en"
+# ### Switch one on
+#
+# Now you. `ganhacks` is the plain GAN in which each piece of advice has a switch, and `ganlib.Seeds` plays several seeds of a small game at once, for little more than the price of one. Noise with standard deviation ½ on everything that D sees is, near the equilibrium of the Dirac-GAN, as good as R1 with $\gamma=\tau^2/2=\frac18$ (the page proves it).
+#
+# **Predict.** Does noise help, and for which of the three seeds?
+# %% [markdown] lang="zh"
+# ### 打开一条试试
+#
+# 轮到你了。`ganhacks` 就是普通 GAN，每条建议都有一个开关；`ganlib.Seeds` 让一个小博弈的几个种子同时进行，比只跑一个贵不了多少。给 D 看到的一切加上标准差为 ½ 的噪声，在 Dirac-GAN 的均衡附近，与 $\gamma=\tau^2/2=\frac18$ 的 R1 等效（理论页有证明）。
+#
+# **先猜。** 加噪声有用吗？三个种子里对哪几个有用？
+# %%
+# en: Change me: {"real_target": 0.9}, {"rate_ratio": 4.0}, {"turns": 5} …
+# zh: 改这里：{"real_target": 0.9}、{"rate_ratio": 4.0}、{"turns": 5}……
+advice = {"noise": 0.5}
+
+
+def with_seeds(**changes):
+    runs = ganlib.Seeds(
+        lambda: build("ganhacks", ring, **changes),
+        ring,
+        batch_size=64,
+        seeds=[lab.seed, lab.seed + 1, lab.seed + 2],
+        device=lab.device,
+        progress=lab.progress,
+    )
+    quarter = lab.pick(smoke=2, cpu=200, gpu=500)
+    found = []
+    for _ in range(4):
+        runs.fit(quarter)
+        found.append(
+            [
+                mode_coverage(gan.sample(2500), ring).details["reverse KL"]
+                for gan in runs.gans
+            ]
+        )
+    # en: The last two looks: one alone may come at a lucky moment.
+    # zh: 取最后两次：单看一次，也许正逢其时。
+    return torch.tensor(found)[2:].mean(0)
+
+
+without, with_it = with_seeds(), with_seeds(**advice)
+for name, values in {"without": without, "with it": with_it}.items():
+    print(" ".join(f"{v:6.2f}" for v in values), "  ", lab.t(name))
+effect = without - with_it
+error = effect.std() / math.sqrt(len(effect))
+print(lab.t("effect", effect=effect.mean(), error=error))
+if lab.profile != "smoke" and advice == {"noise": 0.5}:
+    assert (effect > 0).all()
+# %% [markdown] lang="en"
+# The numbers are the reverse KL, seed by seed. Noise has helped each of the three, by much more than they differ among themselves: here three seeds are enough. It is not always so. Try smoothing.
+#
+# ## 8 · Does the repair travel?
+#
+# The swiss roll has no modes to count; it is one long curve. **Predict:** what does collapse look like on a curve?
+# %% [markdown] lang="zh"
+# 这些数是逆向 KL 散度，一个种子一个。噪声对三个种子都有用，效果远大于种子之间的差别：在这里三个种子就够了。并非总是如此，试试标签平滑便知。
+#
+# ## 8 · 换个地方还灵吗？
+#
+# 瑞士卷没有模式可数，它是一条长长的曲线。**先猜：** 在曲线上，坍塌是什么样子？
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+roll = ganlib.load("swiss-roll")
+steps = lab.pick(smoke=20, cpu=1000, gpu=5000)
+gentle = R1 | {"penalty_weight": 0.02}
+runs = {
+    "plain GAN": train("gan", roll, steps),
+    "with R1": train("r1gan", roll, steps, **gentle),
+}
+clouds = {"data": roll.sample(1000)}
+clouds |= {name: run.sample(1000).cpu() for name, run in runs.items()}
+fig, axes = viz.panels(3, width=3, height=3.2)
+for ax, (name, points) in zip(axes, clouds.items(), strict=True):
+    draw(ax, roll, points, size=2.6)
+    ax.set_title(lab.t(name), fontsize=10)
+fig
+# %% [markdown] lang="en"
+# Two distances take the place of the modes: from each real point to the nearest generated one (large if something is *missing*), and from each generated point to the nearest real one (large if samples go *astray*). The floor is what another thousand real points get.
+# %% [markdown] lang="zh"
+# 两个距离代替模式数：每个真实点到最近的生成点有多远（大，说明*缺了*什么）；每个生成点到最近的真实点有多远（大，说明样本*走失*了）。本底值是另外一千个真实点所得的数。
+# %%
+reference, far = roll.sample(1000), {}
+print(lab.t("missing, astray"))
+for name, points in clouds.items():
+    apart = torch.cdist(reference, points)
+    missing = apart.min(1).values.mean().item()
+    astray = apart.min(0).values.mean().item()
+    far[name] = missing, astray
+    print(f"{missing:8.3f} {astray:8.3f}   {lab.t(name)}")
+if lab.profile != "smoke":
+    assert far["data"][0] < far["with R1"][0] < far["plain GAN"][0] / 1.5
+# %% [markdown] lang="en"
+# The plain GAN makes a part of the arc, and D pays no attention to it for the rest. With R1 the whole spiral is there, still blurred.
+#
+# ### Twenty-five modes
+#
+# Last the grid. A continuous generator has to *cross* the space between modes, and with 25 of them it has much to cross. So the networks get latents that keep their sign only, eight of twelve: such a generator can jump. The game is R3GAN, which compares each real sample with a generated one and takes R1 *and* R2, without momentum, $\beta_1=0$.
+#
+# **Predict.** How many of the 25 does it find in 1,500 steps?
+# %% [markdown] lang="zh"
+# 普通 GAN 只造出一段弧，其余的 D 一概不提。加了 R1，整条螺线都在，只是还模糊。
+#
+# ### 二十五个模式
+#
+# 最后是网格。连续的生成器必须*穿过*模式之间的空地，模式有 25 个，要穿的地方就多了。所以这次的网络有十二个隐变量，其中八个只取符号：这样的生成器可以跳。博弈用的是 R3GAN：每个真实样本与一个生成样本相比，R1 与 R2 *都*加，并且不要动量，$\beta_1=0$。
+#
+# **先猜。** 1,500 步之内，25 个模式它找得到几个？
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+grid = ganlib.load("grid", std=0.2)
+steps = lab.pick(smoke=20, cpu=1500, gpu=6000)
+jumping = train(
+    "r3gan",
+    grid,
+    steps,
+    [judge(grid, steps)],
+    model="mlp-toy-signs",
+    penalty_weight=0.03,
+    beta1=0.0,
+    beta2=0.999,
+)
+fig, (left, right) = viz.panels(2, width=4, height=3.6)
+draw(left, grid, jumping.sample(2500).cpu(), size=5.5)
+for name in ("modes found", "high quality"):
+    values = jumping.history[name]
+    most = len(grid.modes) if name == "modes found" else 1
+    at = jumping.history.steps(name)
+    right.plot(at, [v / most for v in values], label=lab.t(name))
+right.set(ylim=(0, 1.03), xlabel=lab.t("step"))
+right.legend(loc="lower right")
+fig
+# %%
+seen = report("R3GAN", jumping.sample(2500), grid)
+report("perfect sampler", grid.sample(2500), grid)
+if lab.profile != "smoke":
+    assert seen.value >= 23 and seen.details["high quality"] > 0.45
+# %% [markdown] lang="en"
+# All of them, with three quarters of the samples where they belong. (Jumps are a gift of the latents, not of the game: `mlp-toy-signs` can be had for every game, and you can try it with the plain one.)
+#
+# ## Try it
+# %% [markdown] lang="zh"
+# 全部找到，四分之三的样本落在该在的地方。（会跳是隐变量的功劳，与博弈无关：任何博弈都可以用 `mlp-toy-signs`，不妨拿普通 GAN 试试。）
+#
+# ## 动手试试
