@@ -29,11 +29,15 @@ class Loss:
         name: the word on the command line, e.g. ``"non_saturating"``.
         discriminator: ``(real_logits, fake_logits) -> scalar``, each argument of any shape (mean over all entries).
         generator: ``fake_logits -> scalar``.
+        middle: the output of an optimal discriminator where real and generated samples are equally frequent.
+        logits: the outputs are logits of a probability; if not, they are logged as they are.
     """
 
     name: str
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+    middle: float = 0.0
+    logits: bool = True
 
 
 def cross_entropy_discriminator(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -110,7 +114,7 @@ def least_squares_generator(fake_logits: Tensor) -> Tensor:
 
 minimax = Loss("minimax", cross_entropy_discriminator, minimax_generator)
 non_saturating = Loss("non_saturating", cross_entropy_discriminator, non_saturating_generator)
-least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator)
+least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator, 0.5, logits=False)
 
 # A new loss is two functions and one entry here.
 LOSSES = {loss.name: loss for loss in (minimax, non_saturating, least_squares)}
