@@ -439,20 +439,20 @@ trainer = ganlib.Trainer(
 trainer.fit(steps)
 viz.scrubber(snapshots.frames, columns=8, live=lab.live)
 # %% [markdown] lang="en"
-# Drag the slider to the start and walk forward. The background comes first, then a blot with a collar, hair in colours, at last eyes. Follow one place: when does it decide on a hair colour?
+# Drag the slider to the start and walk forward. The first frames are woven like the carpets of section 2; then come backgrounds, a head with a collar, colours of hair, and at last eyes. Follow one place: when does it decide on a hair colour?
 #
 # ### What the losses say
 #
 # **Predict:** will the losses fall?
 # %% [markdown] lang="zh"
-# 把滑块拖到开头，一步步往前走。先有背景，再有一团墨和衣领，然后头发有了颜色，最后才有眼睛。盯住一个位置：它什么时候定下发色？
+# 把滑块拖到开头，一步步往前走。最初几帧像第 2 节的织毯；然后有了背景，有了头和衣领，头发有了颜色，最后才有眼睛。盯住一个位置：它什么时候定下发色？
 #
 # ### 损失说了什么
 #
 # **先猜：** 损失会下降吗？
 # %%
-# alt-en: Two panels over 600 steps. Left, the losses: that of D stays between 0.3 and 1.1, that of G falls from 6 to 3 within 100 steps and then goes sideways. Right, attribute TV: it falls from 0.63 at the start to about 0.12 at the end.
-# alt-zh: 左右两图，共 600 步。左为损失：D 的一直在 0.3 与 1.1 之间，G 的在 100 步之内从 6 降到 3，此后横着走。右为属性全变差：从开始的 0.63 降到最后的 0.12 左右。
+# alt-en: Two panels over 600 steps. Left, the losses: that of D stays near 1 and below; that of G falls from 6 to 3 within 60 steps and then moves between 2.3 and 3.5. Right, attribute TV falls from 0.62 to 0.12, the worst attribute from 0.87 to 0.31.
+# alt-zh: 左右两图，共 600 步。左为损失：D 的一直在 1 以下或附近；G 的在 60 步之内从 6 降到 3，此后在 2.3 与 3.5 之间起伏。右：属性全变差从 0.62 降到 0.12，最差的属性从 0.87 降到 0.31。
 history = trainer.history
 fig, (left, right) = viz.panels(2, width=4.4)
 for name in ("discriminator", "generator"):
@@ -465,20 +465,20 @@ for ax in (left, right):
     ax.legend()
 fig
 # %% [markdown] lang="en"
-# After the first hundred steps neither loss has a trend, and yet the faces get better all the time (right). Each player's loss is measured by the other, who learns too.
+# After the first hundred steps the losses hardly go anywhere, and yet the faces get better all the time (right). Each player's loss is measured by the other, who learns too.
 #
 # ### The three numbers
 #
 # **Predict** where each of the three comes to lie, and whether the first two will add up to 1.
 # %% [markdown] lang="zh"
-# 过了头一百步，两个损失都没有趋势可言，人像却一直在变好（右图）。每一方的损失都由对方来衡量，而对方也在学。
+# 过了头一百步，两个损失几乎原地踏步，人像却一直在变好（右图）。每一方的损失都由对方来衡量，而对方也在学。
 #
 # ### 三个数
 #
 # **先猜**：三个数各落在哪里？前两个加起来是 1 吗？
 # %%
-# alt-en: Three curves over 600 steps. D(x) begins at 0.92, falls to 0.7 and then stays between 0.7 and 0.8; D(G(z)) mirrors it below, between 0.2 and 0.3. D(G(z)) after D's step lies lower still: near 0 at first, later around 0.1.
-# alt-zh: 三条曲线，共 600 步。D(x) 从 0.92 降到 0.7，此后在 0.7 与 0.8 之间；D(G(z)) 在下方与它对称，在 0.2 与 0.3 之间。D 更新之后的 D(G(z)) 更低：起初接近 0，后来在 0.1 上下。
+# alt-en: Three curves over 600 steps. D(x) falls from 0.92 to 0.65, then stays between 0.65 and 0.8; D(G(z)) mirrors it below, between 0.2 and 0.35. D(G(z)) after D's step lies lower still: near 0 at first, later between 0.06 and 0.23.
+# alt-zh: 三条曲线，共 600 步。D(x) 从 0.92 降到 0.65，此后在 0.65 与 0.8 之间；D(G(z)) 在下方与它对称，在 0.2 与 0.35 之间。D 更新之后的 D(G(z)) 更低：起初接近 0，后来在 0.06 与 0.23 之间。
 names = ["D(x)", "D(G(z))", "D(G(z)) after"]
 viz.curves(history, names, ylim=(0, 1))
 # %%
@@ -496,13 +496,13 @@ if lab.profile != "smoke":
 # %% [markdown] lang="en"
 # (Means over the last third.) The sum is 1 within a few hundredths, as the page says it must be for a D at its best, however weak. *If* D were the best there is, the last line would hold for the total variation of real and generated faces: they are far from being the same, and D knows it.
 #
-# And the third number: one step of D halves its verdict, or worse, on the very fakes it has just seen; in the first ten steps from 0.12 to below 0.01. In the page's table that reads "its learning rate is too high", and so it is, as agreed: five times the paper's. G answers at once, which is why the second number is back up a step later. Take such a log as it comes from the usual code, and the two numbers for $D(G(z))$ look like noise; they are a question and its answer.
+# And the third number: one step of D takes nearly half off its verdict on the very fakes that it has just seen; over the first ten steps it is 0.12 before and below 0.01 after. In the page's table that reads "its learning rate is too high", and so it is, as agreed: five times the paper's. By the next step the second number is up again, because G has answered. In the log of the usual code the two numbers for $D(G(z))$ look like noise; they are a question and its answer.
 #
 # ## 6 · Look closely
 # %% [markdown] lang="zh"
 # （取最后三分之一的平均。）前两个数之和与 1 只差百分之几：理论页说，D 再弱，只要已尽其所能，就必定如此。*假如* D 是最好的判别器，最后一行就夹住了真实人像与生成人像的全变差距离：两者远不是一回事，D 心里有数。
 #
-# 再看第三个数：D 走一步，对刚刚看过的那批假样本，给出的值就少了一半还多；在最初十步里，从 0.12 降到 0.01 以下。按理论页的表，这叫“学习率太高”，的确如此，有言在先：是论文的五倍。G 马上回应，所以下一步第二个数又回来了。常见的代码打出这样的日志，$D(G(z))$ 的两个数看上去像噪声，其实是一问一答。
+# 再看第三个数：D 走一步，对刚刚看过的那批假样本，给出的值就少了近一半；最初十步里，更新前是 0.12，更新后不到 0.01。按理论页的表，这叫“学习率太高”，的确如此，有言在先：是论文的五倍。到了下一步，第二个数又回来了，因为 G 已经回应。在常见代码的日志里，$D(G(z))$ 的两个数看上去像噪声，其实是一问一答。
 #
 # ## 6 · 凑近了看
 # %%
@@ -548,20 +548,20 @@ real_weave, made_weave = weave.values()
 if lab.profile != "smoke":
     assert made_weave > 3 * real_weave
 # %% [markdown] lang="en"
-# The grain is the same in every picture, whatever $z$: it is not noise, it is how the last layers weave. In levels of grey (of 255) it is tiny, half a level or so on average, because training has taught the phases to agree. Almost. Nothing in the architecture makes them.
+# What survives the average is in every picture, whatever $z$: no noise but a habit. The numbers say how much of it alternates from column to column and from square to square of a chessboard: several times as much as in real faces. It is small, less than one level of grey out of 255, for training *has* taught the phases to agree. Almost. Nothing in the architecture makes them.
 #
 # ### Your neighbours and you
 #
 # Eight latents, painted four times: in evaluation mode, with the running averages; in training mode, in a batch with 56 other latents; with another 56; and alone, a batch of one. **Predict:** in which rows will a face look different?
 # %% [markdown] lang="zh"
-# 这些颗粒在每幅图里都一样，与 $z$ 无关：它不是噪声，而是最后几层的织法。以灰度级计（共 255 级），它很小，平均不过半级上下，因为训练已经教各相位意见一致。只是差不多一致而已：网络结构里没有什么能保证这一点。
+# 平均之后还在的，每幅图里都有，与 $z$ 无关：不是噪声，是习惯。两个数说的是其中有多少逐列交替，或者像棋盘那样黑白交替：是真实人像的好几倍。它很小，255 个灰度级里还不到一级，因为训练*已经*教各相位意见一致。只是差不多一致而已：网络结构里没有什么能保证这一点。
 #
 # ### 邻居与你
 #
 # 八个隐变量，各画四次：评估模式，用滑动平均；训练模式，与另外 56 个隐变量同批；换 56 个再来；最后独自一批。**先猜：** 哪几行里，脸会变样？
 # %%
-# alt-en: Four rows of eight faces. The first three rows look alike. In the last one, painted alone, colours are shrill and wrong: pink hair has turned black and green, backgrounds have changed colour.
-# alt-zh: 四行，每行八张脸。前三行看上去一样。最后一行是独自画的，颜色刺眼而且错乱：粉色的头发变成了黑的、绿的，背景也变了颜色。
+# alt-en: Four rows of eight faces. The first three rows look alike. In the last one, painted alone, colours are shrill and wrong: orange hair has turned blue, a pale lilac head black.
+# alt-zh: 四行，每行八张脸。前三行看上去一样。最后一行是独自画的，颜色刺眼而且错乱：橙色的头发变成了蓝的，淡紫的头变成了黑的。
 from ganlib.models.layers import untracked
 
 painter = trainer.ema.gan.generator
@@ -605,20 +605,20 @@ for name, levels in away.items():
 if lab.profile != "smoke":
     assert away["56 neighbours"] < away["alone"] / 2
 # %% [markdown] lang="en"
-# With 56 neighbours a picture moves by a few grey levels, with others by a few more: each face depends a little on who else is in the batch. Alone, its own mean and spread take the place of everybody's. A channel that says "pink" is large all over a pink face; normalised by this face it says nothing. That is why `sample` switches to evaluation mode, and why a generator that is put into a web page in training mode paints odd faces, one at a time.
+# In grey levels per pixel: among 56 neighbours a face differs a little from itself in evaluation mode, among 56 others by another little, for each face depends on who else is in the batch. Alone, its own mean and spread take the place of everybody's. A channel that is large all over the picture, and so says "blue", says nothing any more once this very picture normalises it. That is why `sample` switches to evaluation mode, and why a generator that is put into a web page in training mode paints odd faces, one at a time.
 #
 # ## 7 · Measure it
 #
 # The reader now looks at all the samples. 13 attributes: for each the total variation between the shares that it reads and the true ones, and we ask for their mean and for the worst. **Predict** the worst.
 # %% [markdown] lang="zh"
-# 与 56 个邻居同批，图像变动几个灰度级；换一批邻居，又是几级：每张脸都有一点取决于同批还有谁。独自一批时，它自己的均值与离散程度取代了大家的。某个通道说的是“粉色”，在一张粉色的脸上处处都大；拿这张脸自己来归一化，它就什么也没说。所以 `sample` 要切换到评估模式；把训练模式的生成器放上网页，一次只画一张，画出来的脸就是怪的。
+# 以每像素的灰度级计：与 56 个邻居同批，一张脸和评估模式下的自己略有不同；换一批邻居，又是另一种略有不同，因为每张脸都有一点取决于同批还有谁。独自一批时，它自己的均值与离散程度取代了大家的。某个通道若在整幅图上都大，意思是“蓝”；一旦拿这幅图自己来归一化，它就什么也没说。所以 `sample` 要切换到评估模式；把训练模式的生成器放上网页，一次只画一张，画出来的脸就是怪的。
 #
 # ## 7 · 度量
 #
 # 现在请读属性的网络看全部样本。13 个属性，各算一个读出的比例与真实比例之间的全变差距离，我们要看平均值与最差的一个。**先猜**最差的是哪个。
 # %%
-# alt-en: Thirteen small bar charts of shares in percent, with a dark stroke at each true share. Backgrounds, shirts and glasses end close to the strokes; of the eyes far too many are brown and too few red, green or violet.
-# alt-zh: 十三幅小条形图，画的是百分比，真实比例处有深色短线。背景、上衣、眼镜与短线相差不多；眼睛则棕色太多，红、绿、紫色太少。
+# alt-en: Thirteen small bar charts of shares in percent, with a dark stroke at each true share. Glasses, skin and most hair colours end close to the strokes. Of the eyes nearly half are brown instead of a fifth, and few are green or red; more than half of the faces are pointed instead of a third.
+# alt-zh: 十三幅小条形图，画的是百分比，真实比例处有深色短线。眼镜、肤色与大多数发色与短线相差不多。眼睛近一半是棕色，本该只占五分之一，绿色与红色很少；尖脸超过一半，本该只占三分之一。
 from ganlib.metrics.attributes import avatar_law
 
 fake = features.extract(made, "avatars")
@@ -673,11 +673,11 @@ assert not recognisable("untrained") and not recognisable("one face")
 if lab.profile != "smoke":
     assert recognisable("generated")
 # %% [markdown] lang="en"
-# Hair, shirts and backgrounds are nearly right after 600 steps. Eyes are two pixels each; D judges a picture of 1,024, and there are easier things to object to. An attribute that costs G nothing when it is wrong stays wrong: this is mode dropping, seen in one attribute.
+# After 600 steps hair, skin, shirts and glasses are roughly right. The colour of the eyes is a matter of a few pixels out of 1,024, and D has easier things to object to; so G gets away with brown, or whatever its favourite is. This is mode dropping, seen in a single attribute.
 #
 # And the usual two numbers, with what they were computed from. (Chapter 15 is about what they see and what they miss.)
 # %% [markdown] lang="zh"
-# 600 步之后，头发、上衣与背景大致对了。眼睛每只只有两个像素，D 看的图有 1,024 个，有的是更容易挑的毛病。错了也不吃亏的属性，就一直错下去：这就是模式丢失，在一个属性上看得清清楚楚。
+# 600 步之后，头发、肤色、上衣与眼镜大致对了。眼睛的颜色在 1,024 个像素里只占几个，D 有的是更容易挑的毛病；所以 G 一味画棕色，或者别的哪种它偏爱的颜色，也蒙混得过去。这就是模式丢失，在单单一个属性上看得清清楚楚。
 #
 # 再算常用的两个数，连同它们由什么算出。（它们看得见什么、漏掉什么，第 15 章专门讲。）
 # %%
@@ -695,7 +695,7 @@ print(kid(real, fake, subsets=20))
 #
 # 先散步：同时沿隐空间里的四个圆周。在运行着的笔记本里，你走到哪里，图像就算到哪里。
 # %%
-viz.latent_walk(trainer, gan.latent_dim, live=lab.live, copies=4)
+viz.latent_walk(trainer, gan.latent_dim, live=lab.live, copies=4, steps=16)
 
 
 # %% [markdown] lang="en"
@@ -750,8 +750,8 @@ for name, words in data.vocabulary.items():
             results.setdefault((kind, name), []).append([hit, kept])
 kinds = ("by chance", "its way") if results else ()
 # %%
-# alt-en: Two panels with a row for each of 13 attributes. Left, the share that has the attribute after the step: around 0.1 to 0.3 for random directions, between 0.5 and 1 for its own direction. Right, the share of the other twelve attributes that were kept: about 0.7 for random directions, 0.5 to 0.65 for its own.
-# alt-zh: 左右两图，13 个属性各占一行。左为走过之后有了这个属性的比例：随机方向约 0.1 到 0.3，自己的方向在 0.5 与 1 之间。右为其余十二个属性没变的比例：随机方向约 0.7，自己的方向 0.5 到 0.65。
+# alt-en: Two panels with a row for each of 13 attributes. Left, the share that has the attribute after the step: at most 0.21 for random directions, for its own direction 0.46 with skin and 0.73 to 1 with all others. Right, the share of the other twelve attributes that were kept: 0.62 to 0.73 for random directions, 0.45 to 0.64 for its own.
+# alt-zh: 左右两图，13 个属性各占一行。左为走过之后有了这个属性的比例：随机方向至多 0.21；自己的方向，肤色是 0.46，其余都在 0.73 与 1 之间。右为其余十二个属性没变的比例：随机方向 0.62 到 0.73，自己的方向 0.45 到 0.64。
 moves = [name for name in data.vocabulary if ("its way", name) in results]
 fig, axes = viz.panels(2, width=4.4, height=4.2)
 for kind, color in zip(
@@ -782,15 +782,15 @@ if lab.profile != "smoke":
     for value, (hit, _) in zip(skins, reached, strict=True):
         print(f"{hit:.2f}  {lab.t(data.vocabulary['skin'][value])}")
 # %% [markdown] lang="en"
-# Nobody told G what a fringe is, and yet there is one direction for it, which works from nearly any face. A random step of the same length hardly ever hits. The price stands on the right: the others suffer, by more than a random step would cost. Directions are not independent of each other.
+# Nobody told G what a fringe is, and yet there is a direction for it, which works for most faces. A random step of the same length hits in about one case out of ten. The price stands on the right: the other attributes suffer, and more than from a random step. Directions are not independent of each other.
 #
-# The lines at the end are worth a thought: five colours of skin, from pale to dark. The outer two are reached by nearly everybody, those in the middle by few. A straight way from light to dark *passes* tan, and length 5 is too far. Attributes with an order are not "more or less of something" for their middle values.
+# The last lines are worth a thought: five colours of skin, from pale to dark. Everybody arrives at the outer two, nearly nobody at the second and the fourth. Light lies between pale and tan, and the light faces' mean is only on the pale *side* of all the others': whoever goes 5 that way runs past light and arrives at pale. A direction says "more"; it does not say "so much". (Exercise 3 goes more slowly.)
 #
 # All of it to play with, the same three faces and every direction:
 # %% [markdown] lang="zh"
-# 没有人告诉过 G 什么叫刘海，可是刘海偏偏有一个方向，几乎从哪张脸出发都灵。同样长的随机一步，极少碰中。代价在右图：其余属性受了牵连，比随机一步还重。各个方向并不互相独立。
+# 没有人告诉过 G 什么叫刘海，可是刘海偏偏有一个方向，对大多数脸都灵。同样长的随机一步，十次里大约碰中一次。代价在右图：其余属性受了牵连，比随机一步还重。各个方向并不互相独立。
 #
-# 最后几行值得想一想：五种肤色，由白到深。两头的几乎人人走得到，中间的却很少。从浅到深的一条直路会*经过*小麦色，而长度 5 走过了头。取值有次序的属性，中间的取值算不上“某种东西的多少”。
+# 最后几行值得想一想：五种肤色，由白到深。两头人人走得到，第二种与第四种几乎没人走到。浅色夹在白皙与小麦色之间，浅色人像的平均只是在其余人像平均的偏白*一侧*：沿这个方向走 5，就走过了浅色，到了白皙。方向说的是“更多”，没有说“多少为止”。（第 3 题走得慢一些。）
 #
 # 全都拿来玩：同样的三张脸，每个方向各走一遍：
 # %%
