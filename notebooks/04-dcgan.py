@@ -336,13 +336,13 @@ for name, run in runs.items():
     if lab.profile != "smoke":
         assert last > 0.95 if name == "with offset" else last < 0.7
 # %% [markdown] lang="en"
-# Blind. Convolutions without offset and LeakyReLU pass a factor ½ on unchanged, and the first batch normalisation divides it out again. (What little it learns, it learns from $\varepsilon=10^{-5}$, the one number there that does not shrink with the picture.)
+# Blind. Convolutions without offset and LeakyReLU pass a factor ½ on unchanged, and the first batch normalisation divides it out again. (In the long run it can learn a little, from $\varepsilon=10^{-5}$, the one number there that does not shrink with the picture.)
 #
-# Worse than not seeing is not *telling*: G gets its wishes as a gradient in the pixels, and the page proves that this gradient has no component along the pictures themselves, towards more contrast or less. In double precision and with $\varepsilon=10^{-30}$, on 64 faces: how far the logits move at half contrast, and the slope of the loss in the direction of more contrast, $|\sum_i\langle x_i,\nabla_{x_i}L\rangle|$.
+# Worse than not seeing is not *telling*: G gets its wishes as a gradient in the pixels, and the page proves that this gradient, summed over a batch, has no component along the pictures themselves, towards more contrast or less. In double precision and with $\varepsilon=10^{-30}$, on 64 faces: how far the logits move at half contrast, and the slope of the loss in the direction of more contrast, $|\sum_i\langle x_i,\nabla_{x_i}L\rangle|$.
 # %% [markdown] lang="zh"
-# 看不见。没有偏置的卷积与 LeakyReLU 把因子 ½ 原样传下去，第一个批量归一化又把它除掉。（它学到的那一点点，来自 $\varepsilon=10^{-5}$：只有这个数不随图像一起变小。）
+# 看不见。没有偏置的卷积与 LeakyReLU 把因子 ½ 原样传下去，第一个批量归一化又把它除掉。（练得够久，它能学到一点点，靠的是 $\varepsilon=10^{-5}$：只有这个数不随图像一起变小。）
 #
-# 比看不见更糟的是*不说*：G 得到的愿望，是像素上的梯度；理论页证明了，这个梯度沿图像自身的方向，也就是增减对比度的方向，没有分量。下面用双精度，取 $\varepsilon=10^{-30}$，在 64 张脸上看：对比度减半时 logit 变动多少；沿增加对比度的方向，损失的斜率 $|\sum_i\langle x_i,\nabla_{x_i}L\rangle|$ 是多少。
+# 比看不见更糟的是*不说*：G 得到的愿望，是像素上的梯度；理论页证明了，这个梯度对整批求和，沿图像自身的方向，也就是增减对比度的方向，没有分量。下面用双精度，取 $\varepsilon=10^{-30}$，在 64 张脸上看：对比度减半时 logit 变动多少；沿增加对比度的方向，损失的斜率 $|\sum_i\langle x_i,\nabla_{x_i}L\rangle|$ 是多少。
 # %% tags=["strict"]
 x = ganlib.load("avatars", size=32, n=64).normalised().double()
 x.requires_grad_()
@@ -890,8 +890,8 @@ viz.grid(
 # What the numbers say:
 #
 # * **It works.** Ordinary samples have long blue hair about once in twenty times, and hardly more often does C plus a random vector. With three examples each, the sum of latents has it several times as often.
-# * **Single examples are too long.** For $n=1$ the sum has length 17 and lands where G was never trained. For $n=3$ it has the length of a latent, as the page computes, and of the three $n$ the smallest KID. For $n=10$ it is too short (5.5).
-# * **Ten examples count better, if one goes back to the sphere.** Less of the accidental is left in the sum. But then the faces resemble each other more and more, and KID minds that.
+# * **Single examples are too long.** For $n=1$ the sum has length 17 and lands where G was never trained. For $n=3$ it has the length of a latent, as the page computes, and the smallest KID of the three. For $n=10$ it is too short (5.5).
+# * **Ten examples count better still.** Less of the accidental is left in the sum. Going back to the sphere helps the pictures, says KID; but the faces come to resemble each other, and KID minds that too.
 # * **Pixels count best of all.** From the paper one would not expect that. But the variances are the same for pixels, $3/n$ of a picture's own; and our faces all sit in the same place, so three hairdos laid over each other still are a hairdo. Look at the pictures: on the right they are ghosts. A reader of attributes is content with ghosts.
 #
 # So by itself the count is no evidence for a well-ordered latent space. Without the last control we would have taken it for one.
@@ -903,8 +903,8 @@ viz.grid(
 # 数字是这样说的：
 #
 # * **行得通。** 普通样本约二十次里有一次是蓝色长发，C 加随机向量也多不了多少。各取三个例子，隐变量的和出现蓝色长发的次数是它们的好几倍。
-# * **单个例子太长。** $n=1$ 时，和的长度是 17，落在 G 从没训练过的地方。$n=3$ 时长度与隐变量相同，与理论页的计算一致，三个 $n$ 里它的 KID 最小。$n=10$ 则太短（5.5）。
-# * **十个例子数得更多，只要回到球面上。** 和里剩下的偶然成分更少。只是这样一来，脸也越来越像，KID 对此不满。
+# * **单个例子太长。** $n=1$ 时，和的长度是 17，落在 G 从没训练过的地方。$n=3$ 时长度与隐变量相同，与理论页的计算一致，KID 也是三者中最小的。$n=10$ 则太短（5.5）。
+# * **十个例子数得更多。** 和里剩下的偶然成分更少。回到球面上，图会好一些，KID 是这样说的；只是脸也越来越像，KID 对此同样不满。
 # * **数得最多的竟是像素。** 读过论文的人不会料到。可是像素的方差也是同一笔账：是一幅图自己的 $3/n$；而我们的人像都坐在同一个位置，三个发型叠在一起仍是一个发型。看看图：右边的都是重影。读属性的网络，有重影也满意。
 #
 # 所以单凭数出来的结果，证明不了隐空间井井有条。没有最后那个对照，我们就当它证明了。
@@ -955,7 +955,7 @@ viz.grid(
 #
 # ## With a GPU
 #
-# Add `profile="gpu"` to the first cell: faces of $64\times64$ pixels, the network of section 3 with $w=64$, the paper's learning rate, 20,000 steps. For photographs take `ganlib.load("celeba", size=64)`, which tells you how to get the files; who looks into CelebA has no reader of these 13 attributes, and measures FID with `features.extract(…, "inception")`.
+# Add `profile="gpu"` to the first cell: faces of $64\times64$ pixels, the network of section 3 with $w=64$, the paper's learning rate, 20,000 steps. For photographs take `ganlib.load("celeba", size=64)`, which tells you how to get the files; nobody reads these 13 attributes there, and FID is measured on `features.extract(…, "inception")`.
 #
 # Back to [the theory](../../book/en/04-dcgan.md), with its exercises.
 # %% [markdown] lang="zh"
@@ -1001,6 +1001,6 @@ viz.grid(
 #
 # ## 有 GPU 时
 #
-# 在第一个单元格里加上 `profile="gpu"`：人像 $64\times64$ 像素，第 3 节中 $w=64$ 的网络，论文的学习率，20,000 步。想用照片，就取 `ganlib.load("celeba", size=64)`，它会告诉你怎样得到文件；CelebA 没有能读这 13 个属性的网络，只能用 `features.extract(…, "inception")` 来量 FID。
+# 在第一个单元格里加上 `profile="gpu"`：人像 $64\times64$ 像素，第 3 节中 $w=64$ 的网络，论文的学习率，20,000 步。想用照片，就取 `ganlib.load("celeba", size=64)`，它会告诉你怎样得到文件；那里没有谁来读这 13 个属性，FID 用 `features.extract(…, "inception")` 来量。
 #
 # 回到[理论页](../../book/zh/04-dcgan.md)，做做那里的习题。
