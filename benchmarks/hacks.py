@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ ROWS = {
     "minibatch": Row("minibatch discrimination", {"model": "mlp-toy-minibatch"}),
     "packing": Row("packs of two", {"packing": 2}, gan="pacgan"),
     "unrolled": Row("looking five steps ahead", {"lookahead": 5}, gan="unrolled"),
-    "r1": Row("R1", {"penalty_weight": 0.002}, gan="r1gan"),
+    "r1": Row("R1", {"penalty_weight": 0.002, "beta2": 0.999}, gan="r1gan"),
 }
 
 
@@ -83,12 +83,23 @@ def scaled(law: GaussianMixture, factor: float) -> GaussianMixture:
     return GaussianMixture(factor * law.modes, factor * law.std, law.weights, f"{law.name}×{factor:g}")
 
 
+def recipe(row: Row, steps: int) -> Recipe:
+    """What a row plays."""
+    options = PLAIN | row.options
+    return Recipe(row.title, row.gan, steps=steps, batch=BATCH, ema=row.ema, options=options, modes=row.title)
+
+
 def measure(row: Row, steps: int, seeds: int, looks: int, device: Any, progress: bool = False) -> dict[str, Any]:
     """Play one row with all seeds, as `modes.measure` does."""
-    recipe = Recipe(row.title, row.gan, steps=steps, batch=BATCH, ema=row.ema, options=PLAIN | row.options)
     law = ganlib.load(LAW)
     law = law if row.scale == 1 else scaled(law, row.scale)
-    return modes.measure(replace(recipe, modes=row.title), law, seeds, looks, device, progress)
+    return modes.measure(recipe(row, steps), law, seeds, looks, device, progress) | {"scale": row.scale}
+
+
+def missing(record: dict[str, Any], steps: int) -> list[str]:
+    """The rows that the record lacks, or has with other settings."""
+    has = {name: (entry["settings"], entry["scale"]) for name, entry in record["results"].items()}
+    return [name for name, row in ROWS.items() if has.get(name) != (modes.settings(recipe(row, steps)), row.scale)]
 
 
 def effects(record: dict[str, Any], name: str) -> dict[str, tuple[float, ...]]:
@@ -102,11 +113,14 @@ def effects(record: dict[str, Any], name: str) -> dict[str, tuple[float, ...]]:
     }
 
 
-HEAD = ["modes", "high quality, %", "reverse KL, nats", "effect on the modes", "on the quality, %"]
+HEAD = ["Change", "Modes", "High quality, %", "Reverse KL, nats", "Effect on the modes", "Effect on the quality, %"]
 
 
-def rows(record: dict[str, Any]) -> list[list[str]]:
-    """One line a row; the site shows them too."""
+TITLE = "Ring of 8 modes, one change at a time, {seeds} seeds"
+
+
+def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """One line a change, as `tools/records.py` reads them for the lab."""
     made = []
     for name, entry in record["results"].items():
         found, effect = {key: mean(entry[key]) for key in MEASURES}, effects(record, name)
@@ -118,7 +132,7 @@ def rows(record: dict[str, Any]) -> list[list[str]]:
             signed(effect["modes"], 1),
             signed(effect["high quality"], 1, 100),
         ])  # fmt: skip
-    return made
+    return {"": {"title": TITLE, "head": HEAD, "rows": made}}
 
 
 def signed(value: tuple[float, ...], digits: int, factor: float = 1.0) -> str:
@@ -134,7 +148,7 @@ def table(record: dict[str, Any]) -> str:
         f"{common.where(record)} The {LAW} of 8 Gaussians, {protocol['steps']:,} steps of {BATCH} points, "
         f"{protocol['seeds']} seeds, {modes.SAMPLES:,} samples of each at the end; means ± standard errors over the "
         "seeds. Effects are differences from the plain GAN, for one batch from batches apart, seed by seed.\n",
-        common.markdown(["change", *HEAD], rows(record)),
+        common.markdown(HEAD, tables(record)[""]["rows"]),
         *(["Runs that became infinite or NaN, counted as 0 modes: " + "; ".join(lost) + ".\n"] if lost else []),
     ])  # fmt: skip
 
@@ -152,18 +166,22 @@ def main() -> None:
     if min(args.steps, args.seeds, args.looks) < 1:
         parser.error("--steps, --seeds and --looks were given as less than 1")
     device, write = resolve(args.device), not args.no_write
-    record = {"protocol": {"seeds": args.seeds, "steps": args.steps}, "results": {}}
+    empty = {"protocol": {"seeds": args.seeds, "steps": args.steps}, "results": {}}
+    record, fresh = empty, args.fresh
     try:
-        record = common.begun("hacks", record, device) if write and not args.fresh else record
+        record = common.begun("hacks", empty, device) if write and not fresh else empty
     except GanlibError as error:
         parser.error(str(error))
-    for name in args.rows or [name for name in ROWS if name not in record["results"]]:
+    for name in args.rows or missing(record, args.steps):
         machine = common.machine(device) | {"commit": common.commit()}
         entry = measure(ROWS[name], args.steps, args.seeds, args.looks, device, sys.stderr.isatty())
+        if write and not fresh:  # another run may have kept rows meanwhile
+            record = common.begun("hacks", empty, device)
+        fresh = False
         results = record["results"] | {name: entry | {"machine": machine}}
         results = {name: results[name] for name in ROWS if name in results}
-        record = {"benchmark": "hacks", **machine, "protocol": record["protocol"], "results": results}
-        record["tables"] = {"": rows(record)}
+        record = {"benchmark": "hacks", **machine, "protocol": empty["protocol"], "results": results}
+        record["tables"] = tables(record)
         common.finish(record, table(record), write)
 
 

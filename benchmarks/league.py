@@ -196,11 +196,11 @@ def missing(record: dict[str, Any], data: str, seeds: int, again: Sequence[str] 
 HEADS = {
     "FID": ("FID", 2),
     "KID": ("KID", 3),
-    "precision": ("precision", 3),
-    "recall": ("recall", 3),
-    "density": ("density", 3),
-    "coverage": ("coverage", 3),
-    "TV": ("attribute TV", 3),
+    "precision": ("Precision", 3),
+    "recall": ("Recall", 3),
+    "density": ("Density", 3),
+    "coverage": ("Coverage", 3),
+    "TV": ("Attribute TV", 3),
 }  # measure → its column, digits
 
 
@@ -218,16 +218,21 @@ def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, di
     return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))
 
 
-def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
-    """The cells of both tables of each data set, the real images last; the site shows them too."""
-    made: dict[str, dict[str, list[list[str]]]] = {}
+TITLES = {
+    "images": "{data}, {{images:,}} training images each",
+    "time": "{data}, each as long as the GAN takes for {{images:,}} images",
+}  # budget → title of a table
+
+
+def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Both tables of each data set, the real images last, as `tools/records.py` reads them for the site."""
+    made = {}
     for data in [data for data in DATA if any(ranked(record, data, budget) for budget in BUDGETS)]:
         floor = record["floors"][data]
         cells = [f"{floor[name]:.{digits}f}" for name, (_, digits) in HEADS.items()]
         real = ["real images", *cells, "–", "–"]
-        made[data] = {}
         for budget, other in (BUDGETS, BUDGETS[::-1]):
-            made[data][budget] = [
+            rows = [
                 [
                     title + (f" ({broken}/{broken + len(values['FID'])} †)" if broken else ""),
                     *(shown(mean(values[name]), digits) for name, (_, digits) in HEADS.items()),
@@ -235,7 +240,13 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
                     f"{values['parameters'][0]:,}",
                 ]
                 for title, values, broken in ranked(record, data, budget)
-            ] + [real]
+            ]
+            made[f"{data} {budget}"] = {
+                "title": TITLES[budget].format(data=data.capitalize()),
+                "head": ["Method", *(title for title, _ in HEADS.values()), other.capitalize(), "Parameters"],
+                "rows": [*rows, real],
+                "floor": True,
+            }
     return made
 
 
@@ -248,12 +259,8 @@ def table(record: dict[str, Any]) -> str:
         "which are left out of the means. Time: 1 is what the GAN takes for its images.\n"
     ]
     parts += [f"Features of the {data}: {said}.\n" for data, said in record["features"].items()]
-    spent = {"images": f"{p['images']:,} training images", "time": f"time of the GAN for {p['images']:,}"}
-    for data, both in tables(record).items():
-        for budget, rows in both.items():
-            other = "time" if budget == "images" else "images"
-            header = [f"{data}, {spent[budget]}", *(title for title, _ in HEADS.values()), other, "parameters"]
-            parts.append(common.markdown(header, rows))
+    for found in tables(record).values():
+        parts.append(common.markdown([found["title"].format(**p), *found["head"][1:]], found["rows"]))
     return "\n".join(parts)
 
 

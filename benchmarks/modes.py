@@ -198,11 +198,12 @@ def part(values: Sequence[float | None]) -> str:
     return "" if there in (0, len(values)) else f" ({there}/{len(values)} seeds)"
 
 
-HEAD = ["steps", "modes", "with half their share", "high quality, %", "reverse KL, nats"]
+TITLES = {law: f"{law.capitalize()} of {n} modes, {{seeds}} seeds" for law, n in (("ring", 8), ("grid", 25))}
+HEAD = ["Method", "Steps", "Modes", "With half their share", "High quality, %", "Reverse KL, nats"]
 
 
-def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """For each law what was measured here, what was published, the perfect sampler; the site shows them too."""
+def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each law what was measured, what was published, the perfect sampler; `tools/records.py` reads them."""
     made = {}
     for name in LAWS:
         law = ganlib.load(name)
@@ -210,10 +211,10 @@ def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
         modes = f"{best['modes']:.1f}"
         quality, divergence = f"{100 * best['high quality ceiling']:.2f}", f"{best['reverse KL floor']:.4f}"
         perfect = ["a perfect sampler", "–", modes, modes, quality, divergence]
-        made[name] = []
+        rows = []
         for entry in record["results"][name].values():
             found = {measure: mean(entry[measure]) for measure in MEASURES}
-            made[name].append([
+            rows.append([
                 entry["title"],
                 f"{entry['settings']['steps']:,}",
                 shown(found["modes"], 1),
@@ -224,7 +225,7 @@ def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
         for title, source, found, quality, divergence in PUBLISHED[name]:
             steps = f"{PUBLISHED_STEPS:,}" if source == LIN else "–"
             digits = 2 if quality[0] < 1 else 1  # as printed
-            made[name].append([
+            rows.append([
                 f"{title} ({source})",
                 steps,
                 shown(found, 1),
@@ -232,7 +233,7 @@ def tables(record: dict[str, Any]) -> dict[str, list[list[str]]]:
                 shown(quality, digits),
                 shown(divergence, 2),
             ])  # fmt: skip
-        made[name].append(perfect)
+        made[name] = {"title": TITLES[name], "head": HEAD, "rows": [*rows, perfect], "floor": True}
     return made
 
 
@@ -244,8 +245,8 @@ def table(record: dict[str, Any]) -> str:
         "± standard errors over the seeds. A step is one of the generator. In brackets: table 1 of Lin et al. (2018) "
         "and of Srivastava et al. (2017).\n"
     ]
-    for name, rows in tables(record).items():
-        parts.append(common.markdown([f"{name}, of {rows[-1][2]} modes", *HEAD], rows))
+    for found in tables(record).values():
+        parts.append(common.markdown([found["title"].format(**protocol), *found["head"][1:]], found["rows"]))
     parts.append(
         f"{GOAL['ring']:.1f} modes of the ring and at least {GOAL['grid']} of the grid, both at 95 % of high quality "
         f"or more: {', '.join(reached(record)) or 'no method here'}.\n"

@@ -31,11 +31,15 @@ class Loss:
         name: the word on the command line, e.g. ``"non_saturating"``.
         discriminator: ``(real_logits, fake_logits) -> scalar``, each argument of any shape (mean over all entries).
         generator: ``fake_logits -> scalar``.
+        middle: the output of an optimal discriminator where real and generated samples are equally frequent.
+        logits: the outputs are logits of a probability; if not, they are logged as they are.
     """
 
     name: str
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+    middle: float = 0.0
+    logits: bool = True
 
 
 def cross_entropy_discriminator(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -168,6 +172,7 @@ class Divergence:
         conjugate: its Fenchel conjugate f*(t), for t in its domain.
         activation: g, from a raw output to the domain of f*. It increases: a large output means real.
         penalty: f*(g(v)), simplified so that it is finite for every raw output v of ordinary size.
+        middle: the raw output v with g(v) = f′(1), which is the best where both laws are equally dense.
 
     Source: Nowozin et al. (2016), tables 1 and 2.
     """
@@ -177,6 +182,7 @@ class Divergence:
     conjugate: Callable[[Tensor], Tensor]
     activation: Callable[[Tensor], Tensor]
     penalty: Callable[[Tensor], Tensor]
+    middle: float = 0.0
 
 
 LOG2 = math.log(2)
@@ -188,6 +194,7 @@ _ROWS = (
         conjugate=lambda t: torch.exp(t - 1),
         activation=lambda v: v,
         penalty=lambda v: torch.exp(v - 1),
+        middle=1.0,
     ),
     Divergence(
         "reverse_kl",
@@ -256,15 +263,16 @@ def f_gan(divergence: str, alternative: bool = True) -> Loss:
     def generator(fake_logits: Tensor) -> Tensor:
         return -(row.activation if alternative else row.penalty)(fake_logits).mean()
 
-    return Loss(f"f_gan({divergence!r}{'' if alternative else ', alternative=False'})", discriminator, generator)
+    name = f"f_gan({divergence!r}{'' if alternative else ', alternative=False'})"
+    return Loss(name, discriminator, generator, row.middle, logits=False)
 
 
 minimax = Loss("minimax", cross_entropy_discriminator, minimax_generator)
 non_saturating = Loss("non_saturating", cross_entropy_discriminator, non_saturating_generator)
-least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator)
-hinge = Loss("hinge", hinge_discriminator, linear_generator)
+least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator, 0.5, logits=False)
+hinge = Loss("hinge", hinge_discriminator, linear_generator, logits=False)
 kl = Loss("kl", cross_entropy_discriminator, linear_generator)
-pearson = Loss("pearson", pearson_discriminator, linear_generator)
+pearson = Loss("pearson", pearson_discriminator, linear_generator, logits=False)
 
 # A new loss is two functions and one entry here.
 LOSSES = {loss.name: loss for loss in (minimax, non_saturating, least_squares, hinge, kl, pearson)}

@@ -19,7 +19,8 @@ A source, `notebooks/NN-name.py`, is in jupytext's percent format:
     # alt-zh: 三行数字。                    the cell's metadata, not into its code
     viz.grid(data.pixels[:45])
 
-The tool fills in @LANG@ ("en" or "zh") and @REPOSITORY@ (from `_config.yml`). Outputs are kept as long as the code stays
+The tool fills in @LANG@ ("en" or "zh") and @REPOSITORY@ (from `_config.yml`), and in prose, for a line @RECORD modes ring@,
+that table of benchmarks/results (`tools/records.py`), in the language of the cell. Outputs are kept as long as the code stays
 the same: a change of prose or of a comment runs nothing. A notebook records its last run (`RECORD`), for the status page.
 """
 
@@ -48,6 +49,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tools import records  # noqa: E402
 from tools.set_repo import current as repository  # noqa: E402
 
 LANGUAGES = ("en", "zh")
@@ -224,6 +226,9 @@ def assemble(cells: Sequence[Cell], lang: str, address: str) -> NotebookNode:
         cells: of the source.
         lang: ``"en"`` or ``"zh"``.
         address: of the repository.
+
+    Raises:
+        SourceError: a table of a benchmark is not there.
     """
     fill = lambda text: text.replace("@LANG@", lang).replace("@REPOSITORY@", address)
     made = []
@@ -232,7 +237,11 @@ def assemble(cells: Sequence[Cell], lang: str, address: str) -> NotebookNode:
             continue
         number = f"cell-{len(made) + 1:02d}"  # the same in both languages
         if cell.lang:
-            made.append(nbformat.v4.new_markdown_cell(fill(cell.text), id=number))
+            try:
+                text = records.fill(ROOT, lang, fill(cell.text))
+            except LookupError as error:
+                raise SourceError(f"line {cell.line}: {error.args[0]}") from None
+            made.append(nbformat.v4.new_markdown_cell(text, id=number))
         else:
             tags = [*cell.tags, *([] if cell.strict else ["nbval-ignore-output"])]
             made.append(nbformat.v4.new_code_cell(fill(localised(cell.text, lang)), id=number))

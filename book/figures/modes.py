@@ -63,7 +63,7 @@ def dots(words: dict[str, str]) -> plt.Figure:
     height = 2 + 0.5 * len(names)
     figure, grid = plt.subplots(2, 2, figsize=(6.6, height), layout="constrained", sharey=True)
     for panels, (law, found) in zip(grid, laws.items(), strict=True):
-        perfect = record["tables"][law][-1]
+        perfect = record["tables"][law]["rows"][-1]
         panels[0].set_title(words[law], loc="left")
         for axes, what, best in zip(panels, ("modes", "quality"), (perfect[2], perfect[4]), strict=True):
             for title, (here, values) in found.items():

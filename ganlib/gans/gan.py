@@ -86,9 +86,21 @@ class VanillaGAN(LatentGAN):
 
     @torch.no_grad()
     def judgement(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-        """The three numbers to watch: mean D(x), mean D(G(z)) and the discriminator's accuracy."""
-        right = (real_logits > 0).float().mean() + (fake_logits <= 0).float().mean()
-        return {"D(x)": real_logits.sigmoid().mean(), "D(G(z))": fake_logits.sigmoid().mean(), "accuracy": right / 2}
+        """The three numbers to watch: mean D(x), mean D(G(z)) and the discriminator's accuracy.
+
+        Args:
+            real_logits: outputs for real samples, any shape.
+            fake_logits: outputs for generated samples, any shape.
+
+        Returns:
+            The means are of probabilities if the loss takes logits, else of the outputs, as ``"output(x)"`` and so on.
+        """
+        middle = self.loss.middle
+        right = (real_logits > middle).float().mean() + (fake_logits <= middle).float().mean()
+        means = {"D(x)": real_logits.sigmoid().mean(), "D(G(z))": fake_logits.sigmoid().mean()}
+        if not self.loss.logits:
+            means = {"output(x)": real_logits.mean(), "output(G(z))": fake_logits.mean()}
+        return means | {"accuracy": right / 2}
 
 
 GANS = {VanillaGAN.name: VanillaGAN}

@@ -64,7 +64,7 @@ def test_terms_are_means_over_packs():
     real = gan.discriminator(batch.images.reshape(8, 8))
     expected = 0.5 * (real - 1).square().mean() + 0.5 * gan.discriminator(fake).square().mean()
     assert terms["discriminator"].item() == pytest.approx(expected.item(), rel=1e-6)
-    assert set(stats) == {"D(x)", "D(G(z))", "accuracy"}
+    assert set(stats) == {"output(x)", "output(G(z))", "accuracy"}
     torch.manual_seed(1)
     terms, _ = gan.generator_loss(batch)
     assert terms["generator"].item() == pytest.approx(

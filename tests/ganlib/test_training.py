@@ -257,6 +257,14 @@ def test_accuracy_of_a_perfect_and_of_a_blind_discriminator():
     assert gan.judgement(torch.full((4,), 5.0), torch.full((4,), 5.0))["accuracy"] == 0.5
 
 
+def test_outputs_that_are_no_logits_are_judged_at_their_own_middle_and_logged_as_they_are():
+    """Least squares: ½ is undecided. 0.3 for a generated sample is right, though its sigmoid is above ½."""
+    gan = ganlib.build("gan", (1, 4, 4), model="mlp-small", latent_dim=3, loss="least_squares")
+    found = gan.judgement(torch.full((4,), 0.7), torch.full((4,), 0.3))
+    assert found == {"output(x)": pytest.approx(0.7), "output(G(z))": pytest.approx(0.3), "accuracy": 1}
+    assert gan.judgement(torch.full((4,), 0.3), torch.full((4,), 0.3))["accuracy"] == 0.5
+
+
 def test_sampling_is_in_eval_mode_and_leaves_no_trace():
     gan = ganlib.build("gan", (1, 4, 4), latent_dim=3).train()
     z = torch.randn(6, 3)

@@ -98,7 +98,7 @@ def test_a_critic_has_no_say_in_winning_but_constant_samples_are_seen(capsys):
 
 
 def test_least_squares_scores_are_no_probabilities(capsys):
-    """D(x) near 1 and D(G(z)) near 0 there are raw outputs; the logged sigmoids are ½ and more: no false alarm."""
+    """A score of 0 for all that is generated is what least squares asks for, and a good gradient: no false alarm."""
     train(far("least_squares"), Cloud(), 300, Watch(50, stop=True))
     assert capsys.readouterr().err == ""
 
