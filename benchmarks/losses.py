@@ -42,7 +42,7 @@ LOSSES = {  # name → title
 }
 DATA = ("ring", "grid", "digits")
 RATES = {"ring": (3e-4, 1e-3, 3e-3), "grid": (3e-4, 1e-3, 3e-3), "digits": (1e-4, 3e-4, 1e-3)}
-STEPS = {"ring": 5000, "grid": 5000, "digits": 2000}
+STEPS = {"ring": 4000, "grid": 4000, "digits": 2000}
 SAMPLES = 5000  # of digits, and as many real ones
 DIGITS: dict[str, Any] = {"model": "mlp-small", "latent_dim": 64, "beta1": 0.5}
 BATCH, AVERAGE = 128, 20_000  # of digits
