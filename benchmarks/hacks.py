@@ -28,7 +28,7 @@ from ganlib.recipes import Recipe
 
 LAW = "ring"
 MEASURES = ("modes", "high quality", "reverse KL")
-BATCH, STEPS = 256, 5000
+BATCH, STEPS = 128, 4000
 PLAIN: dict[str, Any] = {"model": "mlp-toy", "latent_dim": 12, "lr": 1e-3, "beta1": 0.5}
 IMAGES = BATCH * STEPS
 
