@@ -1,23 +1,29 @@
 # %% [markdown] lang="en"
-# # Lab 05 · Other divergences
+# # Lab 05 · Six losses, the same networks
 #
-# TODO: in two sentences, what happens in this lab and why one would want to see it.
+# Squares, hinges, exponentials: every paper has its own way to pay the discriminator, and a divergence to go with it. Which of these divergences does a training step really descend? Here you measure it, by computer where computing is exact and by training where it is not.
 #
 # In this lab you will
-# * check by computer what [the theory page](../../book/en/05-lsgan.md) proves;
-# * TODO: train, look, and **measure**.
+# * check all six rows of f-GAN's table in a few lines, and catch three slips that people make from memory;
+# * train four discriminators on the line and lay them over the formulas of [the theory page](../../book/en/05-lsgan.md);
+# * watch f-GAN's "KL" walk into one of two modes, which the KL would never do;
+# * find out between whom LSGAN's $\chi^2$ is a $\chi^2$, and what its famous labels do to a generator;
+# * give six losses the same networks on a ring of eight modes, and **measure**.
 #
-# Where it says **Predict**, answer before you run the cell. The cell below installs the course's small library where it is missing and chooses a profile: `cpu` for at most three minutes on two cores, `gpu` for longer runs.
-# %% [markdown] lang="zh" matches="a7c47eff8ce6"
-# # 实验 05 · 其他散度
+# Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
+# %% [markdown] lang="zh"
+# # 实验 05 · 六种损失，同样的网络
 #
-# TODO：用两句话说明这个实验做什么，为什么值得一看。
+# 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
 #
 # 在这个实验里，你将
-# * 用计算机核对[理论页](../../book/zh/05-lsgan.md)证明的结论；
-# * TODO：训练，观察，并**度量**。
+# * 用几行代码核对 f-GAN 表的全部六行，并抓住三个凭记忆写公式时常犯的错；
+# * 在直线上训练四个判别器，把它们叠在[理论页](../../book/zh/05-lsgan.md)的公式上看；
+# * 看 f-GAN 的“KL”怎样走进两个模式中的一个，而 KL 散度是绝不会这样走的；
+# * 弄清 LSGAN 的 $\chi^2$ 是谁与谁之间的，那套有名的标签又会把生成器引向哪里；
+# * 在八个模式的圆环上，给六种损失配上同样的网络，然后**度量**。
 #
-# 凡有**先猜**之处，请先回答再运行。下面的单元格在缺少课程库时先安装它，再选定一种配置：`cpu` 在两个核上最多三分钟，`gpu` 训练得更久。
+# 凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约两分钟，大半花在圆环上。
 # %%
 import importlib.util
 import subprocess
@@ -29,148 +35,656 @@ if importlib.util.find_spec("ganlib") is None:
 
 import ganlib
 
-lab = ganlib.Lab(
-    "05-lsgan",
-    lang="@LANG@",
-    data="ring",
-)
+lab = ganlib.Lab("05-lsgan", lang="@LANG@", data="ring")
 # %% [markdown] lang="en"
-# ## 1 · Warm-up: the theorem in numbers
+# ## 1 · A table that you can check
 #
-# TODO: the statement of the page, small enough to be computed exactly. Here $\mathbb E[(x-c)^2]=\mathrm{Var}(x)+(\mathbb E[x]-c)^2$ for four numbers.
+# f-GAN needs the conjugate $f^*(t)=\sup_{u>0}\{tu-f(u)\}$ of each row. Nobody has to believe a table of conjugates: the supremum is a maximum over one number, and a grid finds it.
 #
-# **Predict.** TODO: a question whose answer the next cell prints.
+# **Predict.** $f(u)=u\log u$. For which $u$ is $tu-u\log u$ largest, and how large is it at $t=-1$?
 # %% [markdown] lang="zh"
-# ## 1 · 热身：用数字看定理
+# ## 1 · 一张可以自己核对的表
 #
-# TODO：把理论页的结论缩小到可以精确计算的程度。这里对四个数验证 $\mathbb E[(x-c)^2]=\mathrm{Var}(x)+(\mathbb E[x]-c)^2$。
+# f-GAN 的每一行都要用到共轭 $f^*(t)=\sup_{u>0}\{tu-f(u)\}$。共轭表不必盲信：上确界不过是对一个数求最大值，在网格上找就行。
 #
-# **先猜。** TODO：一个问题，下一个单元格给出答案。
+# **先猜。** $f(u)=u\log u$。$u$ 取多少时 $tu-u\log u$ 最大？$t=-1$ 时最大值是多少？
 # %% tags=["strict"]
-import torch
+import math
 
-x = torch.tensor([-1.0, 0.0, 2.0, 3.0], dtype=torch.float64)
-for c in (0.0, 1.0, 2.0):
-    left = (x - c).square().mean()
-    right = x.var(correction=0) + (x.mean() - c) ** 2
-    print(f"c = {c}: {left:.6f} = {right:.6f}")
-    assert torch.isclose(left, right)
+import torch
+from ganlib import losses
+
+t = torch.tensor([-1.5, -1.0, -0.5, -0.1], dtype=torch.float64)
+u = torch.logspace(-4, 4, 100_001, dtype=torch.float64)
+
+
+def largest(f):
+    return (t[:, None] * u - f(u)).amax(1)
+
+
+print(f"{'t':18}", *(f"{value:8.1f}" for value in t))
+for name, row in losses.DIVERGENCES.items():
+    claimed, found = row.conjugate(t), largest(row.f)
+    print(f"{name:18}", *(f"{value:8.4f}" for value in found))
+    assert torch.allclose(claimed, found, atol=1e-6)
 # %% [markdown] lang="en"
-# ## 2 · The data and the players
-#
-# TODO: what is learned, and by which networks. Here: eight small Gaussians on a circle.
+# Printed is what the grid found; the formulas of the library agree. The value for KL is $e^{t-1}$, reached at $u=e^{t-1}$. Would the check have noticed a mistake? Three that are easy to make:
 # %% [markdown] lang="zh"
-# ## 2 · 数据与对局双方
-#
-# TODO：学什么，用哪些网络学。这里的数据是圆周上的八个小高斯分布。
+# 印出来的是网格上找到的值，代码库里的公式与它相符。KL 一行的值是 $e^{t-1}$，在 $u=e^{t-1}$ 处取到。公式若写错了，这样检验看得出吗？试三个容易犯的错：
 # %% tags=["strict"]
-data = ganlib.load("ring", std=0.05).to(lab.device)
-print(data.name, data.shape, len(data.modes))
-# %% tags=["strict"]
-gan = ganlib.build(
-    "gan", data.shape, model="mlp-small", latent_dim=8, lr=1e-3
-)
-gan = gan.to(lab.device)
-for name, net in {"G": gan.generator, "D": gan.discriminator}.items():
-    n = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    print(lab.t("parameters", name=name, n=n))
-# %% tags=["strict"]
-fake = gan.sample(z=gan.latent(5))
-print("G(z)", tuple(fake.shape))
-print("a   ", tuple(gan.discriminator(fake).shape))
+from_memory = {
+    "kl": lambda t: t.exp(),
+    "reverse_kl": lambda t: -torch.log(-t),
+    "jensen_shannon": lambda t: -torch.log(1 - t.exp()),
+}
+for name, slip in from_memory.items():
+    error = (slip(t) - largest(losses.DIVERGENCES[name].f)).abs().max()
+    print(f"{name:18}{error:8.3f}")
+    assert error > 0.1
 # %% [markdown] lang="en"
-# The two losses, word for word as they will run:
+# A factor $e$, a lost $-1$, and the row GAN taken for the row JS: all are seen.
+#
+# ### The activation
+#
+# A network returns any number $v$, but $T=g(v)$ must stay where $f^*$ is finite, and that ends at $f'(\infty)$. **Predict:** for which rows may the network's output be used as it is?
 # %% [markdown] lang="zh"
-# 两个损失，一字不差，就是稍后真正运行的代码：
+# 差一个因子 $e$，漏掉一个 $-1$，把 GAN 一行当成 JS 一行：都看得出来。
+#
+# ### 激活函数
+#
+# 网络可以输出任何数 $v$，而 $T=g(v)$ 必须落在 $f^*$ 有限的范围内，这个范围到 $f'(\infty)$ 为止。**先猜：** 哪几行可以直接用网络的输出？
 # %% tags=["strict"]
-lab.show(gan.discriminator_loss, gan.generator_loss)
+v = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+ends = torch.tensor([1e-6, 1e6], dtype=torch.float64, requires_grad=True)
+for name, row in losses.DIVERGENCES.items():
+    (f_prime,) = torch.autograd.grad(row.f(ends).sum(), ends)
+    g = row.activation(v)
+    print(
+        f"{name:18} f' {f_prime[0]:9.3g} …{f_prime[1]:9.3g}"
+        f"   g {g[0]:9.3g} …{g[-1]:8.3g}"
+    )
+    assert (g.diff() > 0).all() and row.conjugate(g).isfinite().all()
+    assert torch.allclose(row.penalty(v), row.conjugate(g))
 # %% [markdown] lang="en"
-# ## 3 · Training
+# $g$ increases, and never passes the upper end of $f'$. Only KL and Pearson have no upper end. (For Pearson $g$ goes below $f'(0)=-2$; there the library's $\tfrac14t^2+t$ is more than the conjugate, and the bound stays a bound.)
 #
-# **Predict.** TODO: what will the curves do?
+# Three controls: the reverse KL without its activation, the same with a wrong sign, and the row JS typed as the formula stands.
 # %% [markdown] lang="zh"
-# ## 3 · 训练
+# $g$ 递增，而且从不越过 $f'$ 的上端。只有 KL 与 Pearson 没有上端。（Pearson 的 $g$ 会低于 $f'(0)=-2$；代码库在那里用的 $\tfrac14t^2+t$ 比共轭大，下界照样是下界。）
 #
-# **先猜。** TODO：曲线会怎样走？
+# 三个对照：去掉激活函数的逆向 KL，符号写反的逆向 KL，以及照公式直译的 JS 一行。
+# %% tags=["strict"]
+reverse, js = (losses.DIVERGENCES[n] for n in ("reverse_kl", "jensen_shannon"))
+bare, turned = reverse.conjugate(v), -v.exp()
+print("g(v) = v      finite:", bool(bare.isfinite().all()))
+print("g(v) = -e^v   finite:", bool(reverse.conjugate(turned).isfinite().all()))
+print("g(v) = -e^v   large output = real:", bool((turned.diff() > 0).all()))
+assert not bare.isfinite().all() and (turned.diff() < 0).all()
+
+big = torch.tensor(40.0)
+typed, simplified = js.conjugate(js.activation(big)), js.penalty(big)
+print(f"f*(g(40)) simplified: {simplified:.4f}")
+print("f*(g(40)) as typed is right:", bool((typed - simplified).abs() < 1))
+assert abs(simplified - 40 + math.log(2)) < 1e-4
+assert not (typed - simplified).abs() < 1
+# %% [markdown] lang="en"
+# The wrong sign is the treacherous one: everything is finite, training works, and from then on a large output means *fake*. (40 is a moderate output for a discriminator that has seen through everything.)
+#
+# ### The bound
+#
+# Four "images" again, two distributions, and a free output for each image. The discriminator's gain $\mathbb E_{p_r}[g(v)]-\mathbb E_{p_\theta}[f^*(g(v))]$ is a lower bound on the divergence, whatever $v$. At its top it should *be* the divergence, and $T$ should be $f'(p_r/p_\theta)$. Each image can be climbed by itself.
+# %% [markdown] lang="zh"
+# 最险的是符号写反：处处有限，训练照常，可是从此输出大表示*假*。（对一个把真假全看穿的判别器来说，40 并不算大。）
+#
+# ### 下界
+#
+# 还是四幅“图像”，两个分布，每幅图像一个自由的输出。判别器的所得 $\mathbb E_{p_r}[g(v)]-\mathbb E_{p_\theta}[f^*(g(v))]$，不论 $v$ 取什么，都是散度的下界。到了最高处，它应当*就是*散度，而 $T$ 应当等于 $f'(p_r/p_\theta)$。各幅图像可以分开来爬。
+# %% tags=["strict"]
+p_r = torch.tensor([0.50, 0.30, 0.15, 0.05], dtype=torch.float64)
+p_theta = torch.tensor([0.10, 0.20, 0.30, 0.40], dtype=torch.float64)
+outputs = torch.linspace(-12, 12, 240_001, dtype=torch.float64)
+
+
+def gain(row, v, real, fake):
+    on_real, on_fake = row.activation(v), row.penalty(v)
+    return real[:, None] * on_real - fake[:, None] * on_fake
+
+
+for name, row in losses.DIVERGENCES.items():
+    gains = gain(row, outputs, p_r, p_theta)
+    top, place = gains.max(1)
+    ratio = (p_r / p_theta).requires_grad_()
+    divergence = (p_theta * row.f(ratio)).sum().item()
+    (f_prime,) = torch.autograd.grad(row.f(ratio).sum(), ratio)
+    best_t = row.activation(outputs[place])
+    print(f"{name:18} {top.sum():8.4f} = {divergence:8.4f}   T", end="")
+    print(*(f"{value:7.2f}" for value in best_t))
+    assert abs(top.sum() - divergence) < 1e-6
+    assert torch.allclose(best_t, f_prime, atol=2e-3)
+    # en: The best outputs for the laws in the wrong order reach less.
+    # zh: 把两个分布弄反，那时的最优输出够不到这么高。
+    wrong = gain(row, outputs, p_theta, p_r).argmax(1)
+    assert gains.gather(1, wrong[:, None]).sum() < divergence - 0.1
+# %% [markdown] lang="en"
+# All six reach their divergence, the row GAN a negative one: $2\,\mathrm{JS}-\log4$, the value of the game in lab 02.
+#
+# ## 2 · What the best discriminator says
+#
+# Now with networks. Data $\mathcal N(0.5,0.8^2)$, model $\mathcal N(-0.5,1.2^2)$: the model is wider, so it is likelier on *both* sides. Four networks of one shape, each paid in another way: by the cross-entropy (which three of the six losses share), by squares, by the hinge, and by f-GAN's Pearson.
+#
+# **Predict.** Draw the four best answers over the line. Which has corners, which never leaves $[0,1]$? What do all four have in common?
+# %% [markdown] lang="zh"
+# 六行都达到了各自的散度，GAN 一行是负数：$2\,\mathrm{JS}-\log4$，正是实验 02 里博弈的值。
+#
+# ## 2 · 最好的判别器怎么说
+#
+# 现在换成网络。数据 $\mathcal N(0.5,0.8^2)$，模型 $\mathcal N(-0.5,1.2^2)$：模型更宽，所以*两*侧都是它的可能性更大。四个网络结构相同，计酬方式各异：交叉熵（六种损失中有三种用它）、平方、合页，以及 f-GAN 的 Pearson。
+#
+# **先猜。** 画出这四个最优回答在直线上的样子。哪一个带棱角？哪一个从不离开 $[0,1]$？四个有什么共同之处？
 # %%
-ganlib.seed(lab.seed)
-gan = ganlib.build(
-    "gan", data.shape, model="mlp-small", latent_dim=8, lr=1e-3
-)
-trainer = ganlib.Trainer(
-    gan,
-    data,
-    batch_size=256,
-    device=lab.device,
-    log_every=10,
-    progress=lab.progress,
-)
-trainer.fit(lab.pick(smoke=20, cpu=1500, gpu=10_000))
+from ganlib.models.mlp import MLPDiscriminator
+from torch.distributions import Normal
+
+real_law, fake_law = Normal(0.5, 0.8), Normal(-0.5, 1.2)
+
+
+def log_ratio(x):
+    return real_law.log_prob(x) - fake_law.log_prob(x)
+
+
+# en: The best output of each loss, as a function of the log ratio.
+# zh: 各损失的最优输出，写成对数密度比的函数。
+answers = {
+    "minimax": lambda ell: ell,
+    "non_saturating": lambda ell: ell,
+    "least_squares": torch.sigmoid,
+    "hinge": torch.sign,
+    "kl": lambda ell: ell,
+    "pearson": lambda ell: 2 * torch.expm1(ell),
+}
+payments = ("non_saturating", "least_squares", "hinge", "pearson")
+chances = (torch.arange(1000) + 0.5) / 1000
+real, fake = real_law.icdf(chances), fake_law.icdf(chances)
+trained, reached = {}, {}
+for name in payments:
+    ganlib.seed(lab.seed)
+    net = MLPDiscriminator((1,), widths=(64, 64))
+    adam = torch.optim.Adam(net.parameters(), lr=3e-3)
+    paid = losses.get(name).discriminator
+    for _ in range(lab.pick(smoke=20, cpu=400, gpu=400)):
+        adam.zero_grad()
+        loss = paid(net(real[:, None]), net(fake[:, None]))
+        loss.backward()
+        adam.step()
+    trained[name], reached[name] = net, loss.item()
 # %%
-# alt-en: TODO: what the stored figure shows. D(x) and D(G(z)) over the steps of training, and a dashed line at one half.
-# alt-zh: TODO：图上有什么。D(x) 与 D(G(z)) 随训练步数的变化，虚线在二分之一处。
+# alt-en: TODO
+# alt-zh: TODO
 from ganlib import viz
 
-viz.curves(trainer.history, ["D(x)", "D(G(z))"], level=0.5, ylim=(0, 1))
-# %%
-# alt-en: TODO: what the stored figure shows. Two clouds of points side by side, real and generated.
-# alt-zh: TODO：图上有什么。并排的两片点云，一片真实，一片生成。
-real, made = data.sample(1000), trainer.sample(1000)
-viz.points({lab.t("real"): real, lab.t("generated"): made})
-
-
+blue, orange, green, violet, ochre, grey = viz.COLORS
+x = torch.linspace(-3.2, 2.6, 291)
+fig, axes = viz.panels(4, width=2.3, height=2.7)
+for ax, name in zip(axes, payments, strict=True):
+    with torch.no_grad():
+        ax.plot(x, trained[name](x[:, None]), color=orange, lw=3.5)
+    ax.plot(x, answers[name](log_ratio(x)), color=viz.INK, lw=1.2)
+    ax.axhline(losses.get(name).middle, color=grey, lw=0.8, ls=":")
+    title = "cross-entropy" if name == "non_saturating" else name
+    ax.set(title=lab.t(title), xlabel="x")
+axes[0].plot([], color=orange, lw=3.5, label=lab.t("network"))
+axes[0].plot([], color=viz.INK, lw=1.2, label=lab.t("best answer"))
+axes[0].legend(loc="lower center")
+fig
 # %% [markdown] lang="en"
-# ## 4 · Measure it
+# Four curves, one content: $\log(p_r/p_\theta)$. All cross their dotted middle at the same two places, where both densities are equal. What differs is where they go flat: the square at both ends, Pearson at the bottom, the hinge everywhere but at the two borders, where this network, being continuous, cannot jump.
 #
-# TODO: a number, a control that must come out badly, and a claim that is asserted. Here: the mean distance of a point from the nearest of the eight centres.
+# Does each network follow *its* formula, and no other? Mean distances, rows networks, columns formulas:
 # %% [markdown] lang="zh"
-# ## 4 · 度量
+# 四条曲线，一个内容：$\log(p_r/p_\theta)$。它们在同样的两处穿过各自的中线（点线），那里两个密度相等。不同的是在哪里走平：平方在两头，Pearson 在底部，合页则处处是平的，只有两道分界除外；网络是连续的，到那里跳不过去。
 #
-# TODO：一个数，一个得分必须很差的对照，一条写成断言的结论。这里量的是：一个点到最近中心的平均距离。
+# 每个网络跟随的是不是*自己*的公式，而不是别人的？下面是平均距离，行是网络，列是公式：
 # %%
-clouds = {
-    "real": real,
-    "generated": made,
-    "noise": torch.rand_like(real) * 2 - 1,
+both = torch.cat([real, fake])
+print(" " * 15, *(f"{name:>14}" for name in payments))
+for name, net in trained.items():
+    with torch.no_grad():
+        said = net(both[:, None])
+    away = {
+        other: (said - answers[other](log_ratio(both))).abs().mean()
+        for other in payments
+    }
+    print(f"{name:15}", *(f"{value:14.3f}" for value in away.values()))
+    if lab.profile != "smoke":
+        assert away.pop(name) < 0.15 < 0.2 < min(away.values())
+# %% [markdown] lang="en"
+# And each loss is a gauge. Whatever the network, $L_D$ proves a lower bound: $2\,\mathrm{JS}\ge2\log2-L_D$, $\Delta\ge2-8L_D$, $\mathrm{TV}\ge1-\tfrac12L_D$, $\chi^2(p_r\|p_\theta)\ge-L_D$. **Predict:** which of the four gauges reads least well?
+# %% [markdown] lang="zh"
+# 而且每个损失都是一件量具。不论网络怎样，$L_D$ 都证明了一个下界：$2\,\mathrm{JS}\ge2\log2-L_D$，$\Delta\ge2-8L_D$，$\mathrm{TV}\ge1-\tfrac12L_D$，$\chi^2(p_r\|p_\theta)\ge-L_D$。**先猜：** 四件量具里，哪一件读得最不准？
+# %%
+fine = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+dx = (fine[1] - fine[0]).item()
+p, q = real_law.log_prob(fine).exp(), fake_law.log_prob(fine).exp()
+m = (p + q) / 2
+exact = {
+    "non_saturating": torch.xlogy(p, p / m) + torch.xlogy(q, q / m),
+    "least_squares": (p - q) ** 2 / (p + q),
+    "hinge": (p - q).abs() / 2,
+    "pearson": (p - q) ** 2 / q,
 }
-
-
-def distance(points):
-    return torch.cdist(points, data.modes).min(1).values.mean().item()
-
-
-results = {name: distance(cloud) for name, cloud in clouds.items()}
-for name, value in results.items():
-    print(f"{lab.t(name)}: {value:.3f}")
-assert results["real"] < 0.1 < results["noise"]
-# en: TODO: claim what the trained generator must reach, per profile.
-# zh: TODO：写明训练之后必须达到什么，每种配置各一个界。
-assert results["generated"] < lab.pick(smoke=2.0, cpu=1.0, gpu=1.0)
+read = {
+    "non_saturating": ("2 JS", 2 * math.log(2) - reached["non_saturating"]),
+    "least_squares": ("Δ   ", 2 - 8 * reached["least_squares"]),
+    "hinge": ("TV  ", 1 - reached["hinge"] / 2),
+    "pearson": ("χ²  ", -reached["pearson"]),
+}
+for name, (what, bound) in read.items():
+    truth = exact[name].nan_to_num().sum().item() * dx
+    print(f"{what}  {bound:6.3f}  ({truth:5.3f})  {lab.t(name)}")
+    assert bound < truth + 0.01
+    if lab.profile != "smoke":
+        assert bound > 0.9 * truth
 # %% [markdown] lang="en"
-# **What do you see?** TODO: what the figures and the number say together.
+# The hinge: its best answer jumps, and the network's slope around the jump costs something. Remember the flat parts, for now it is the generator's turn.
 #
-# ## Try it
+# ## 3 · What the generator hears
 #
-# 1. **TODO: a question.** TODO: what to change, and what to look at.
+# The generator learns through the slope of the output, so a judge who is flat is silent. Two questions, which papers like to mix up. How hard does a loss pull on the *output* $v$ of a fake? And how hard, once $v$ is the *best* answer, on the log ratio $\ell$ of that fake?
 #
-# <details><summary>Answer 1</summary>
-#
-# TODO: what came out when we tried.
-#
-# </details>
-#
-# Back to [the theory](../../book/en/05-lsgan.md), with its exercises.
+# **Predict.** "The least-squares loss pulls hardest on the worst fakes." True of which of the two?
 # %% [markdown] lang="zh"
-# **你看到了什么？** TODO：图与数字合起来说明什么。
+# 合页：它的最优回答有跳变，网络在跳变处的斜坡要付出代价。记住那些平的地方，因为现在轮到生成器了。
 #
-# ## 动手试试
+# ## 3 · 生成器听到什么
 #
-# 1. **TODO：一个问题。** TODO：改什么，看什么。
+# 生成器靠输出的斜率学习，判别器走平，等于一言不发。有两个问题，论文里常常混为一谈：一种损失拉假样本的*输出* $v$ 有多用力？当 $v$ 已是*最优*回答时，它拉这个假样本的对数密度比 $\ell$ 又有多用力？
 #
-# <details><summary>答案 1</summary>
+# **先猜。** “最小二乘对最差的假样本拉得最用力。”这句话对哪一个问题成立？
+# %% tags=["strict"]
+def pull(name, places, answer=lambda v: v):
+    at = places.clone().requires_grad_()
+    # en: The loss is a mean; times N, the slope is that of a single fake.
+    # zh: 损失是平均值；乘以 N，斜率就是单个假样本的。
+    loss = losses.get(name).generator(answer(at)) * len(at)
+    (slope,) = torch.autograd.grad(loss, at)
+    return 0 - slope
+
+
+places = torch.tensor([-6.0, -3.0, 0.5, 3.0], dtype=torch.float64)
+print(" " * 15, *(f"{value:7.1f}" for value in places), "    v or ℓ")
+for name, answer in answers.items():
+    on_output, up = pull(name, places), pull(name, places, answer)
+    print(f"{name:15}", *(f"{value:7.3f}" for value in on_output), "    v")
+    print(" " * 15, *(f"{value:7.3f}" for value in up), "    ℓ")
+    alive = name in ("non_saturating", "kl")
+    assert (up[0] > 0.9) == alive and (alive or up[0] < 0.01)
+assert pull("least_squares", places)[0] == 7
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+LOOKS = {
+    "minimax": (grey, "--"),
+    "non_saturating": (violet, "-"),
+    "least_squares": (orange, "-"),
+    "hinge": (blue, "-"),
+    "kl": (viz.INK, ":"),
+    "pearson": (green, "-."),
+}
+wide = torch.linspace(-6, 4, 301, dtype=torch.float64)
+fig, (left, right) = viz.panels(2, width=4.2, height=3.4)
+for name, (color, line) in LOOKS.items():
+    up = pull(name, wide, answers[name])
+    right.plot(wide, up, line, color=color, lw=1.8, label=lab.t(name))
+    # en: On the output, three losses are one line.
+    # zh: 对输出而言，有三种损失是同一条线。
+    if name not in ("kl", "pearson"):
+        left.plot(wide, pull(name, wide), line, color=color, lw=1.8)
+left.set(xlabel=lab.t("output v"), title=lab.t("pull on v"))
+right.set(xlabel=lab.t("log ratio"), title=lab.t("pull on the log ratio"))
+for ax in (left, right):
+    ax.axhline(0, color=viz.INK, lw=0.8)
+    ax.set_ylim(-0.5, 2.5)
+fig.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+fig
+# %% [markdown] lang="en"
+# On the left the least-squares pull grows without end, and beyond $v=1$ it even turns back; the saturating loss is flat on the left of the picture. On the right only two losses still pull at a fake that is surely fake ($\ell\to-\infty$), and least squares is as silent there as the saturating loss: the best output is near 0, and stays there. So the famous gradient belongs to outputs that are *not* the best. Section 5 looks where the outputs of a real run lie.
 #
-# TODO：我们试的结果。
+# ### Which divergence is this?
 #
-# </details>
+# f-GAN's generator may minimise $-\mathbb E[f^*(T)]$, the loss of the theory, or $-\mathbb E[T]$, the loss of practice. Let the model be one Gaussian, $x=\mu+\sigma z$, and the data two modes. $T^*$ is exact and frozen, the gradient flows through 20,000 samples; beside it stand slopes of divergences, integrated on a grid.
 #
-# 回到[理论页](../../book/zh/05-lsgan.md)，做做那里的习题。
+# **Predict.** For the row KL: in which direction does each of the two losses push $\mu$?
+# %% [markdown] lang="zh"
+# 左图里，最小二乘的拉力没有止境地增长，过了 $v=1$ 甚至往回拉；饱和损失在左端是平的。右图里，对一望即假的样本（$\ell\to-\infty$），只有两种损失还在拉；最小二乘在那里与饱和损失一样沉默：最优输出接近 0，再也不动。可见那个有名的梯度，属于*不是*最优的输出。真正训练时输出落在哪里，第 5 节去看。
+#
+# ### 这是哪个散度？
+#
+# f-GAN 的生成器可以最小化 $-\mathbb E[f^*(T)]$，即理论上的损失；也可以最小化 $-\mathbb E[T]$，即实践中的损失。设模型是一个高斯分布，$x=\mu+\sigma z$，数据有两个模式。$T^*$ 是精确的，并且冻结；梯度经 20,000 个样本回传，与它对照的是散度的斜率，在网格上积分求得。
+#
+# **先猜。** 对 KL 一行，两种损失各把 $\mu$ 往哪边推？
+# %% tags=["strict"]
+data_law = ganlib.load(
+    "mixture-1d", means=[-2.0, 2.0], std=0.6, weights=[0.6, 0.4]
+)
+line = torch.linspace(-15, 15, 30_001, dtype=torch.float64)
+here = torch.tensor([0.5, 0.2], dtype=torch.float64)
+
+
+def log_data(x):
+    return data_law.log_prob(x[..., None])
+
+
+def log_model(x, place):
+    mean, log_width = place
+    score = (x - mean) / log_width.exp()
+    return -(score**2) / 2 - log_width - math.log(2 * math.pi) / 2
+
+
+def even_sample(n):
+    chances = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    return torch.special.ndtri(chances)
+
+
+def slope(function):
+    place = here.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(function(place), place)
+    return gradient
+
+
+def step_of(pair, answer):
+    def frozen(place, z=even_sample(20_000)):
+        x = place[0] + place[1].exp() * z
+        return pair.generator(answer(log_data(x) - log_model(x, here)))
+
+    return slope(frozen)
+
+
+def forward_kl(place):
+    ell = log_data(line) - log_model(line, place)
+    return torch.trapezoid(log_data(line).exp() * ell, line)
+
+
+def reverse_kl(place):
+    log_q = log_model(line, place)
+    return torch.trapezoid(log_q.exp() * (log_q - log_data(line)), line)
+
+
+kl_answer = lambda ell: 1 + ell
+theory = losses.f_gan("kl", alternative=False), kl_answer
+practice = losses.f_gan("kl"), kl_answer
+pearson = losses.f_gan("pearson"), answers["pearson"]
+rows = {
+    "kl, theory   ": (step_of(*theory), slope(forward_kl), "KL(p_r‖p)"),
+    "kl, practice ": (step_of(*practice), slope(reverse_kl), "KL(p‖p_r)"),
+    "pearson, pr. ": (step_of(*pearson), 2 * slope(forward_kl), "2 KL(p_r‖p)"),
+}
+for name, (step, divergence, what) in rows.items():
+    print(name, *(f"{value:6.2f}" for value in step), end="  =  ")
+    print(*(f"{value:6.2f}" for value in divergence), f" {what}")
+    assert torch.allclose(step, divergence, atol=2e-3)
+assert not torch.allclose(rows["kl, practice "][0], slope(forward_kl), atol=0.4)
+# %% [markdown] lang="en"
+# The first column is the slope in $\mu$: the loss of the theory goes to the left, where the larger mode is, the loss of practice to the *right*. It is the same discriminator, and it is optimal. "f-GAN with the KL", as it is usually trained, descends the reverse KL; to descend the forward KL in practice one takes the row Pearson.
+#
+# ### Follow it
+#
+# Now the Gaussian walks. At each step the discriminator is exact and frozen, Adam moves $\mu$ and $\sigma$. **Predict** for each loss: will the Gaussian cover both modes or settle in one?
+#
+# (In a running notebook you choose the loss and the start; the web page shows one start, a loss per frame.)
+# %% [markdown] lang="zh"
+# 第一列是对 $\mu$ 的斜率：理论上的损失往左走，较大的模式在那边；实践中的损失往*右*走。判别器是同一个，而且是最优的。“用 KL 的 f-GAN”照通常的办法训练，减小的是逆向 KL；要想在实践中减小前向 KL，该用 Pearson 一行。
+#
+# ### 跟着它走
+#
+# 现在让这个高斯分布走起来。每一步的判别器都是精确的，并且冻结，Adam 移动 $\mu$ 与 $\sigma$。对每种损失**先猜**：它会罩住两个模式，还是只守一个？
+#
+# （在运行着的笔记本里，损失与起点由你来选；网页上只有一个起点，每帧一种损失。）
+# %%
+import functools
+
+import ipywidgets
+
+walkers = {"f-GAN theory": theory, "f-GAN practice": practice}
+for name in ("pearson", "minimax", "non_saturating", "kl", "least_squares"):
+    walkers[name] = losses.get(name), answers[name]
+walkers["hinge"] = losses.hinge, answers["hinge"]
+shown = torch.linspace(-5, 5, 401, dtype=torch.float64)
+
+
+@functools.cache
+def walk(name, mean=-1.0, width=1.0, steps=160):
+    pair, answer = walkers[name]
+    place = torch.tensor([mean, math.log(width)], dtype=torch.float64)
+    place.requires_grad_()
+    z, path = even_sample(200), []
+    adam = torch.optim.Adam([place], lr=0.05)
+    for _ in range(steps):
+        path.append(place.detach().clone())
+        x = place[0] + place[1].exp() * z
+        ell = log_data(x) - log_model(x, path[-1])
+        adam.zero_grad()
+        pair.generator(answer(ell)).backward()
+        adam.step()
+    return torch.stack([*path, place.detach()])
+
+
+def picture(name, mean=-1.0, width=1.0):
+    path = walk(name, mean, width)
+    fig, (left, right) = viz.panels(2, width=3.6, height=2.7)
+    density = log_data(shown).exp()
+    left.fill_between(shown, density, color=blue, alpha=0.3, lw=0)
+    for place, line in ((path[0], ":"), (path[-1], "-")):
+        left.plot(
+            shown, log_model(shown, place).exp(), line, color=orange, lw=2
+        )
+    left.set(xlim=(-5, 5), ylim=(0, 0.7), yticks=[], xlabel="x")
+    left.set_title(lab.t(name))
+    means, widths = path[:, 0], path[:, 1].exp()
+    right.plot(means, widths, color=orange, lw=1.5)
+    right.plot(means[0], widths[0], "o", color=orange, mfc=viz.PAPER)
+    right.plot(means[-1], widths[-1], "o", color=orange)
+    right.plot(data_law.modes, data_law.std, "s", color=blue, alpha=0.5)
+    right.set(xlim=(-3.2, 3.2), ylim=(0, 2.6), xlabel="μ", ylabel="σ")
+    return fig
+
+
+if lab.live:
+    ipywidgets.interact(
+        picture,
+        name=ipywidgets.Dropdown(
+            options=[(lab.t(name), name) for name in walkers],
+            description=lab.t("loss"),
+        ),
+        mean=ipywidgets.FloatSlider(
+            -1, min=-3, max=3, step=0.5, description="μ", continuous_update=False
+        ),
+        width=ipywidgets.FloatSlider(
+            1, min=0.5, max=2.5, step=0.5, description="σ", continuous_update=False
+        ),
+    )
+    fits = None
+else:
+    fits = viz.player(
+        [(name, picture(name)) for name in walkers],
+        caption=lab.t,
+        seconds=12,
+    )
+fits
+# %% tags=["strict"]
+arrived = {}
+for name in walkers:
+    mean, log_width = walk(name, -1.0, 1.0)[-1]
+    arrived[name] = mean.item(), log_width.exp().item()
+    print("μ {:5.2f}   σ {:4.2f}  ".format(*arrived[name]), lab.t(name))
+for name in ("f-GAN theory", "pearson", "minimax"):
+    assert arrived[name][1] > 1.8
+for name in ("f-GAN practice", "non_saturating", "kl", "least_squares"):
+    assert abs(arrived[name][0] + 2) < 0.05 > abs(arrived[name][1] - 0.6)
+assert arrived["hinge"] == (-1, 1)
+# %% [markdown] lang="en"
+# From this start three losses cover, four pick the mode that is nearer, and the names do not help to tell which. But do not take it for a law of nature: from $\mu=0$ all seven cover (try it), since the reverse KL has a minimum there too, and descent stops at the first it meets. And the hinge?
+#
+# ### A perfect judge who teaches nothing
+#
+# The best hinge discriminator is $\operatorname{sgn}\ell$. Data $\mathcal N(0,1)$, model $\mathcal N(\theta,1)$ at $\theta=1$. By the theory page the generator's loss falls with $\theta$ as $2\,\mathrm{TV}$ does. **Predict** what backpropagation through 20,000 samples says.
+# %% [markdown] lang="zh"
+# 从这个起点出发，三种损失罩住两个模式，四种守住较近的那个；是哪几种，从名字上看不出来。但不要当成自然规律：从 $\mu=0$ 出发，七种全都罩住两个（试试看），因为逆向 KL 在那里也有一个极小值，而下降遇到第一个就停。那么合页呢？
+#
+# ### 完美的评判，什么也教不了
+#
+# 最优的合页判别器是 $\operatorname{sgn}\ell$。数据 $\mathcal N(0,1)$，模型 $\mathcal N(\theta,1)$，在 $\theta=1$ 处。按理论页，生成器的损失随 $\theta$ 的变化与 $2\,\mathrm{TV}$ 相同。**先猜**：经 20,000 个样本反向传播，得到的斜率是多少？
+# %% tags=["strict"]
+z = even_sample(20_000)
+at_one = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+
+
+def through_samples(judge):
+    x = at_one + z
+    loss = losses.hinge.generator(judge(0.5 - x))  # ℓ(x) = ½ − x
+    (gradient,) = torch.autograd.grad(loss, at_one)
+    return gradient.item()
+
+
+# en: The same mean as an integral: the density moves, not the samples.
+# zh: 同一个均值写成积分：动的是密度，而不是样本。
+density = (-((line - at_one) ** 2) / 2).exp() / math.sqrt(2 * math.pi)
+mean = torch.trapezoid(-torch.sign(0.5 - line) * density, line)
+(through_density,) = torch.autograd.grad(mean, at_one)
+twice_tv = 2 * math.exp(-1 / 8) / math.sqrt(2 * math.pi)
+
+print(f"slope of 2 TV              {twice_tv:.3f}")
+print(f"sign, through the density  {through_density:.3f}")
+print(f"sign, through samples      {through_samples(torch.sign):.3f}")
+for steep in (1, 4, 16):
+    soft = through_samples(lambda ell, k=steep: torch.tanh(k * ell))
+    print(f"tanh({steep:2} ℓ), through samples {soft:.3f}")
+assert abs(through_density - twice_tv) < 1e-3
+assert through_samples(torch.sign) == 0 and abs(soft - twice_tv) < 0.01
+# %% [markdown] lang="en"
+# Zero, exactly, although the loss does fall. The whole slope sits on the border where the sign jumps, and no sample lies on it. A judge that is merely steep passes it on: $\tanh(16\,\ell)$ gives the right slope, through a few samples near the border that get all of it. So the hinge needs a discriminator that is *not* perfect, and every trained network is of that kind.
+#
+# ## 4 · A χ² between whom?
+#
+# LSGAN gives fakes the label $a$, real samples $b$, and its generator wants $c$. The paper adds $\tfrac12\mathbb E_{p_r}[(D-c)^2]$ to the generator's loss, inserts $D^*$, and finds that twice the result is a Pearson $\chi^2$ if $b-c=1$ and $b-a=2$. The common labels $0,1,1$ break this condition.
+#
+# **Predict.** Three codings, the four images of section 1: for which is $2C$ equal to $\Delta=\sum\frac{(p_r-p_\theta)^2}{p_r+p_\theta}$? Is what the common labels give useless?
+# %% [markdown] lang="zh"
+# 恰好是零，尽管损失确实在下降。全部斜率都压在符号跳变的分界上，而没有一个样本落在那里。评判若只是陡，就传得下来：$\tanh(16\,\ell)$ 给出正确的斜率，靠的是分界附近少数几个样本，斜率全归它们。所以合页需要一个*不*完美的判别器，而训练出来的网络个个如此。
+#
+# ## 4 · 谁与谁之间的 χ²？
+#
+# LSGAN 给假样本标签 $a$，给真样本标签 $b$，生成器想要的是 $c$。论文给生成器的损失加上 $\tfrac12\mathbb E_{p_r}[(D-c)^2]$，代入 $D^*$，发现只要 $b-c=1$，$b-a=2$，结果的两倍就是一个 Pearson $\chi^2$。通行的标签 $0,1,1$ 不满足这个条件。
+#
+# **先猜。** 三套标签，第 1 节的四幅图像：哪几套的 $2C$ 等于 $\Delta=\sum\frac{(p_r-p_\theta)^2}{p_r+p_\theta}$？通行的标签得出的东西就没有用吗？
+# %% tags=["strict"]
+def triangle(p, q):
+    return ((p - q) ** 2 / (p + q)).sum(-1)
+
+
+def c_of(labels, p, q):
+    a, b, c = labels
+    best = (b * p + a * q) / (p + q)
+    return ((p + q) * (best - c) ** 2).sum(-1) / 2
+
+
+codings = ((-1, 1, 0), (0, 2, 1), (0, 1, 1))
+delta = triangle(p_r, p_theta).item()
+mixture = (p_r + p_theta) / 2
+to_mixture = 2 * ((p_theta - mixture) ** 2 / mixture).sum().item()
+to_model = ((p_r - p_theta) ** 2 / p_theta).sum().item()
+print(f"Δ = {delta:.4f}   2 χ²(p_θ‖m) = {to_mixture:.4f}", end="   ")
+print(f"χ²(p_r‖p_θ) = {to_model:.4f}")
+for a, b, c in codings:
+    twice = 2 * c_of((a, b, c), p_r, p_theta).item()
+    line_up = ((a + b) / 2 - c) ** 2 * 2 + (b - a) ** 2 / 4 * delta
+    print(f"a, b, c = {a:2}, {b}, {c}   2C = {twice:.4f} = {line_up:.4f}")
+    assert abs(twice - line_up) < 1e-12
+    assert (abs(twice - delta) < 1e-12) == (b - c == 1 and b - a == 2)
+assert abs(to_mixture - delta) < 1e-12 and abs(to_model - delta) > 1
+# %% [markdown] lang="en"
+# Between model and data it is *not* a $\chi^2$, whatever the labels (last number of the first line): it is one between the model and the equal mixture $m$. And the common labels do not give $\Delta$ itself, but $2C=\tfrac12+\tfrac14\Delta$: another ruler with the same marks. So they put any two models in the same order. On a thousand models from all over, beside a real $\chi^2$ as the control:
+# %% [markdown] lang="zh"
+# 不论用哪套标签，它都*不是*模型与数据之间的 $\chi^2$（第一行最后那个数），而是模型与等比例混合 $m$ 之间的。通行的标签得不到 $\Delta$ 本身，得到的是 $2C=\tfrac12+\tfrac14\Delta$：换了一把尺子，刻度还是那些刻度。所以任意两个模型谁好谁差，判断相同。取一千个五花八门的模型，并以真正的 $\chi^2$ 作对照：
+# %% tags=["strict"]
+# en: Multiples of four square roots, without their whole parts.
+# zh: 四个平方根的倍数，去掉整数部分。
+roots = torch.tensor([2.0, 3.0, 5.0, 7.0], dtype=torch.float64).sqrt()
+models = torch.arange(1, 1001)[:, None] * roots % 1
+models = models / models.sum(1, keepdim=True)
+deltas = triangle(p_r, models)
+common = 2 * c_of((0, 1, 1), p_r, models)
+pearson_chi2 = ((p_r - models) ** 2 / models).sum(1)
+same = (deltas.argsort() == common.argsort()).all().item()
+other = (deltas.argsort() == pearson_chi2.argsort()).all().item()
+print("0, 1, 1 orders the models as Δ does:", same)
+print("χ²(p_r‖p_θ) orders them as Δ does: ", other)
+print(f"largest Δ {deltas.max():.3f}, largest χ² {pearson_chi2.max():.0f}")
+assert same and not other and deltas.max() < 2
+# %% [markdown] lang="en"
+# "The labels $0,1,1$ do not give the $\chi^2$" is true and beside the point. What matters is that *no* generator descends $C$: in it, $D^*$ moves with the model, while in a training step $D^*$ stands still. What does the step do then?
+#
+# Two symbols, $p_r=(0.7,0.3)$, a model $(q,1-q)$, and small steps beside a frozen $D^*$. The generator of $0,1,1$ wants its samples to look real; that of $-1,1,0$ wants them to look *undecided*.
+#
+# **Predict.** Where does each end, from six starts?
+# %% [markdown] lang="zh"
+# “标签 $0,1,1$ 给不出 $\chi^2$”，话是不错，却没有说到点子上。要紧的是，*没有*哪个生成器在减小 $C$：在 $C$ 里，$D^*$ 跟着模型动，而训练的一步里 $D^*$ 不动。那么这一步到底做了什么？
+#
+# 两个符号，$p_r=(0.7,0.3)$，模型是 $(q,1-q)$，每一小步都冻结 $D^*$。$0,1,1$ 的生成器想让样本显得真；$-1,1,0$ 的生成器想让它们显得*难断真假*。
+#
+# **先猜。** 从六个起点出发，各自停在哪里？
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+def paper_discriminator(on_real, on_fake):
+    return (on_real - 1).square().mean() / 2 + (on_fake + 1).square().mean() / 2
+
+
+def paper_generator(on_fake):
+    return on_fake.square().mean() / 2
+
+
+# en: The labels of the paper's theorem, as a pair of losses.
+# zh: 论文定理所用的标签，写成一对损失。
+paper = losses.Loss(
+    "paper", paper_discriminator, paper_generator, 0.0, logits=False
+)
+
+
+def drift(pair, a, b, starts, steps=400, rate=0.05):
+    q, path = starts.clone(), []
+    for _ in range(steps + 1):
+        path.append(q)
+        model = torch.stack([q, 1 - q], 1)
+        best = (b * coin + a * model) / (coin + model)
+        cost = torch.vmap(torch.vmap(pair.generator))(best)
+        q = (q - rate * (cost[:, 0] - cost[:, 1])).clamp(0, 1)
+    return torch.stack(path)
+
+
+coin = torch.tensor([0.7, 0.3], dtype=torch.float64)
+starts = torch.tensor([0.05, 0.22, 0.38, 0.55, 0.78, 0.95]).double()
+drifts = {
+    "least_squares": drift(losses.least_squares, 0, 1, starts),
+    "paper": drift(paper, -1, 1, starts),
+}
+fig, axes = viz.panels(2, width=3.8, height=2.9)
+for ax, (name, path) in zip(axes, drifts.items(), strict=True):
+    ax.plot(path, color=orange if name == "paper" else blue, lw=1.6)
+    ax.axhline(0.7, color=viz.INK, lw=1, ls=(0, (4, 3)))
+    ax.set(title=lab.t(name), xlabel=lab.t("step"), ylim=(-0.03, 1.03))
+axes[1].axhline(0.3, color=grey, lw=1, ls=":")
+axes[0].set_ylabel("q")
+fig
+# %% tags=["strict"]
+for name, path in drifts.items():
+    print(*(f"{q:5.2f}" for q in path[-1]), f"  {name}")
+assert (drifts["least_squares"][-1] - 0.7).abs().max() < 0.01
+assert (drifts["paper"][-1] == torch.tensor([0, 0, 0, 0, 1, 1])).sum() == 4
+# %% [markdown] lang="en"
+# TODO
+#
+# ## 5 · Six losses on the ring
+#
+# TODO
+# %% [markdown] lang="zh"
+# TODO
