@@ -109,6 +109,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "pull on the log ratio": ("pull on ℓ, D at its best", "对 ℓ 的拉力，D 最优"),
     "high quality": ("high quality", "高质量样本的比例"),
     "modes": ("modes", "模式数"),
+    "with half": ("with half their share", "份额过半"),
+    "share KL": ("KL of the shares", "份额的 KL"),
     # attributes of drawn faces
     "hair_colour": ("hair colour", "发色"),
     "hair_length": ("hair length", "头发长度"),
