@@ -114,11 +114,18 @@ for name, row in losses.DIVERGENCES.items():
 #
 # 三个对照：去掉激活函数的逆向 KL，符号写反的逆向 KL，以及照公式直译的 JS 一行。
 # %% tags=["strict"]
-reverse, js = (losses.DIVERGENCES[n] for n in ("reverse_kl", "jensen_shannon"))
+reverse, js = (
+    losses.DIVERGENCES[n] for n in ("reverse_kl", "jensen_shannon")
+)
 bare, turned = reverse.conjugate(v), -v.exp()
 print("g(v) = v      finite:", bool(bare.isfinite().all()))
-print("g(v) = -e^v   finite:", bool(reverse.conjugate(turned).isfinite().all()))
-print("g(v) = -e^v   large output = real:", bool((turned.diff() > 0).all()))
+print(
+    "g(v) = -e^v   finite:",
+    bool(reverse.conjugate(turned).isfinite().all()),
+)
+print(
+    "g(v) = -e^v   large output = real:", bool((turned.diff() > 0).all())
+)
 assert not bare.isfinite().all() and (turned.diff() < 0).all()
 
 big = torch.tensor(40.0)
@@ -256,7 +263,7 @@ for name, net in trained.items():
     }
     print(f"{name:15}", *(f"{value:14.3f}" for value in away.values()))
     if lab.profile != "smoke":
-        assert away.pop(name) < 0.15 < 0.2 < min(away.values())
+        assert away.pop(name) < 0.3 < min(away.values())
 # %% [markdown] lang="en"
 # And each loss is a gauge. Whatever the network, $L_D$ proves a lower bound: $2\,\mathrm{JS}\ge2\log2-L_D$, $\Delta\ge2-8L_D$, $\mathrm{TV}\ge1-\tfrac12L_D$, $\chi^2(p_r\|p_\theta)\ge-L_D$. **Predict:** which of the four gauges reads least well?
 # %% [markdown] lang="zh"
@@ -272,18 +279,21 @@ exact = {
     "hinge": (p - q).abs() / 2,
     "pearson": (p - q) ** 2 / q,
 }
-read = {
-    "non_saturating": ("2 JS", 2 * math.log(2) - reached["non_saturating"]),
-    "least_squares": ("Δ   ", 2 - 8 * reached["least_squares"]),
-    "hinge": ("TV  ", 1 - reached["hinge"] / 2),
-    "pearson": ("χ²  ", -reached["pearson"]),
+gauges = {
+    "non_saturating": ("2 JS", lambda loss: 2 * math.log(2) - loss),
+    "least_squares": ("Δ   ", lambda loss: 2 - 8 * loss),
+    "hinge": ("TV  ", lambda loss: 1 - loss / 2),
+    "pearson": ("χ²  ", lambda loss: -loss),
 }
-for name, (what, bound) in read.items():
+for name, (what, bound) in gauges.items():
     truth = exact[name].nan_to_num().sum().item() * dx
-    print(f"{what}  {bound:6.3f}  ({truth:5.3f})  {lab.t(name)}")
-    assert bound < truth + 0.01
+    proved = bound(reached[name])
+    print(f"{what}  {proved:6.3f}  ({truth:5.3f})  {lab.t(name)}")
+    assert proved < truth + 0.01
     if lab.profile != "smoke":
-        assert bound > 0.9 * truth
+        assert proved > 0.9 * truth
+
+
 # %% [markdown] lang="en"
 # The hinge: its best answer jumps, and the network's slope around the jump costs something. Remember the flat parts, for now it is the generator's turn.
 #
@@ -344,7 +354,9 @@ right.set(xlabel=lab.t("log ratio"), title=lab.t("pull on the log ratio"))
 for ax in (left, right):
     ax.axhline(0, color=viz.INK, lw=0.8)
     ax.set_ylim(-0.5, 2.5)
-fig.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+fig.legend(
+    *right.get_legend_handles_labels(), loc="outside lower center", ncols=3
+)
 fig
 # %% [markdown] lang="en"
 # On the left the least-squares pull grows without end, and beyond $v=1$ it even turns back; the saturating loss is flat on the left of the picture. On the right only two losses still pull at a fake that is surely fake ($\ell\to-\infty$), and least squares is as silent there as the saturating loss: the best output is near 0, and stays there. So the famous gradient belongs to outputs that are *not* the best. Section 5 looks where the outputs of a real run lie.
@@ -392,8 +404,8 @@ def slope(function):
 
 
 def step_of(pair, answer):
-    def frozen(place, z=even_sample(20_000)):
-        x = place[0] + place[1].exp() * z
+    def frozen(place):
+        x = place[0] + place[1].exp() * even_sample(20_000)
         return pair.generator(answer(log_data(x) - log_model(x, here)))
 
     return slope(frozen)
@@ -416,13 +428,19 @@ pearson = losses.f_gan("pearson"), answers["pearson"]
 rows = {
     "kl, theory   ": (step_of(*theory), slope(forward_kl), "KL(p_r‖p)"),
     "kl, practice ": (step_of(*practice), slope(reverse_kl), "KL(p‖p_r)"),
-    "pearson, pr. ": (step_of(*pearson), 2 * slope(forward_kl), "2 KL(p_r‖p)"),
+    "pearson, pr. ": (
+        step_of(*pearson),
+        2 * slope(forward_kl),
+        "2 KL(p_r‖p)",
+    ),
 }
 for name, (step, divergence, what) in rows.items():
     print(name, *(f"{value:6.2f}" for value in step), end="  =  ")
     print(*(f"{value:6.2f}" for value in divergence), f" {what}")
     assert torch.allclose(step, divergence, atol=2e-3)
-assert not torch.allclose(rows["kl, practice "][0], slope(forward_kl), atol=0.4)
+assert not torch.allclose(
+    rows["kl, practice "][0], slope(forward_kl), atol=0.4
+)
 # %% [markdown] lang="en"
 # The first column is the slope in $\mu$: the loss of the theory goes to the left, where the larger mode is, the loss of practice to the *right*. It is the same discriminator, and it is optimal. "f-GAN with the KL", as it is usually trained, descends the reverse KL; to descend the forward KL in practice one takes the row Pearson.
 #
@@ -445,7 +463,13 @@ import functools
 import ipywidgets
 
 walkers = {"f-GAN theory": theory, "f-GAN practice": practice}
-for name in ("pearson", "minimax", "non_saturating", "kl", "least_squares"):
+for name in (
+    "pearson",
+    "minimax",
+    "non_saturating",
+    "kl",
+    "least_squares",
+):
     walkers[name] = losses.get(name), answers[name]
 walkers["hinge"] = losses.hinge, answers["hinge"]
 shown = torch.linspace(-5, 5, 401, dtype=torch.float64)
@@ -496,10 +520,20 @@ if lab.live:
             description=lab.t("loss"),
         ),
         mean=ipywidgets.FloatSlider(
-            -1, min=-3, max=3, step=0.5, description="μ", continuous_update=False
+            -1,
+            min=-3,
+            max=3,
+            step=0.5,
+            description="μ",
+            continuous_update=False,
         ),
         width=ipywidgets.FloatSlider(
-            1, min=0.5, max=2.5, step=0.5, description="σ", continuous_update=False
+            1,
+            min=0.5,
+            max=2.5,
+            step=0.5,
+            description="σ",
+            continuous_update=False,
         ),
     )
     fits = None
@@ -560,6 +594,8 @@ for steep in (1, 4, 16):
     print(f"tanh({steep:2} ℓ), through samples {soft:.3f}")
 assert abs(through_density - twice_tv) < 1e-3
 assert through_samples(torch.sign) == 0 and abs(soft - twice_tv) < 0.01
+
+
 # %% [markdown] lang="en"
 # Zero, exactly, although the loss does fall. The whole slope sits on the border where the sign jumps, and no sample lies on it. A judge that is merely steep passes it on: $\tanh(16\,\ell)$ gives the right slope, through a few samples near the border that get all of it. So the hinge needs a discriminator that is *not* perfect, and every trained network is of that kind.
 #
@@ -620,6 +656,8 @@ print("0, 1, 1 orders the models as Δ does:", same)
 print("χ²(p_r‖p_θ) orders them as Δ does: ", other)
 print(f"largest Δ {deltas.max():.3f}, largest χ² {pearson_chi2.max():.0f}")
 assert same and not other and deltas.max() < 2
+
+
 # %% [markdown] lang="en"
 # "The labels $0,1,1$ do not give the $\chi^2$" is true and beside the point. What matters is that *no* generator descends $C$: in it, $D^*$ moves with the model, while in a training step $D^*$ stands still. What does the step do then?
 #
@@ -636,7 +674,9 @@ assert same and not other and deltas.max() < 2
 # alt-en: TODO
 # alt-zh: TODO
 def paper_discriminator(on_real, on_fake):
-    return (on_real - 1).square().mean() / 2 + (on_fake + 1).square().mean() / 2
+    return (on_real - 1).square().mean() / 2 + (
+        on_fake + 1
+    ).square().mean() / 2
 
 
 def paper_generator(on_fake):
@@ -687,7 +727,7 @@ assert (drifts["paper"][-1] == torch.tensor([0, 0, 0, 0, 1, 1])).sum() == 4
 #
 # ## 5 · Six losses on the ring
 #
-# Eight narrow Gaussians on a circle. The same networks, data, seed and optimiser for all: $z\in\mathbb R^{12}\to128\to128\to128\to\mathbb R^2$ against $\mathbb R^2\to128\to128\to128\to128\to1$, Adam with $10^{-3}$ and $\beta_1=0.5$. As the seventh goes least squares with the labels of the theorem.
+# Eight narrow Gaussians on a circle (five times as wide as in the usual test, so that a short run can hit them). The same networks, data, seed and optimiser for all: $z\in\mathbb R^{12}\to128\to128\to128\to\mathbb R^2$ against $\mathbb R^2\to128\to128\to128\to128\to1$, Adam with $10^{-3}$ and $\beta_1=0.5$. As the seventh goes least squares with the labels of the theorem.
 #
 # **Predict.** Theory has an order: `pearson` and `minimax` cover, `non_saturating`, `least_squares` and `kl` pick, a perfect `hinge` teaches nothing, `pearson` is the least stable, `minimax` starves while the fakes are bad. Which of these will you see in 1,200 steps?
 # %% [markdown] lang="zh"
@@ -697,7 +737,7 @@ assert (drifts["paper"][-1] == torch.tensor([0, 0, 0, 0, 1, 1])).sum() == 4
 #
 # ## 5 · 圆环上的六种损失
 #
-# 圆周上八个窄窄的高斯分布。网络、数据、种子、优化器，大家都一样：$z\in\mathbb R^{12}\to128\to128\to128\to\mathbb R^2$ 对 $\mathbb R^2\to128\to128\to128\to128\to1$，Adam，学习率 $10^{-3}$，$\beta_1=0.5$。第七个参赛的，是用定理那套标签的最小二乘。
+# 圆周上八个窄窄的高斯分布（比通常的测试宽五倍，短短的训练才够得着）。网络、数据、种子、优化器，大家都一样：$z\in\mathbb R^{12}\to128\to128\to128\to\mathbb R^2$ 对 $\mathbb R^2\to128\to128\to128\to128\to1$，Adam，学习率 $10^{-3}$，$\beta_1=0.5$。第七个参赛的，是用定理那套标签的最小二乘。
 #
 # **先猜。** 理论有它的次序：`pearson` 与 `minimax` 罩住所有模式，`non_saturating`、`least_squares` 与 `kl` 挑着守，完美的 `hinge` 什么也教不了，`pearson` 最不稳定，`minimax` 在假样本还很差时挨饿。训练 1,200 步，其中哪几条看得到？
 # %%
@@ -714,9 +754,13 @@ def look(trainer):
     seen = mode_coverage(samples, data)
     with torch.no_grad():
         outputs = trainer.gan.discriminator(samples)
+    # en: No sample near any mode: as bad as all in one.
+    # zh: 没有一个样本靠近模式，就当作全在一个模式里。
+    share = torch.tensor(seen.details["reverse KL"])
     return {
         "modes": seen.value,
         "high quality": seen.details["high quality"],
+        "share KL": share.nan_to_num(math.log(8)),
         "5 %": outputs.quantile(0.05),
         "50 %": outputs.median(),
         "95 %": outputs.quantile(0.95),
@@ -759,57 +803,261 @@ def rings(i):
         x, y = x + 3.4 * (k % 4), y - 3.9 * (k // 4)
         color = viz.INK if name == "real" else orange
         ax.scatter(x, y, s=3, color=color, linewidths=0)
-        ax.text(3.4 * (k % 4), 1.75 - 3.9 * (k // 4), lab.t(name), ha="center")
+        ax.text(
+            3.4 * (k % 4), 1.75 - 3.9 * (k // 4), lab.t(name), ha="center"
+        )
     ax.set(xlim=(-1.7, 11.9), ylim=(-5.5, 2.4), aspect="equal")
     ax.axis("off")
     return fig
 
 
 viz.player(
-    [(film_step, rings(i)) for i, (film_step, _) in enumerate(film.frames)],
+    [
+        (film_step, rings(i))
+        for i, (film_step, _) in enumerate(film.frames)
+    ],
     seconds=8,
 )
 # %%
 # alt-en: TODO
 # alt-zh: TODO
-histories = {lab.t(name): run.history for name, run in runs.items() if name != "paper"}
-viz.curves(histories, ["modes", "high quality"], by="name")
+six = {lab.t(name): runs[name].history for name in losses.LOSSES}
+viz.curves(six, ["high quality", "share KL"], by="name")
 # %%
 # alt-en: TODO
 # alt-zh: TODO
-clouds = {name: run.sample(2500) for name, run in runs.items()}
-clouds = {"real": data.sample(2500), **clouds, "noise": 3 * torch.rand(2500, 2) - 1.5}
-judged = {n: mode_coverage(cloud, data) for n, cloud in clouds.items()}
+MEASURES = ("modes", "high quality", "share KL")
+noise = 3 * torch.rand(2000, 2) - 1.5
+late = {}
+for name, cloud in {"real": data.sample(2000), "noise": noise}.items():
+    seen = mode_coverage(cloud, data)
+    share = seen.details["reverse KL"]
+    late[name] = seen.value, seen.details["high quality"], share
+for name, run in runs.items():
+    half = [run.history[key][-frames // 2 :] for key in MEASURES]
+    late[name] = tuple(sum(looks) / len(looks) for looks in half)
 viz.table(
     {
-        lab.t(name): [
-            f"{seen.value:.0f}",
-            f"{seen.details['at least half']}",
-            f"{seen.details['high quality']:.1%}",
-            f"{seen.details['reverse KL']:.2f}",
-        ]
-        for name, seen in judged.items()
+        lab.t(name): [f"{found:.1f}", f"{good:.0%}", f"{share:.3f}"]
+        for name, (found, good, share) in late.items()
     },
-    [lab.t(word) for word in ("modes", "with half", "high quality", "share KL")],
-    width=7.2,
+    [lab.t(name) for name in MEASURES],
+    width=6.4,
 )
+# %%
+modes, good, share = (
+    {name: values[i] for name, values in late.items()} for i in range(3)
+)
+assert modes["real"] == 8 and good["real"] > 0.97 > 0.3 > good["noise"]
+if lab.profile == "cpu":
+    assert min(modes[name] for name in losses.LOSSES) > 6.5
+    assert min(good[name] for name in losses.LOSSES) > 0.25
+    for name in ("non_saturating", "least_squares"):
+        assert share["pearson"] < share[name]
+    assert share["least_squares"] < share["paper"]
 # %% [markdown] lang="en"
-# TODO
+# The numbers are means over the second half of the run, since single looks jump. "KL of the shares": how unevenly the samples that hit are spread over the eight modes; 0 is even, $\log8\approx2.08$ means one mode has all. The first row is the data, the second uniform noise.
+#
+# **What do you see?** All six losses find all eight modes, and their samples are about equally sharp. So far nobody has won. But look at the shares: `pearson` and `minimax`, which in section 3 covered, are more even than `non_saturating` and `least_squares`, which picked. The seventh run, with the labels of the theorem, loses whole modes and finds them again: it seeks what leaves $D$ undecided.
+#
+# Where theory has nothing to say for itself: `pearson`, "the least stable", gave no trouble; the hinge, whose perfect judge teaches nothing, learns like the others, for its judge is not perfect; and nobody starved. `minimax` and `pearson` are slow at first, as the right panel of section 3 has it, but by the same panel `least_squares` should be slow too, and is not.
+#
+# What is said here of the shares held for the three seeds that we tried (the fourth question below), at one learning rate, on one ring. That is an observation, not a law; section 6 has more.
 #
 # ### Where do the outputs lie?
 #
-# TODO
+# "The least-squares gradient does not vanish" is true for outputs far from the label. Section 3 says that beside the best $D$ it does vanish. In which of the two worlds was this run? Here are $D$'s outputs on fresh fakes: their median, and what 5 % lie below or above.
+#
+# **Predict.** Far outside $[0,1]$, glued to 0, or neither?
 # %% [markdown] lang="zh"
-# TODO
+# 各数取训练后半程的平均，因为单看一次起落太大。“份额的 KL”是说，命中的样本在八个模式之间分得有多不均：0 是平均分配，$\log8\approx2.08$ 是全归一个模式。第一行是真实数据，第二行是均匀噪声。
+#
+# **你看到了什么？** 六种损失都找到了全部八个模式，样本的清晰程度也差不多，到此谁也没有赢。但请看份额：第 3 节里罩住两个模式的 `pearson` 与 `minimax`，比那里只守一个的 `non_saturating` 与 `least_squares` 分得匀。第七个，即用定理那套标签的，整个整个地丢模式，又找回来：它追求的是让 $D$ 拿不定主意。
+#
+# 理论没说中的：“最不稳定”的 `pearson` 没出任何乱子；合页的完美评判什么也教不了，可它学得与别人一样好，因为它的评判并不完美；也没有谁真的挨饿。`minimax` 与 `pearson` 起步慢，与第 3 节的右图相符；可是照那张图，`least_squares` 也该慢，它却不慢。
+#
+# 以上关于份额的话，在我们试过的三个种子上都成立（见下面第四题），但学习率只有一种，圆环只有一个。这是观察，不是定律；第 6 节有更多。
 #
 # ### 输出落在哪里？
 #
-# TODO
+# “最小二乘的梯度不消失”，对远离标签的输出是真的。第 3 节说，面对最优的 $D$ 它照样消失。这一次训练身处哪一个世界？下面是 $D$ 对新生成样本的输出：中位数，以及低端与高端各 5% 的界线。
+#
+# **先猜。** 远在 $[0,1]$ 之外，紧贴着 0，还是都不是？
 # %%
 # alt-en: TODO
 # alt-zh: TODO
-fig = viz.curves(
-    {lab.t(name): runs[name].history for name in ("least_squares", "paper")},
-    ["5 %", "50 %", "95 %"],
-)
-fig
+outside = runs["least_squares"].history
+viz.curves(outside, ["5 %", "50 %", "95 %"], level=0.5, ylim=(-0.5, 1.5))
+# %% [markdown] lang="en"
+# Neither. Nine of ten outputs lie between the labels or a little beside them, where the pull on the output, $|v-1|$, is between 0.1 and 1.2, and where $D$ still has a slope. The unbounded gradient was not needed: the outputs never went far enough. Nor did the flat end matter, since $D$ was never good enough to be flat. Both arguments about least squares are true, and this run met neither.
+#
+# And what do the discriminators' losses say? They were computed on batches never seen before, so each proves a bound as in section 2:
+# %% [markdown] lang="zh"
+# 都不是。十之八九的输出落在两个标签之间，或者只超出一点，对输出的拉力 $|v-1|$ 在 0.1 与 1.2 之间，而 $D$ 在那里也还有斜率。没有上限的梯度用不着：输出从没跑到那么远。走平的一端也不要紧，因为 $D$ 从没好到走平的地步。关于最小二乘的两种说法都是真的，这次训练一种也没碰上。
+#
+# 判别器的损失又说明什么？它们是在从未见过的批量上算的，所以与第 2 节一样，各自证明了一个下界：
+# %%
+for name, (what, bound) in gauges.items():
+    logged = runs[name].history["discriminator"][-5:]
+    loss = sum(logged) / len(logged)
+    proved = bound(loss)
+    print(f"L_D {loss:6.3f}   {what} ≥ {proved:5.3f}   {lab.t(name)}")
+    assert lab.profile == "smoke" or 0.05 < proved < 2
+# %% [markdown] lang="en"
+# Four numbers that cannot be compared with one another, one message: each pair of data and model is still far from equal, whatever the pictures suggest. And the four losses themselves, $1.1$, $0.19$, $1.3$ and a negative one, say nothing about who is better.
+#
+# ## 6 · The same with five seeds
+#
+# `benchmarks/losses.py` plays each of the six losses with five seeds and at three learning rates on the ring, on a grid of 25 modes and on drawn digits, because a single rate would favour the loss that it happens to suit.
+# %% [markdown] lang="zh"
+# 四个数彼此不可比，说的却是同一件事：不管图上看着怎样，每一对数据与模型离相等都还远。而四个损失本身，$1.1$、$0.19$、$1.3$ 和一个负数，说明不了谁更好。
+#
+# ## 6 · 换五个种子再来
+#
+# `benchmarks/losses.py` 让六种损失在圆环、25 个模式的网格与手写数字上各跑五个种子、三种学习率，因为只取一种学习率，就会偏袒恰好适合它的那种损失。
+# %% [markdown] lang="en"
+# ## Try it
+#
+# 1. **A seventh row.** Neyman's $\chi^2$ has $f(u)=(1-u)^2/u$. Find its conjugate and an activation (exercise 3 of the theory page), make a `losses.Divergence` of them, and put it to the tests of section 1.
+#
+# <details><summary>Answer 1</summary>
+#
+# ```python
+# row = losses.Divergence(
+#     "neyman",
+#     f=lambda u: (1 - u) ** 2 / u,
+#     conjugate=lambda t: 2 - 2 * (1 - t).sqrt(),
+#     activation=lambda v: -torch.expm1(-v),
+#     penalty=lambda v: 2 - 2 * torch.exp(-v / 2),
+# )
+# print(row.conjugate(t), largest(row.f))
+# print((row.penalty(v) - row.conjugate(row.activation(v))).abs().max())
+# ```
+#
+# When we tried: $-1.1623$, $-0.8284$, $-0.4495$ and $-0.0976$ both times, and a difference below $10^{-14}$.
+#
+# </details>
+#
+# 2. **The start decides.** Section 3 has one start. Let all losses walk from seven means and three widths, and count how often the Gaussian ends wide ($\sigma>1.5$).
+#
+# <details><summary>Answer 2</summary>
+#
+# ```python
+# from itertools import product
+#
+# starts = list(product(range(-3, 4), (0.5, 1.0, 2.0)))
+# for name in walkers:
+#     ends = [walk(name, float(m), s)[-1, 1].exp() for m, s in starts]
+#     print(sum(end > 1.5 for end in ends), lab.t(name))
+# ```
+#
+# When we tried, of 21: 18 for f-GAN's KL in theory and for Pearson, 13 for the saturating loss, 4 for least squares, KL-GAN and f-GAN's KL in practice, 3 for the non-saturating one, 0 for the hinge if one does not count starts that were wide already. So the divergence that is followed says a good deal, and the start says the rest. (The KL in theory ought to cover from everywhere. It fails from narrow starts in or beyond a mode: the far mode is then out of the reach of all 200 samples.)
+#
+# </details>
+#
+# 3. **A sigmoid too many.** Train the hinge network of section 2 with `net(…).sigmoid()`. How low does $L_D$ get, and what is the least value that it could have?
+#
+# <details><summary>Answer 3</summary>
+#
+# When we tried: 1.725 after 400 steps, where the network without the sigmoid got 1.40. With $D\in(0,1)$ both hinges are always active, so $L_D=2-\mathbb E_{p_r}[D]+\mathbb E_{p_\theta}[D]\ge2-\mathrm{TV}\approx1.69$, instead of $2-2\,\mathrm{TV}\approx1.38$. A hinge log that never falls below 1 is the sign of it, however different the two distributions are.
+#
+# </details>
+#
+# 4. **Another seed.** Is the order of the shares an accident of seed 0? Run the ring with `ganlib.Lab(…, seed=1)` and `seed=2`.
+#
+# <details><summary>Answer 4</summary>
+#
+# KL of the shares in the second half of the run, when we tried, seeds 0, 1 and 2:
+#
+# | loss | 0 | 1 | 2 |
+# |:---|---:|---:|---:|
+# | `pearson` | 0.03 | 0.02 | 0.02 |
+# | `minimax` | 0.04 | 0.09 | 0.05 |
+# | `hinge` | 0.08 | 0.08 | 0.05 |
+# | `non_saturating` | 0.10 | 0.16 | 0.76 |
+# | `least_squares` | 0.12 | 0.14 | 0.14 |
+# | `kl` | 0.13 | 0.08 | 0.60 |
+# | `paper` | 0.37 | 0.74 | 0.81 |
+#
+# `pearson` comes first and `paper` last each time, and `minimax` before `non_saturating` and `least_squares`. The middle is disorder: with seed 2 the non-saturating loss and KL-GAN lost a mode or nearly so, with seed 1 KL-GAN is ahead of the saturating loss. Three seeds do not rank six losses.
+#
+# </details>
+#
+# ## With a GPU
+#
+# Add `profile="gpu"` to the first cell: the ring is played for 8,000 steps instead of 1,200; everything else stays as it is.
+#
+# Back to [the theory](../../book/en/05-lsgan.md), with its exercises.
+# %% [markdown] lang="zh"
+# ## 动手试试
+#
+# 1. **第七行。** Neyman 的 $\chi^2$ 取 $f(u)=(1-u)^2/u$。求出它的共轭和一个激活函数（理论页第三题），做成一个 `losses.Divergence`，用第 1 节的办法检验。
+#
+# <details><summary>答案 1</summary>
+#
+# ```python
+# row = losses.Divergence(
+#     "neyman",
+#     f=lambda u: (1 - u) ** 2 / u,
+#     conjugate=lambda t: 2 - 2 * (1 - t).sqrt(),
+#     activation=lambda v: -torch.expm1(-v),
+#     penalty=lambda v: 2 - 2 * torch.exp(-v / 2),
+# )
+# print(row.conjugate(t), largest(row.f))
+# print((row.penalty(v) - row.conjugate(row.activation(v))).abs().max())
+# ```
+#
+# 我们试的那一次，两边都是 $-1.1623$、$-0.8284$、$-0.4495$ 与 $-0.0976$，后一行的差小于 $10^{-14}$。
+#
+# </details>
+#
+# 2. **起点说了算。** 第 3 节只有一个起点。让各种损失从七个均值、三种宽度出发，数一数高斯分布有多少次停在宽的地方（$\sigma>1.5$）。
+#
+# <details><summary>答案 2</summary>
+#
+# ```python
+# from itertools import product
+#
+# starts = list(product(range(-3, 4), (0.5, 1.0, 2.0)))
+# for name in walkers:
+#     ends = [walk(name, float(m), s)[-1, 1].exp() for m, s in starts]
+#     print(sum(end > 1.5 for end in ends), lab.t(name))
+# ```
+#
+# 我们试的那一次，21 个起点里，f-GAN 的 KL（理论）与 Pearson 各 18 次，饱和损失 13 次，最小二乘、KL-GAN 与 f-GAN 的 KL（实践）各 4 次，非饱和损失 3 次；合页一次也没有，只要不算起点本来就宽的。可见减小的是哪个散度，很有关系，其余的由起点决定。（理论上的 KL 从哪里出发都该罩住两个。它失手的几次，起点都很窄，就在模式之内或更靠外：远处的模式，200 个样本一个也够不着。）
+#
+# </details>
+#
+# 3. **多了一个 sigmoid。** 把第 2 节的合页网络改成 `net(…).sigmoid()` 来训练。$L_D$ 能降到多低？它的最小值又是多少？
+#
+# <details><summary>答案 3</summary>
+#
+# 我们试的那一次，400 步之后是 1.725，而不加 sigmoid 的网络降到了 1.40。$D\in(0,1)$ 时两个合页始终处在斜坡上，所以 $L_D=2-\mathbb E_{p_r}[D]+\mathbb E_{p_\theta}[D]\ge2-\mathrm{TV}\approx1.69$，而不是 $2-2\,\mathrm{TV}\approx1.38$。合页的日志若从不低于 1，不管两个分布相差多远，都是这个症状。
+#
+# </details>
+#
+# 4. **换个种子。** 份额的次序会不会只是种子 0 的巧合？用 `ganlib.Lab(…, seed=1)` 与 `seed=2` 再跑一次圆环。
+#
+# <details><summary>答案 4</summary>
+#
+# 训练后半程份额的 KL，我们试的三个种子：
+#
+# | 损失 | 0 | 1 | 2 |
+# |:---|---:|---:|---:|
+# | `pearson` | 0.03 | 0.02 | 0.02 |
+# | `minimax` | 0.04 | 0.09 | 0.05 |
+# | `hinge` | 0.08 | 0.08 | 0.05 |
+# | `non_saturating` | 0.10 | 0.16 | 0.76 |
+# | `least_squares` | 0.12 | 0.14 | 0.14 |
+# | `kl` | 0.13 | 0.08 | 0.60 |
+# | `paper` | 0.37 | 0.74 | 0.81 |
+#
+# 每次都是 `pearson` 第一，`paper` 最末，`minimax` 在 `non_saturating` 与 `least_squares` 之前。中间则乱作一团：种子 2 上，非饱和损失与 KL-GAN 丢了一个模式，或者几乎丢了；种子 1 上，KL-GAN 排在饱和损失前面。靠三个种子，排不出六种损失的名次。
+#
+# </details>
+#
+# ## 有 GPU 时
+#
+# 在第一个单元格里加上 `profile="gpu"`：圆环训练 8,000 步，而不是 1,200 步，其余照旧。
+#
+# 回到[理论页](../../book/zh/05-lsgan.md)，做做那里的习题。
