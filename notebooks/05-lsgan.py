@@ -118,22 +118,26 @@ reverse, js = (
     losses.DIVERGENCES[n] for n in ("reverse_kl", "jensen_shannon")
 )
 bare, turned = reverse.conjugate(v), -v.exp()
-print("g(v) = v      finite:", bool(bare.isfinite().all()))
-print(
-    "g(v) = -e^v   finite:",
-    bool(reverse.conjugate(turned).isfinite().all()),
-)
-print(
-    "g(v) = -e^v   large output = real:", bool((turned.diff() > 0).all())
-)
-assert not bare.isfinite().all() and (turned.diff() < 0).all()
+
+
+def say(words, claim):
+    return lab.t(words, answer=lab.t("yes" if claim else "no"))
+
+
+fine_bare = bare.isfinite().all()
+fine_turned = reverse.conjugate(turned).isfinite().all()
+rises = (turned.diff() > 0).all()
+print("g(v) = v   ", say("finite", fine_bare))
+print("g(v) = −e^v", say("finite", fine_turned))
+print("g(v) = −e^v", say("rises", rises))
+assert fine_turned and not fine_bare and not rises
 
 big = torch.tensor(40.0)
 typed, simplified = js.conjugate(js.activation(big)), js.penalty(big)
-print(f"f*(g(40)) simplified: {simplified:.4f}")
-print("f*(g(40)) as typed is right:", bool((typed - simplified).abs() < 1))
-assert abs(simplified - 40 + math.log(2)) < 1e-4
-assert not (typed - simplified).abs() < 1
+off = not (typed - simplified).abs() < 1
+print(f"f*(g(40)) = {simplified:.4f}", lab.t("simplified"))
+print(say("typed is off", off))
+assert abs(simplified - 40 + math.log(2)) < 1e-4 and off
 # %% [markdown] lang="en"
 # The wrong sign is the treacherous one: everything is finite, training works, and from then on a large output means *fake*. (40 is a moderate output for a discriminator that has seen through everything.)
 #
@@ -321,7 +325,7 @@ def pull(name, places, answer=lambda v: v):
 
 
 places = torch.tensor([-6.0, -3.0, 0.5, 3.0], dtype=torch.float64)
-print(" " * 15, *(f"{value:7.1f}" for value in places), "    v or ℓ")
+print(" " * 15, *(f"{value:7.1f}" for value in places), "    v / ℓ")
 for name, answer in answers.items():
     on_output, up = pull(name, places), pull(name, places, answer)
     print(f"{name:15}", *(f"{value:7.3f}" for value in on_output), "    v")
@@ -426,21 +430,19 @@ theory = losses.f_gan("kl", alternative=False), kl_answer
 practice = losses.f_gan("kl"), kl_answer
 pearson = losses.f_gan("pearson"), answers["pearson"]
 rows = {
-    "kl, theory   ": (step_of(*theory), slope(forward_kl), "KL(p_r‖p)"),
-    "kl, practice ": (step_of(*practice), slope(reverse_kl), "KL(p‖p_r)"),
-    "pearson, pr. ": (
-        step_of(*pearson),
-        2 * slope(forward_kl),
-        "2 KL(p_r‖p)",
-    ),
+    "f-GAN theory": (theory, slope(forward_kl), "KL(p_r‖p)"),
+    "f-GAN practice": (practice, slope(reverse_kl), "KL(p‖p_r)"),
+    "pearson": (pearson, 2 * slope(forward_kl), "2 KL(p_r‖p)"),
 }
-for name, (step, divergence, what) in rows.items():
-    print(name, *(f"{value:6.2f}" for value in step), end="  =  ")
-    print(*(f"{value:6.2f}" for value in divergence), f" {what}")
+steps_taken = {}
+for name, (pair, divergence, what) in rows.items():
+    step = steps_taken[name] = step_of(*pair)
+    print(*(f"{value:6.2f}" for value in step), "  =", end="")
+    print(*(f"{value:6.2f}" for value in divergence), end="   ")
+    print(f"{what:11}  {lab.t(name)}")
     assert torch.allclose(step, divergence, atol=2e-3)
-assert not torch.allclose(
-    rows["kl, practice "][0], slope(forward_kl), atol=0.4
-)
+wrong = steps_taken["f-GAN practice"] - slope(forward_kl)
+assert wrong.abs().min() > 0.4
 # %% [markdown] lang="en"
 # The first column is the slope in $\mu$: the loss of the theory goes to the left, where the larger mode is, the loss of practice to the *right*. It is the same discriminator, and it is optimal. "f-GAN with the KL", as it is usually trained, descends the reverse KL; to descend the forward KL in practice one takes the row Pearson.
 #
@@ -586,12 +588,13 @@ mean = torch.trapezoid(-torch.sign(0.5 - line) * density, line)
 (through_density,) = torch.autograd.grad(mean, at_one)
 twice_tv = 2 * math.exp(-1 / 8) / math.sqrt(2 * math.pi)
 
-print(f"slope of 2 TV              {twice_tv:.3f}")
-print(f"sign, through the density  {through_density:.3f}")
-print(f"sign, through samples      {through_samples(torch.sign):.3f}")
+print(f"{twice_tv:.3f} ", lab.t("slope of 2 TV"))
+print(f"{through_density:.3f} ", lab.t("through the density"))
+by_samples = lab.t("through samples")
+print(f"{through_samples(torch.sign):.3f}  sign ℓ", by_samples)
 for steep in (1, 4, 16):
     soft = through_samples(lambda ell, k=steep: torch.tanh(k * ell))
-    print(f"tanh({steep:2} ℓ), through samples {soft:.3f}")
+    print(f"{soft:.3f}  tanh {steep} ℓ", by_samples)
 assert abs(through_density - twice_tv) < 1e-3
 assert through_samples(torch.sign) == 0 and abs(soft - twice_tv) < 0.01
 
@@ -652,9 +655,9 @@ common = 2 * c_of((0, 1, 1), p_r, models)
 pearson_chi2 = ((p_r - models) ** 2 / models).sum(1)
 same = (deltas.argsort() == common.argsort()).all().item()
 other = (deltas.argsort() == pearson_chi2.argsort()).all().item()
-print("0, 1, 1 orders the models as Δ does:", same)
-print("χ²(p_r‖p_θ) orders them as Δ does: ", other)
-print(f"largest Δ {deltas.max():.3f}, largest χ² {pearson_chi2.max():.0f}")
+print("C (0, 1, 1): ", say("order of Δ", same))
+print("χ²(p_r‖p_θ): ", say("order of Δ", other))
+print(f"max Δ = {deltas.max():.3f}   max χ² = {pearson_chi2.max():.0f}")
 assert same and not other and deltas.max() < 2
 
 
