@@ -229,8 +229,8 @@ for name in payments:
         adam.step()
     trained[name], reached[name] = net, loss.item()
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four panels over x from −2.6 to 3. In each a thick orange line, the network, lies on a thin dark one, the best answer. Cross-entropy: a parabola, open downwards, with its top at 0.7. Least squares: a hump between 0 and 0.67. Hinge: −1, then 1 between −0.25 and 1.75, then −1 again; the network has slopes instead of jumps and falls to −3 at the right edge. Pearson: a hump from −2 up to 1.9.
+# alt-zh: 四个子图，横轴 x 从 −2.6 到 3。每个图里，网络的粗橙线都压在最优回答的细黑线上。交叉熵：开口向下的抛物线，顶点在 0.7。最小二乘：0 与 0.67 之间的一个鼓包。合页：先是 −1，在 −0.25 与 1.75 之间为 1，然后又是 −1；网络以斜坡代替跳变，到右边缘落到 −3。Pearson：从 −2 升到 1.9 的一个鼓包。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -248,11 +248,11 @@ axes[0].plot([], color=viz.INK, lw=1.2, label=lab.t("best answer"))
 axes[0].legend(loc="lower center")
 fig
 # %% [markdown] lang="en"
-# Four curves, one content: $\log(p_r/p_\theta)$. All cross their dotted middle at the same two places, where both densities are equal. What differs is where they go flat: the square at both ends, Pearson at the bottom, the hinge everywhere but at the two borders, where this network, being continuous, cannot jump.
+# Four curves, one content: $\log(p_r/p_\theta)$. All cross their dotted middle at the same two places, where both densities are equal. What differs is where they go flat: the square at both ends, Pearson at the bottom, the hinge everywhere but at the two borders, where this network, being continuous, cannot jump. (At the right edge it saw hardly a sample, and has not learned to be flat yet.)
 #
 # Does each network follow *its* formula, and no other? Mean distances, rows networks, columns formulas:
 # %% [markdown] lang="zh"
-# 四条曲线，一个内容：$\log(p_r/p_\theta)$。它们在同样的两处穿过各自的中线（点线），那里两个密度相等。不同的是在哪里走平：平方在两头，Pearson 在底部，合页则处处是平的，只有两道分界除外；网络是连续的，到那里跳不过去。
+# 四条曲线，一个内容：$\log(p_r/p_\theta)$。它们在同样的两处穿过各自的中线（点线），那里两个密度相等。不同的是在哪里走平：平方在两头，Pearson 在底部，合页则处处是平的，只有两道分界除外；网络是连续的，到那里跳不过去。（右边缘几乎没有样本，它还没有学会走平。）
 #
 # 每个网络跟随的是不是*自己*的公式，而不是别人的？下面是平均距离，行是网络，列是公式：
 # %%
@@ -269,9 +269,9 @@ for name, net in trained.items():
     if lab.profile != "smoke":
         assert away.pop(name) < 0.3 < min(away.values())
 # %% [markdown] lang="en"
-# And each loss is a gauge. Whatever the network, $L_D$ proves a lower bound: $2\,\mathrm{JS}\ge2\log2-L_D$, $\Delta\ge2-8L_D$, $\mathrm{TV}\ge1-\tfrac12L_D$, $\chi^2(p_r\|p_\theta)\ge-L_D$. **Predict:** which of the four gauges reads least well?
+# And each loss is a gauge. Whatever the network, on fresh samples $L_D$ proves a lower bound (here the samples are even ones, nearly the laws themselves): $2\,\mathrm{JS}\ge2\log2-L_D$, $\Delta\ge2-8L_D$, $\mathrm{TV}\ge1-\tfrac12L_D$, $\chi^2(p_r\|p_\theta)\ge-L_D$. **Predict:** which of the four gauges reads least well?
 # %% [markdown] lang="zh"
-# 而且每个损失都是一件量具。不论网络怎样，$L_D$ 都证明了一个下界：$2\,\mathrm{JS}\ge2\log2-L_D$，$\Delta\ge2-8L_D$，$\mathrm{TV}\ge1-\tfrac12L_D$，$\chi^2(p_r\|p_\theta)\ge-L_D$。**先猜：** 四件量具里，哪一件读得最不准？
+# 而且每个损失都是一件量具。不论网络怎样，在新样本上，$L_D$ 都证明了一个下界（这里的样本取得很均匀，几乎就是分布本身）：$2\,\mathrm{JS}\ge2\log2-L_D$，$\Delta\ge2-8L_D$，$\mathrm{TV}\ge1-\tfrac12L_D$，$\chi^2(p_r\|p_\theta)\ge-L_D$。**先猜：** 四件量具里，哪一件读得最不准？
 # %%
 fine = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
 dx = (fine[1] - fine[0]).item()
@@ -334,8 +334,8 @@ for name, answer in answers.items():
     assert (up[0] > 0.9) == alive and (alive or up[0] < 0.01)
 assert pull("least_squares", places)[0] == 7
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Two panels of six curves. Left, over the raw output: least squares is a steep line that falls from far above through 0 at v = 1; hinge, KL-GAN and Pearson are one constant line at 1; the non-saturating curve falls from 1 to 0, the saturating one rises from 0 to 1. Right, over the log density ratio, with D at its best: at the left end only the non-saturating loss and KL-GAN are at 1, all others at 0. Least squares has a low hump of 0.15, Pearson shoots up, the hinge is 0 everywhere.
+# alt-zh: 左右两图，各六条曲线。左图横轴为原始输出：最小二乘是一条陡直线，从高处落下，在 v = 1 处过零；合页、KL-GAN 与 Pearson 是同一条等于 1 的水平线；非饱和的从 1 降到 0，饱和的从 0 升到 1。右图横轴为对数密度比，D 取最优：左端只有非饱和与 KL-GAN 为 1，其余都为 0。最小二乘有一个 0.15 的低矮鼓包，Pearson 一路猛升，合页处处为 0。
 LOOKS = {
     "minimax": (grey, "--"),
     "non_saturating": (violet, "-"),
@@ -367,7 +367,7 @@ fig
 #
 # ### Which divergence is this?
 #
-# f-GAN's generator may minimise $-\mathbb E[f^*(T)]$, the loss of the theory, or $-\mathbb E[T]$, the loss of practice. Let the model be one Gaussian, $x=\mu+\sigma z$, and the data two modes. $T^*$ is exact and frozen, the gradient flows through 20,000 samples; beside it stand slopes of divergences, integrated on a grid.
+# f-GAN's generator may minimise $-\mathbb E[f^*(T)]$, the loss of the theory, or $-\mathbb E[T]$, the loss of practice. Let the data be two modes, the larger at $-2$, the smaller at $2$, and the model one Gaussian, $x=\mu+\sigma z$, with $\mu=0.5$ and $\sigma=e^{0.2}$. $T^*$ is exact and frozen, the gradient flows through 20,000 samples; beside it stand slopes of divergences in $\mu$ and $\log\sigma$, integrated on a grid.
 #
 # **Predict.** For the row KL: in which direction does each of the two losses push $\mu$?
 # %% [markdown] lang="zh"
@@ -375,7 +375,7 @@ fig
 #
 # ### 这是哪个散度？
 #
-# f-GAN 的生成器可以最小化 $-\mathbb E[f^*(T)]$，即理论上的损失；也可以最小化 $-\mathbb E[T]$，即实践中的损失。设模型是一个高斯分布，$x=\mu+\sigma z$，数据有两个模式。$T^*$ 是精确的，并且冻结；梯度经 20,000 个样本回传，与它对照的是散度的斜率，在网格上积分求得。
+# f-GAN 的生成器可以最小化 $-\mathbb E[f^*(T)]$，即理论上的损失；也可以最小化 $-\mathbb E[T]$，即实践中的损失。设数据有两个模式，较大的在 $-2$，较小的在 $2$；模型是一个高斯分布，$x=\mu+\sigma z$，$\mu=0.5$，$\sigma=e^{0.2}$。$T^*$ 是精确的，并且冻结；梯度经 20,000 个样本回传，与它对照的是散度对 $\mu$ 与 $\log\sigma$ 的斜率，在网格上积分求得。
 #
 # **先猜。** 对 KL 一行，两种损失各把 $\mu$ 往哪边推？
 # %% tags=["strict"]
@@ -450,7 +450,7 @@ assert wrong.abs().min() > 0.4
 #
 # Now the Gaussian walks. At each step the discriminator is exact and frozen, Adam moves $\mu$ and $\sigma$. **Predict** for each loss: will the Gaussian cover both modes or settle in one?
 #
-# (In a running notebook you choose the loss and the start; the web page shows one start, a loss per frame.)
+# In blue the data, dotted the start, solid the end; on the right the way that mean and width went, the squares are the two modes. (In a running notebook you choose the loss and the start; the web page shows one start, a loss per frame.)
 # %% [markdown] lang="zh"
 # 第一列是对 $\mu$ 的斜率：理论上的损失往左走，较大的模式在那边；实践中的损失往*右*走。判别器是同一个，而且是最优的。“用 KL 的 f-GAN”照通常的办法训练，减小的是逆向 KL；要想在实践中减小前向 KL，该用 Pearson 一行。
 #
@@ -458,7 +458,7 @@ assert wrong.abs().min() > 0.4
 #
 # 现在让这个高斯分布走起来。每一步的判别器都是精确的，并且冻结，Adam 移动 $\mu$ 与 $\sigma$。对每种损失**先猜**：它会罩住两个模式，还是只守一个？
 #
-# （在运行着的笔记本里，损失与起点由你来选；网页上只有一个起点，每帧一种损失。）
+# 蓝色是数据，点线是起点，实线是终点；右图是均值与宽度走过的路，方块是那两个模式。（在运行着的笔记本里，损失与起点由你来选；网页上只有一个起点，每帧一种损失。）
 # %%
 import functools
 
@@ -558,13 +558,13 @@ for name in ("f-GAN practice", "non_saturating", "kl", "least_squares"):
     assert abs(arrived[name][0] + 2) < 0.05 > abs(arrived[name][1] - 0.6)
 assert arrived["hinge"] == (-1, 1)
 # %% [markdown] lang="en"
-# From this start three losses cover, four pick the mode that is nearer, and the names do not help to tell which. But do not take it for a law of nature: from $\mu=0$ all seven cover (try it), since the reverse KL has a minimum there too, and descent stops at the first it meets. And the hinge?
+# From this start three losses cover, four pick the mode that is nearer, and the names do not help to tell which. But do not take it for a law of nature: from $\mu=0$ all seven cover (try it), since the functions that the four descend have a second, wide minimum, and descent stops at the first it meets. And the hinge?
 #
 # ### A perfect judge who teaches nothing
 #
 # The best hinge discriminator is $\operatorname{sgn}\ell$. Data $\mathcal N(0,1)$, model $\mathcal N(\theta,1)$ at $\theta=1$. By the theory page the generator's loss falls with $\theta$ as $2\,\mathrm{TV}$ does. **Predict** what backpropagation through 20,000 samples says.
 # %% [markdown] lang="zh"
-# 从这个起点出发，三种损失罩住两个模式，四种守住较近的那个；是哪几种，从名字上看不出来。但不要当成自然规律：从 $\mu=0$ 出发，七种全都罩住两个（试试看），因为逆向 KL 在那里也有一个极小值，而下降遇到第一个就停。那么合页呢？
+# 从这个起点出发，三种损失罩住两个模式，四种守住较近的那个；是哪几种，从名字上看不出来。但不要当成自然规律：从 $\mu=0$ 出发，七种全都罩住两个（试试看），因为那四种所减小的函数另有一个宽的极小值，而下降遇到第一个就停。那么合页呢？
 #
 # ### 完美的评判，什么也教不了
 #
@@ -674,8 +674,8 @@ assert same and not other and deltas.max() < 2
 #
 # **先猜。** 从六个起点出发，各自停在哪里？
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Two panels with six paths of q over 400 steps. Left, least squares with 0, 1, 1: all six run together at the dashed line 0.7. Right, with −1, 1, 0: the two that start between 0.3 and 0.7 creep towards 0.7, the two below 0.3 fall to 0, the two above 0.7 rise to 1.
+# alt-zh: 左右两图，各有 q 在 400 步中的六条轨迹。左图是标签 0、1、1 的最小二乘：六条都汇到虚线 0.7。右图标签为 −1、1、0：起点在 0.3 与 0.7 之间的两条慢慢爬向 0.7，低于 0.3 的两条落到 0，高于 0.7 的两条升到 1。
 def paper_discriminator(on_real, on_fake):
     return (on_real - 1).square().mean() / 2 + (
         on_fake + 1
@@ -822,13 +822,22 @@ viz.player(
     seconds=8,
 )
 # %%
-# alt-en: TODO
-# alt-zh: TODO
-six = {lab.t(name): runs[name].history for name in losses.LOSSES}
-viz.curves(six, ["high quality", "share KL"], by="name")
+# alt-en: Two panels over 1,200 steps with six lines each. Left, high quality rises from 0 to between 0.5 and 0.7, most slowly at first for the saturating loss, Pearson and the hinge. Right, the KL of the shares on a logarithmic axis: after the start all lie between 0.01 and 0.4; at the end Pearson and the saturating loss are lowest, below 0.04, the others between 0.1 and 0.2.
+# alt-zh: 左右两图，横轴为 1,200 步，各六条线。左图高质量样本的比例从 0 升到 0.5 与 0.7 之间，起初最慢的是饱和损失、Pearson 与合页。右图是份额的 KL，纵轴为对数：开头过后都在 0.01 与 0.4 之间；到最后 Pearson 与饱和损失最低，在 0.04 以下，其余在 0.1 与 0.2 之间。
+fig, (left, right) = viz.panels(2, width=4.2, height=3.4)
+for name, (color, style) in LOOKS.items():
+    history = runs[name].history
+    for ax, key in ((left, "high quality"), (right, "share KL")):
+        at, seen = history.steps(key), history[key]
+        ax.plot(at, seen, style, color=color, lw=1.6, label=lab.t(name))
+        ax.set(title=lab.t(key), xlabel=lab.t("step"))
+right.set_yscale("log")
+lines = left.get_legend_handles_labels()
+fig.legend(*lines, loc="outside lower center", ncols=3)
+fig
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: A table of nine rows with modes, high quality and KL of the shares. Real data: 8.0, 99 %, 0.003. Noise: 8.0, 6 %, 0.026. The six losses: 8.0 modes each, 46 to 58 % of high quality, and a KL from 0.026 (Pearson) and 0.039 (saturating) up to 0.126 (KL-GAN). Least squares with −1, 1, 0: 6.8 modes, 39 %, 0.368.
+# alt-zh: 九行的表，列出模式数、高质量样本的比例与份额的 KL。真实数据：8.0，99%，0.003。噪声：8.0，6%，0.026。六种损失：模式数都是 8.0，高质量的占 46% 到 58%，KL 从 0.026（Pearson）、0.039（饱和）到 0.126（KL-GAN）。标签 −1、1、0 的最小二乘：6.8 个模式，39%，0.368。
 MEASURES = ("modes", "high quality", "share KL")
 noise = 3 * torch.rand(2000, 2) - 1.5
 late = {}
@@ -859,7 +868,7 @@ if lab.profile == "cpu":
         assert share["pearson"] < share[name]
     assert share["least_squares"] < share["paper"]
 # %% [markdown] lang="en"
-# The numbers are means over the second half of the run, since single looks jump. "KL of the shares": how unevenly the samples that hit are spread over the eight modes; 0 is even, $\log8\approx2.08$ means one mode has all. The first row is the data, the second uniform noise.
+# The numbers are means over the second half of the run, since single looks jump. "KL of the shares": how unevenly the samples that hit are spread over the eight modes; 0 is even, $\log8\approx2.08$ means one mode has all. The first row is the data, the second uniform noise: it, too, hits all eight modes, and evenly, so that the last column counts only together with the one before it.
 #
 # **What do you see?** All six losses find all eight modes, and their samples are about equally sharp. So far nobody has won. But look at the shares: `pearson` and `minimax`, which in section 3 covered, are more even than `non_saturating` and `least_squares`, which picked. The seventh run, with the labels of the theorem, loses whole modes and finds them again: it seeks what leaves $D$ undecided.
 #
@@ -873,7 +882,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** Far outside $[0,1]$, glued to 0, or neither?
 # %% [markdown] lang="zh"
-# 各数取训练后半程的平均，因为单看一次起落太大。“份额的 KL”是说，命中的样本在八个模式之间分得有多不均：0 是平均分配，$\log8\approx2.08$ 是全归一个模式。第一行是真实数据，第二行是均匀噪声。
+# 各数取训练后半程的平均，因为单看一次起落太大。“份额的 KL”是说，命中的样本在八个模式之间分得有多不均：0 是平均分配，$\log8\approx2.08$ 是全归一个模式。第一行是真实数据，第二行是均匀噪声：它也八个模式全中，而且分得很匀，所以最后一列要与前一列合起来看。
 #
 # **你看到了什么？** 六种损失都找到了全部八个模式，样本的清晰程度也差不多，到此谁也没有赢。但请看份额：第 3 节里罩住两个模式的 `pearson` 与 `minimax`，比那里只守一个的 `non_saturating` 与 `least_squares` 分得匀。第七个，即用定理那套标签的，整个整个地丢模式，又找回来：它追求的是让 $D$ 拿不定主意。
 #
@@ -887,8 +896,8 @@ if lab.profile == "cpu":
 #
 # **先猜。** 远在 $[0,1]$ 之外，紧贴着 0，还是都不是？
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Three lines over 1,200 steps, outputs of the least-squares discriminator on fakes. All start at −0.1; from step 100 on the median lies between 0.25 and 0.5, the 5 % line close to 0, the 95 % line between 0.6 and 0.9, on both sides of the dashed line at one half.
+# alt-zh: 1,200 步中的三条线，是最小二乘的判别器对生成样本的输出。都从 −0.1 出发；第 100 步起，中位数在 0.25 与 0.5 之间，5% 线在 0 附近，95% 线在 0.6 与 0.9 之间，分居二分之一处虚线的两侧。
 outside = runs["least_squares"].history
 viz.curves(outside, ["5 %", "50 %", "95 %"], level=0.5, ylim=(-0.5, 1.5))
 # %% [markdown] lang="en"
