@@ -230,7 +230,7 @@ for name in payments:
     trained[name], reached[name] = net, loss.item()
 # %%
 # alt-en: Four panels over x from −2.6 to 3. In each a thick orange line, the network, lies on a thin dark one, the best answer. Cross-entropy: a parabola, open downwards, with its top at 0.7. Least squares: a hump between 0 and 0.67. Hinge: −1, then 1 between −0.25 and 1.75, then −1 again; the network has slopes instead of jumps and falls to −3 at the right edge. Pearson: a hump from −2 up to 1.9.
-# alt-zh: 四个子图，横轴 x 从 −2.6 到 3。每个图里，网络的粗橙线都压在最优回答的细黑线上。交叉熵：开口向下的抛物线，顶点在 0.7。最小二乘：0 与 0.67 之间的一个鼓包。合页：先是 −1，在 −0.25 与 1.75 之间为 1，然后又是 −1；网络以斜坡代替跳变，到右边缘落到 −3。Pearson：从 −2 升到 1.9 的一个鼓包。
+# alt-zh: 四个子图，横轴 x 从 −2.6 到 3。每个图里，网络的粗橙线都压在最优回答的细黑线上。GAN 的 logit：开口向下的抛物线，顶点在 0.7。最小二乘：0 与 0.67 之间的一个鼓包。合页：先是 −1，在 −0.25 与 1.75 之间为 1，然后又是 −1；网络以斜坡代替跳变，到右边缘落到 −3。Pearson：从 −2 升到 1.9 的一个鼓包。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -822,8 +822,8 @@ viz.player(
     seconds=8,
 )
 # %%
-# alt-en: Two panels over 1,200 steps with six lines each. Left, high quality rises from 0 to between 0.5 and 0.7, most slowly at first for the saturating loss, Pearson and the hinge. Right, the KL of the shares on a logarithmic axis: after the start all lie between 0.01 and 0.4; at the end Pearson and the saturating loss are lowest, below 0.04, the others between 0.1 and 0.2.
-# alt-zh: 左右两图，横轴为 1,200 步，各六条线。左图高质量样本的比例从 0 升到 0.5 与 0.7 之间，起初最慢的是饱和损失、Pearson 与合页。右图是份额的 KL，纵轴为对数：开头过后都在 0.01 与 0.4 之间；到最后 Pearson 与饱和损失最低，在 0.04 以下，其余在 0.1 与 0.2 之间。
+# alt-en: Two panels over 1,200 steps with six lines each. Left, high quality rises from 0 to between 0.5 and 0.7, most slowly at first for the saturating loss, Pearson and the hinge. Right, the KL of the shares on a logarithmic axis: after the start the lines cross between 0.001 and 0.4; at the end Pearson and the saturating loss are lowest, below 0.04, the others between 0.1 and 0.2.
+# alt-zh: 左右两图，横轴为 1,200 步，各六条线。左图高质量样本的比例从 0 升到 0.5 与 0.7 之间，起初最慢的是饱和损失、Pearson 与合页。右图是份额的 KL，纵轴为对数：开头过后各线在 0.001 与 0.4 之间交错；到最后 Pearson 与饱和损失最低，在 0.04 以下，其余在 0.1 与 0.2 之间。
 fig, (left, right) = viz.panels(2, width=4.2, height=3.4)
 for name, (color, style) in LOOKS.items():
     history = runs[name].history
