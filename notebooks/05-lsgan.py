@@ -349,10 +349,7 @@ fig, (left, right) = viz.panels(2, width=4.2, height=3.4)
 for name, (color, line) in LOOKS.items():
     up = pull(name, wide, answers[name])
     right.plot(wide, up, line, color=color, lw=1.8, label=lab.t(name))
-    # en: On the output, three losses are one line.
-    # zh: 对输出而言，有三种损失是同一条线。
-    if name not in ("kl", "pearson"):
-        left.plot(wide, pull(name, wide), line, color=color, lw=1.8)
+    left.plot(wide, pull(name, wide), line, color=color, lw=1.8)
 left.set(xlabel=lab.t("output v"), title=lab.t("pull on v"))
 right.set(xlabel=lab.t("log ratio"), title=lab.t("pull on the log ratio"))
 for ax in (left, right):
@@ -589,7 +586,7 @@ mean = torch.trapezoid(-torch.sign(0.5 - line) * density, line)
 twice_tv = 2 * math.exp(-1 / 8) / math.sqrt(2 * math.pi)
 
 print(f"{twice_tv:.3f} ", lab.t("slope of 2 TV"))
-print(f"{through_density:.3f} ", lab.t("through the density"))
+print(f"{through_density:.3f}  sign ℓ", lab.t("through the density"))
 by_samples = lab.t("through samples")
 print(f"{through_samples(torch.sign):.3f}  sign ℓ", by_samples)
 for steep in (1, 4, 16):
