@@ -11,7 +11,7 @@
 # * give six losses the same networks on a ring of eight modes, and **measure**.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
-# %% [markdown] lang="zh" matches="7ee3bf17e7f8"
+# %% [markdown] lang="zh" matches="0d2861a9ceb8"
 # # 实验 05 · 六种损失，同样的网络
 #
 # 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
@@ -960,7 +960,7 @@ for name, (what, bound) in gauges.items():
 #     print(sum(end > 1.5 for end in ends), lab.t(name))
 # ```
 #
-# When we tried, of 21: 18 for f-GAN's KL in theory and for Pearson, 13 for the saturating loss, 4 for least squares, KL-GAN and f-GAN's KL in practice, 3 for the non-saturating one, 0 for the hinge if one does not count starts that were wide already. So the divergence that is followed says a good deal, and the start says the rest. (The KL in theory ought to cover from everywhere. It fails from narrow starts in or beyond a mode: the far mode is then out of the reach of all 200 samples.)
+# When we tried, of 21: 18 for f-GAN's KL in theory and for Pearson, 13 for the saturating loss, 4 for least squares, KL-GAN and f-GAN's KL in practice, 3 for the non-saturating one; and 7 for the hinge, which stands still, where seven starts are wide already. So the divergence that is followed says a good deal, and the start says the rest. (The KL in theory ought to cover from everywhere. It fails from $\mu=-3$, $-2$ and $2$ with $\sigma=0.5$: the other mode is then out of the reach of all 200 samples.)
 #
 # </details>
 #
@@ -1033,7 +1033,7 @@ for name, (what, bound) in gauges.items():
 #     print(sum(end > 1.5 for end in ends), lab.t(name))
 # ```
 #
-# 我们试的那一次，21 个起点里，f-GAN 的 KL（理论）与 Pearson 各 18 次，饱和损失 13 次，最小二乘、KL-GAN 与 f-GAN 的 KL（实践）各 4 次，非饱和损失 3 次；合页一次也没有，只要不算起点本来就宽的。可见减小的是哪个散度，很有关系，其余的由起点决定。（理论上的 KL 从哪里出发都该罩住两个。它失手的几次，起点都很窄，就在模式之内或更靠外：远处的模式，200 个样本一个也够不着。）
+# 我们试的那一次，21 个起点里，f-GAN 的 KL（理论）与 Pearson 各 18 次，饱和损失 13 次，最小二乘、KL-GAN 与 f-GAN 的 KL（实践）各 4 次，非饱和损失 3 次；合页 7 次，因为它原地不动，而有七个起点本来就宽。可见减小的是哪个散度，很有关系，其余的由起点决定。（理论上的 KL 从哪里出发都该罩住两个。它失手三次，起点是 $\mu=-3$、$-2$、$2$，都取 $\sigma=0.5$：另一个模式，200 个样本一个也够不着。）
 #
 # </details>
 #
