@@ -461,16 +461,9 @@ import functools
 
 import ipywidgets
 
-walkers = {"f-GAN theory": theory, "f-GAN practice": practice}
-for name in (
-    "pearson",
-    "minimax",
-    "non_saturating",
-    "kl",
-    "least_squares",
-):
-    walkers[name] = losses.get(name), answers[name]
-walkers["hinge"] = losses.hinge, answers["hinge"]
+order = "hinge pearson minimax non_saturating kl least_squares".split()
+walkers = {name: (losses.get(name), answers[name]) for name in order}
+walkers |= {"f-GAN theory": theory, "f-GAN practice": practice}
 shown = torch.linspace(-5, 5, 401, dtype=torch.float64)
 
 
@@ -516,6 +509,7 @@ if lab.live:
         picture,
         name=ipywidgets.Dropdown(
             options=[(lab.t(name), name) for name in walkers],
+            value="f-GAN practice",
             description=lab.t("loss"),
         ),
         mean=ipywidgets.FloatSlider(
