@@ -134,6 +134,26 @@ def test_the_penalty_of_a_divergence_is_its_conjugate_after_its_activation(row):
     assert torch.isfinite(row.penalty(extreme)).all() and torch.isfinite(row.activation(extreme)).all()
 
 
+MIDDLES = [(name, losses.f_gan(name)) for name in losses.DIVERGENCES] + list(losses.LOSSES.items())
+
+
+@pytest.mark.parametrize(("name", "loss"), MIDDLES, ids=[f"{i}-{name}" for i, (name, _) in enumerate(MIDDLES)])
+def test_the_middle_is_the_best_output_where_both_laws_are_equally_dense(name, loss):
+    """Its side says whether a sample looks real: a real one where the best output is larger."""
+    raw = torch.linspace(-1.5, 1.5, 3001, dtype=torch.float64)
+
+    def best(real, fake):  # shares of real and generated samples at a point
+        value = lambda v: real * loss.discriminator(v, far) + fake * loss.discriminator(far, v)
+        return raw[torch.vmap(value)(raw).argmin()].item()
+
+    far = torch.tensor(0.3, dtype=torch.float64)  # adds a constant
+    if name == "hinge":  # between -1 and 1 all are equally good
+        assert (best(0.51, 0.49), best(0.49, 0.51), loss.middle) == (1, -1, 0)
+    else:
+        assert best(0.5, 0.5) == pytest.approx(loss.middle, abs=2e-3)
+        assert best(0.4, 0.6) < loss.middle - 0.05 < loss.middle + 0.05 < best(0.6, 0.4)
+
+
 def test_f_gan_knows_the_losses_that_have_other_names():
     real, fake = LOGITS[1:-1], LOGITS[1:-1].flip(0)[:4]
     for pair, named in (
