@@ -79,7 +79,7 @@ WORDS = {
         "log_ratio": r"$\ell=\log\,p_r/p_\theta$",
         "output": "最优的原始输出",
         "t_star": r"f-GAN 的 $T^*$",
-        "cross_entropy": "GAN 的 logit",
+        "cross_entropy": "交叉熵",
         "least_squares": "最小二乘",
         "hinge": "合页",
         "pearson": r"Pearson $\chi^2$",

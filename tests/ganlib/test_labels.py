@@ -55,6 +55,21 @@ def test_the_font_is_small_named_and_licensed(font):
     assert font["name"].getDebugName(0).split("(")[0].strip() in licence
 
 
+def test_each_file_is_the_words_of_a_lab_but_the_shared_ones():
+    notebooks = Path(labels.__file__).parents[1] / "notebooks"
+    names = {file.stem for file in labels.FILES.glob("*.toml")}
+    assert "shared" in names and names - {"shared"} <= {file.stem for file in notebooks.glob("*.py")}
+
+
+def test_a_label_stands_in_one_file_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "FILES", tmp_path)
+    (tmp_path / "01-a.toml").write_text('rate = ["rate", "率"]\n', encoding="utf-8")
+    assert labels._read() == {"rate": ("rate", "率")}
+    (tmp_path / "02-b.toml").write_text('rate = ["speed", "速度"]\n', encoding="utf-8")
+    with pytest.raises(GanlibError, match=r"02-b.toml has the label 'rate' again; expected it once, in shared.toml"):
+        labels._read()
+
+
 def test_words_follow_the_language():
     assert labels.t("step") == "step"
     labels.use("zh")
