@@ -89,3 +89,11 @@ def test_a_run_that_breaks_down_has_no_measures(monkeypatch):
     judge = type("Judge", (), {"n": 10, "device": ganlib.device.resolve("cpu")})
     found = guidelines.play("plain", judge, 0, 64)
     assert found["FID"] is None and found["seed"] == 0 and found["parameters"] > 500_000
+
+
+# -- what is committed -------------------------------------------------------------------------------------------------
+def test_committed_result():
+    kept = common.result("guidelines")
+    assert kept["protocol"]["seeds"] >= 5 and guidelines.missing(kept, kept["protocol"]["seeds"]) == []
+    assert (common.RESULTS / "guidelines.md").read_text(encoding="utf-8") == guidelines.table(kept)
+    assert kept["tables"] == guidelines.tables(kept)

@@ -127,3 +127,11 @@ def test_what_is_missing_and_what_has_changed_is_measured_again():
     kept["results"]["noise"]["settings"]["options"] = {}
     assert hacks.missing(kept, 2) == [name for name in hacks.ROWS if name != "plain"]
     assert hacks.missing(kept, 3) == list(hacks.ROWS)
+
+
+# -- what is committed -------------------------------------------------------------------------------------------------
+def test_committed_result():
+    kept = common.result("hacks")
+    assert kept["protocol"]["seeds"] >= 10 and hacks.missing(kept, hacks.STEPS) == []
+    assert (common.RESULTS / "hacks.md").read_text(encoding="utf-8") == hacks.table(kept)
+    assert kept["tables"] == hacks.tables(kept)
