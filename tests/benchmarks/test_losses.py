@@ -66,7 +66,7 @@ def test_what_is_missing_and_what_has_changed_is_measured_again():
     kept = record(ring={"hinge": {"0.001": entry, "0.003": entry}})  # the second with another rate
     lacking = losses.missing(kept, "ring")
     assert len(lacking) == 3 * 6 - 1 and ("hinge", 1e-3) not in lacking and ("hinge", 3e-3) in lacking
-    assert len(losses.missing(kept, "digits")) == 3 * 6 and ("hinge", 1e-3) in losses.missing(kept, "ring", steps=7)
+    assert len(losses.missing(kept, "grid")) == 3 * 6 and ("hinge", 1e-3) in losses.missing(kept, "ring", steps=7)
 
 
 # -- end to end --------------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_tiny_runs_are_kept_and_the_next_ones_add_to_them(monkeypatch, tmp_path,
     run(monkeypatch, tmp_path, "--losses", "pearson", "--data", "digits", "--device", "cpu")
     kept = run(monkeypatch, tmp_path, "--losses", "hinge", "--data", "digits", "ring", "--device", "cpu")
     digits, ring = kept["results"]["digits"], kept["results"]["ring"]
-    assert list(digits) == ["hinge", "pearson"] and list(ring) == ["hinge"]
+    assert list(digits) == ["hinge", "pearson"] and list(ring) == ["hinge"] and kept["results"]["grid"] == {}
     assert all(20 < value < 2000 for value in digits["hinge"]["0.001"]["FID"])  # far from digits after two steps
     assert len(ring["hinge"]["0.001"]["modes"]) == 2 and kept["tables"] == losses.tables(kept)
     assert (tmp_path / "losses.md").read_text(encoding="utf-8") in capsys.readouterr().out
