@@ -278,10 +278,10 @@ def test_the_numbers_of_the_window():
     assert 2 - math.exp(-2) - (best - math.exp(-best)) == pytest.approx(6.7, abs=0.05)
     assert force(100) / (best + 1) == pytest.approx(0.17, abs=0.005)
     assert force(1000) / (best + 1) == pytest.approx(0.025, abs=0.0005)
-    # Nine tenths of the best force between 13% and 31%; at 50% none, and beyond it the wrong way.
-    for left, right, share in ((-6, best, 0.13), (best, -0.1, 0.31)):
-        edge = brentq(lambda u: u * sigmoid(u) - 0.9 * (best + 1), left, right)
-        assert sigmoid(edge) == pytest.approx(share, abs=0.005)
+    # Nine tenths of the best force or more between 14% and 30%, no longer one percent further out.
+    for inside, outside in ((0.14, 0.13), (0.30, 0.31)):
+        share = [d * math.log(d / (1 - d)) / (best + 1) for d in (inside, outside)]
+        assert share[0] > 0.9 > share[1]
 
 
 # ----------------------------------------------------------------------------------------------------------- the chase
