@@ -653,6 +653,11 @@ def test_momentum_in_a_game():
             wanted = eta**2 * beta / (1 - beta)
             assert abs(growth(beta, eta) - 1 - wanted) < 100 * (eta / (1 - beta)) ** 4 + 1e-12
             assert beta == 0 or abs(growth(beta, eta) - 1 - eta**2 / (1 - beta)) > 0.05 * wanted
+        # The characteristic equation, the same as for heavy-ball momentum with q = (η(1 − β))² (chapter 03).
+        equation = np.polymul(np.polymul([1, -1], [1, -1]), np.polymul([1, -beta], [1, -beta]))
+        q = (eta * (1 - beta)) ** 2
+        assert abs(np.abs(np.roots(np.polyadd(equation, [q, 0, 0, 0]))).max() - growth(beta, eta)) < 1e-7
+        assert abs(beta * q / (1 - beta) ** 3 - wanted) < 1e-12
     # The matrices are the loop itself.
     theta, phi, m, v, beta, eta = 1.0, 0.4, 0.0, 0.0, 0.9, 0.05
     lengths = []
@@ -734,6 +739,10 @@ def test_arithmetic_of_latents():
         squares = (a - b + c).square().sum(1)
         assert abs(squares.mean() / k / (3 / n) - 1) < 0.01
         assert (abs(squares.mean() / k - 1) < 0.01) == (n == 3)
+    # The paper's uniform latents: for n = 3 the usual size, though not the usual law.
+    one, three = torch.rand(repeats, 10) * 2 - 1, sum(torch.rand(3, 3, repeats, 10) * 2 - 1).mean(0)
+    assert abs(three.square().mean() * 3 - 1) < 0.01
+    assert three.pow(4).mean() > 1.3 * one.pow(4).mean()
     # Chosen examples: half-spaces. Mean and covariance of the combination, in three dimensions.
     vectors = [F.normalize(torch.tensor(v), dim=0) for v in ([1.0, 0, 0], [1.0, 1, 0], [0.0, 1, 2])]
     for n in (1, 3):
@@ -746,6 +755,7 @@ def test_arithmetic_of_latents():
         combined = means[0] - means[1] + means[2]
         wanted = math.sqrt(2 / math.pi) * (vectors[0] - vectors[1] + vectors[2])
         assert torch.allclose(combined.mean(0), wanted, atol=0.03)
+        assert wanted.norm() < 3 * math.sqrt(2 / math.pi) < 2.4 < 3  # the mean is short beside a latent
         covariance = (3 * torch.eye(3) - 2 / math.pi * sum(torch.outer(v, v) for v in vectors)) / n
         assert torch.allclose(combined.T.cov(), covariance, atol=0.06)
         assert not torch.allclose(combined.T.cov(), 3 / n * torch.eye(3), atol=0.06)
