@@ -524,6 +524,7 @@ def test_blind_to_contrast(layer_norm):
     blind = DCGANDiscriminator((3, 16, 16), 8, layer_norm, offset=False).double()
     seeing = DCGANDiscriminator((3, 16, 16), 8, layer_norm).double()
     norms = [part for network in (blind, seeing) for part in network.modules() if hasattr(part, "eps")]
+    assert 0.05 < seeing.layers[0].bias.abs().max() < 48**-0.5 < 0.145  # where PyTorch starts it
     seeing.layers[0].bias.data.normal_(0, 0.05)  # as training will make it
     for c in (0.2, 3.0):
         for part in norms:
