@@ -49,7 +49,7 @@ class DCGANGenerator(nn.Module):
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
 
-    *Source*: Radford et al. (2016), figure 1; kernels of 4 instead of 5, as nearly all code since, so that the stride
+    *Source*: Radford et al. (2016), figure 1; kernels of 4 instead of 5, as most PyTorch code since, so that the stride
     divides the kernel.
     """
 

@@ -524,6 +524,7 @@ def test_blind_to_contrast(layer_norm):
     blind = DCGANDiscriminator((3, 16, 16), 8, layer_norm, offset=False).double()
     seeing = DCGANDiscriminator((3, 16, 16), 8, layer_norm).double()
     norms = [part for network in (blind, seeing) for part in network.modules() if hasattr(part, "eps")]
+    assert 0.05 < seeing.layers[0].bias.abs().max() < 48**-0.5 < 0.145  # where PyTorch starts it
     seeing.layers[0].bias.data.normal_(0, 0.05)  # as training will make it
     for c in (0.2, 3.0):
         for part in norms:
@@ -653,6 +654,11 @@ def test_momentum_in_a_game():
             wanted = eta**2 * beta / (1 - beta)
             assert abs(growth(beta, eta) - 1 - wanted) < 100 * (eta / (1 - beta)) ** 4 + 1e-12
             assert beta == 0 or abs(growth(beta, eta) - 1 - eta**2 / (1 - beta)) > 0.05 * wanted
+        # The characteristic equation, the same as for heavy-ball momentum with q = (η(1 − β))² (chapter 03).
+        equation = np.polymul(np.polymul([1, -1], [1, -1]), np.polymul([1, -beta], [1, -beta]))
+        q = (eta * (1 - beta)) ** 2
+        assert abs(np.abs(np.roots(np.polyadd(equation, [q, 0, 0, 0]))).max() - growth(beta, eta)) < 1e-7
+        assert abs(beta * q / (1 - beta) ** 3 - wanted) < 1e-12
     # The matrices are the loop itself.
     theta, phi, m, v, beta, eta = 1.0, 0.4, 0.0, 0.0, 0.9, 0.05
     lengths = []
@@ -734,6 +740,10 @@ def test_arithmetic_of_latents():
         squares = (a - b + c).square().sum(1)
         assert abs(squares.mean() / k / (3 / n) - 1) < 0.01
         assert (abs(squares.mean() / k - 1) < 0.01) == (n == 3)
+    # The paper's uniform latents: for n = 3 the usual size, though not the usual law.
+    one, three = torch.rand(repeats, 10) * 2 - 1, sum(torch.rand(3, 3, repeats, 10) * 2 - 1).mean(0)
+    assert abs(three.square().mean() * 3 - 1) < 0.01
+    assert three.pow(4).mean() > 1.3 * one.pow(4).mean()
     # Chosen examples: half-spaces. Mean and covariance of the combination, in three dimensions.
     vectors = [F.normalize(torch.tensor(v), dim=0) for v in ([1.0, 0, 0], [1.0, 1, 0], [0.0, 1, 2])]
     for n in (1, 3):
@@ -746,6 +756,7 @@ def test_arithmetic_of_latents():
         combined = means[0] - means[1] + means[2]
         wanted = math.sqrt(2 / math.pi) * (vectors[0] - vectors[1] + vectors[2])
         assert torch.allclose(combined.mean(0), wanted, atol=0.03)
+        assert wanted.norm() < 3 * math.sqrt(2 / math.pi) < 2.4 < 3  # the mean is short beside a latent
         covariance = (3 * torch.eye(3) - 2 / math.pi * sum(torch.outer(v, v) for v in vectors)) / n
         assert torch.allclose(combined.T.cov(), covariance, atol=0.06)
         assert not torch.allclose(combined.T.cov(), 3 / n * torch.eye(3), atol=0.06)
