@@ -11,7 +11,7 @@
 # * solve optimal transport exactly, meet the formula $\int|F-G|$, and move the ink of a 3 until it is an 8.
 #
 # Where it says **Predict**, answer before you run the cell. Everything here is small: on two idle cores the lab takes about a minute. Numbers are computed in double precision.
-# %% [markdown] lang="zh" matches="c5352ec8018d"
+# %% [markdown] lang="zh" matches="6d5bca13316b"
 # # 实验 01 · 相距多远？
 #
 # 两堆沙，四件仪器，量它们相差多少。有时四件仪器众口一词；有时一件说“无穷大”，一件说“不能更不同了”，还有一件说“往那边挪三寸”。既然训练就是往低处走，最好先弄清楚手里拿的是哪一件。
@@ -371,13 +371,13 @@ assert max(near[0], near[3]) < 0.06
 
 
 # %% [markdown] lang="en"
-# From 3 all four get there, or nearly. From 6 only two do: KL, whose slope is $\theta$ itself, and $W_1$, whose slope is 1 everywhere, so that its way is a straight line. (At the goal it has a kink, and a step of constant length jumps to and fro across it.) TV and JS have moved by less than 0.1 in 150 steps. Their slope at 6 is not zero but about $\frac1{200}$, and far out it falls like $e^{-\theta^2/8}$; a generator without overlap sits just there.
+# From 3 all four get there, or nearly. From 6 only two do: KL, whose slope is $\theta$ itself, and $W_1$, whose slope is 1 everywhere, so that its way is a straight line. (At the goal it has a kink, and a step of constant length jumps to and fro across it.) TV and JS have crept by about a tenth, or less. Their slope at 6 is not zero but about $\frac1{200}$, and far out it falls nearly like $e^{-\theta^2/8}$; that is where a generator sits whose samples hardly overlap with the data.
 #
 # ## 3 · One Gaussian for two modes
 #
 # $P=\frac12\mathcal N(-b,1)+\frac12\mathcal N(b,1)$ with $b=3.5$, and one Gaussian $Q=\mathcal N(m,s^2)$ to fit it. Both objectives are integrals: the forward KL over $P$, the reverse KL over $Q$.
 # %% [markdown] lang="zh"
-# 从 3 出发，四个都走到了，或者差不多走到了。从 6 出发，只有两个走得到：KL 的坡度就是 $\theta$ 本身；$W_1$ 的坡度处处为 1，所以走出一条直线。（到了终点，它有一个尖角，固定长度的步子便在两侧跳来跳去。）TV 与 JS 走了 150 步，还没挪动 0.1。它们在 6 处的坡度不是零，大约是 $\frac1{200}$，再往外就像 $e^{-\theta^2/8}$ 那样衰减；与数据没有重叠的生成器，就正好坐在那里。
+# 从 3 出发，四个都走到了，或者差不多走到了。从 6 出发，只有两个走得到：KL 的坡度就是 $\theta$ 本身；$W_1$ 的坡度处处为 1，所以走出一条直线。（到了终点，它有一个尖角，固定长度的步子便在两侧跳来跳去。）TV 与 JS 走了 150 步，只挪动了十分之一格左右。它们在 6 处的坡度不是零，大约是 $\frac1{200}$，再往外差不多就像 $e^{-\theta^2/8}$ 那样衰减；样本与数据几乎没有重叠的生成器，就正好坐在那里。
 #
 # ## 3 · 两个模式，一个高斯分布
 #
@@ -488,7 +488,7 @@ fig
 #
 # $$\tfrac12m^2\Bigl(1-\frac{\kappa b}s\Bigr).$$
 #
-# Above the dashed line, $s=\kappa b$, it rises: what a wide Gaussian wins on the mode that it approaches, it loses on the flank that it pushes out beyond. The best width for $m=0$ is a little above the line. Narrower ones feel a slope towards a mode.
+# Above the dashed line, $s=\kappa b$, it rises: what a wide Gaussian wins on the mode that it approaches, it more than loses on the flank that it pushes out beyond this mode. The best width for $m=0$ is a little above the line. Narrower ones feel a slope towards a mode.
 # %% [markdown] lang="zh"
 # **你看到了什么？** 前向 KL 只有一个谷。无论从哪里出发，都走到定理指明的那个高斯分布：均值 0，方差 $1+b^2$。它盖住了两个模式，最高处却几乎没有 $P$ 的概率。
 #
@@ -825,21 +825,21 @@ if lab.profile != "smoke":
 # %% [markdown] lang="en"
 # On the samples on which it trains the network reaches $\log2$. It is not wrong: two clouds without a common point *are* mutually singular, and it has found the JS of the **empirical** laws. As a statement about $P$ and $Q$ it is worthless, and the held-out samples say so. There the bound never exceeds the truth by more than the luck of sampling; after 40 steps it is at 0.30, and then the network learns its 200 pairs by heart, and it falls below zero: still a lower bound, if an absurd one. With fresh samples it comes up to the truth from below and stays. (Seeds 0 to 4 gave 0.28 to 0.32 for the best and $-0.8$ or less at the end; with fresh samples 0.33 to 0.34.)
 #
-# So a number that a discriminator reports on its training data is no estimate of anything, and "the loss of D" of a GAN is just that.
+# So what a discriminator reports on samples that it has learned by heart says nothing of $P$ and $Q$. The loss of D in a GAN stands between the two panels: the generated samples are fresh in every step, the real ones come back.
 #
 # ### One network, five divergences
 #
-# The network has learned $\log\frac pq$, whatever it was trained for. So put its logit into all five. Columns: the network; the perfect logit, on the same 100,000 fresh pairs; the true value.
+# The best logit is $\log\frac pq$ for every one of the five, and the network was trained towards it by JS. So put its logit into all five. Columns: the network; the perfect logit, on the same 100,000 fresh pairs; the true value.
 #
 # **Predict.** Which of the five suffers most?
 # %% [markdown] lang="zh"
-# 在用来训练的样本上，网络达到了 $\log2$。它没有算错：两团没有公共点的点，*确实*相互奇异，它求出的是两个**经验**分布的 JS 散度。当作关于 $P$ 与 $Q$ 的结论，它却一文不值，留出数据说得清清楚楚：在那里，下界从不超过真值，除非碰上抽样的运气；40 步时是 0.30，然后网络把那 200 对样本背了下来，下界跌到零以下，虽仍是下界，却已荒唐。样本常新，它就从下方升到真值，停在那里。（种子 0 到 4，最好时为 0.28 到 0.32，结束时不高于 $-0.8$；样本常新时为 0.33 到 0.34。）
+# 在用来训练的样本上，网络达到了 $\log2$。它没有算错：两团点没有一个重合，就*确实*相互奇异，它求出的是两个**经验**分布的 JS 散度。当作关于 $P$ 与 $Q$ 的结论，它却一文不值，留出数据说得清清楚楚：在那里，下界从不超过真值，除非碰上抽样的运气；40 步时是 0.30，然后网络把那 200 对样本背了下来，下界跌到零以下，虽仍是下界，却已荒唐。样本常新，它就从下方升到真值，停在那里。（种子 0 到 4，最好时为 0.28 到 0.32，结束时不高于 $-0.8$；样本常新时为 0.33 到 0.34。）
 #
-# 所以，判别器在训练数据上报出的数，什么也估计不了；而 GAN 的“判别器损失”正是这样一个数。
+# 所以，判别器在背熟了的样本上报出的数，说明不了 $P$ 与 $Q$ 相差多少。GAN 中判别器的损失介于两幅图之间：生成样本每步都是新的，真实样本却一再重现。
 #
 # ### 一个网络，五种散度
 #
-# 不管为什么而训练，网络学到的是 $\log\frac pq$。那就把它的 logit 代进全部五种散度。三列依次是：网络；完美的 logit，用同样的 100,000 对新样本；真值。
+# 对五种散度来说，最好的 logit 都是 $\log\frac pq$；网络为 JS 而训练，学到的也正是它。那就把它的 logit 代进全部五种散度。三列依次是：网络；完美的 logit，用同样的 100,000 对新样本；真值。
 #
 # **先猜。** 五种里哪一种吃亏最多？
 # %%
@@ -1080,7 +1080,7 @@ assert found["one shuffled"] > 1.5 * found["real and real"]
 #
 # **Predict** both curves.
 # %% [markdown] lang="zh"
-# 六位数字完全相同，尽管打乱之后的数字没有一个人能认得。欧氏距离不知道哪些像素相邻：在图像内部，它比的是同一处的高度，单凭它学到的东西，怎样打乱都无所谓。而平移两个像素，人眼几乎察觉不到，$W_1$ 却大了四分之一。
+# 小数点后六位全同，尽管像素打乱之后，谁也认不出写的是几。欧氏距离不知道哪些像素相邻：在图像内部，它比的是同一处的高度，单凭它学到的东西，怎样打乱都无所谓。而平移两个像素，人眼几乎察觉不到，$W_1$ 却大了四分之一。
 #
 # 它怎样看待平移？左图是一个数字到它自己平移 $k$ 个像素之后的距离，取五十个数字的平均；虚线是任意两个数字之间的距离。右图中，图像被看作一堆墨，画的是像素平面上的 $W_1$。
 #

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from scipy.optimize import linprog, minimize, minimize_scalar
+from scipy.optimize import brentq, linprog, minimize, minimize_scalar
 
 LOG2 = math.log(2)
 PAGE = Path(__file__).parents[2] / "book/en/01-distances.md"
@@ -346,10 +346,32 @@ def test_reverse_kl_settles_in_a_mode():
 
 
 @pytest.mark.proves("thm-dist-reverse")
+@pytest.mark.parametrize("alpha", [0.4, 0.9])
+def test_the_price_of_a_mode_is_bounded_for_any_two_components(alpha):
+    """What the page says of part 1 in the plane, and that a Gaussian pays at least what its first coordinate pays."""
+    logs = [stats.multivariate_normal(3 * m, s).logpdf(PLANE) for m, s in zip(MEANS, COVARIANCES, strict=True)]
+    log_p = np.logaddexp(math.log(alpha) + logs[0], math.log1p(-alpha) + logs[1])
+    for component, weight in zip(logs, (alpha, 1 - alpha), strict=True):
+        assert 0 < in_the_plane(component, log_p) <= math.log(1 / weight)
+    assert in_the_plane(logs[0], logs[1]) > math.log(1 / alpha)  # the mixture in place of its other half
+    # The first coordinates: modes at ±2, the rest of P is N(0, 1), independent of the first.
+    x, y = PLANE[..., 0], PLANE[..., 1]
+    pair = math.log(alpha) - (x + 2) ** 2 / 2, math.log1p(-alpha) - (x - 2) ** 2 / 2
+    log_p = np.logaddexp(*pair) - y**2 / 2 - math.log(2 * math.pi)
+    for m, s in zip(MEANS, COVARIANCES, strict=True):
+        whole = in_the_plane(stats.multivariate_normal(m, s).logpdf(PLANE), log_p)
+        assert whole > reverse(m[0], math.sqrt(s[0, 0]), 2, alpha) + 1e-2
+    straight = stats.multivariate_normal([0.3, 0], [1.3, 1]).logpdf(PLANE)
+    assert in_the_plane(straight, log_p) == pytest.approx(reverse(0.3, math.sqrt(1.3), 2, alpha), abs=1e-6)
+
+
+@pytest.mark.proves("thm-dist-reverse")
 def test_near_modes_are_covered_and_far_ones_are_not():
-    """The numbers that the page prints: 3.56, 2.41 and 2.80."""
-    threshold = min(b for b in np.arange(3, 4, 0.01) if beta(b) > LOG2)
-    assert threshold == pytest.approx(3.56, abs=0.006)
+    """The numbers that the page prints: 3.55, 2.41 and 2.80."""
+    assert brentq(lambda r: beta(r) - LOG2, 3, 4) == pytest.approx(3.55, abs=0.005)
+    rs = np.arange(0.0, 8, 0.01)  # β falls first and then rises: it passes log 2 once, so "b > 3.55" is all of it
+    signs = np.sign([beta(r) - LOG2 for r in rs])
+    assert (np.diff(signs) != 0).sum() == 1 and signs[0] < 0 < signs[-1]
     assert abs(descend(2.2, 1.25, 2.39, 0.5)[0]) < 1e-3  # one valley only
     assert descend(2.2, 1.25, 2.43, 0.5)[0] > 2  # two more
 
@@ -555,7 +577,7 @@ def test_w1_is_no_f_divergence():
 
 
 @pytest.mark.proves("prop-dist-tv")
-def test_six_faces_of_total_variation(rng):
+def test_faces_of_total_variation(rng):
     for p, q in ((P, Q), (P, APART), (P, COMMON), (P, P), *(rng.dirichlet(np.ones(6), 2) for _ in range(5))):
         t = tv(p, q)
         assert np.maximum(p - q, 0).sum() == pytest.approx(t) == pytest.approx(1 - np.minimum(p, q).sum())
