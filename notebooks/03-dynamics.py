@@ -1,21 +1,21 @@
 # %% [markdown] lang="en"
 # # Lab 03 · Why training is hard
 #
-# The smallest GAN has two parameters and runs in circles. A larger one has a hundred thousand, and makes four kinds of data of eight, quite well, and the others never. In this lab you watch both happen, with the field in which the discriminator pushes the samples, and you bring both home.
+# The smallest GAN has two parameters and runs in circles. A larger one, with eighty-five thousand, makes some kinds of data quite well and the others never. In this lab you watch both happen, see where the discriminator pushes the samples, and repair both.
 #
 # In this lab you will
-# * let the library's own losses play the Dirac-GAN of [the theory page](../../book/en/03-dynamics.md), five games of it, and compare what eigenvalues promise with what steps do;
+# * play five versions of the Dirac-GAN of [the theory page](../../book/en/03-dynamics.md) with the library's own losses, and compare what eigenvalues promise with what steps do;
 # * turn the screw of the door closer yourself;
-# * watch a GAN on the line lose half of the data, and find in its log the numbers that the page has computed for just that;
+# * watch a GAN on the line lose half of the data, and find in its log the very numbers that the page computes for this case;
 # * watch modes of a ring get lost and come back with R1, with packing and with minibatch discrimination, and **measure** it: modes, quality and reverse KL beside what a perfect sampler gets;
-# * switch on a piece of the usual advice, and learn what three seeds can tell and what they cannot;
+# * switch on a piece of the usual advice, and see what three seeds can tell and what they cannot;
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes about two minutes. Players show their last frame at first: drag the slider back to the start.
 # %% [markdown] lang="zh" matches="2e718983facb"
 # # 实验 03 · 训练为何困难
 #
-# 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有十万个参数，八类数据里造得出四类，造得还不错，另外四类却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都领回家。
+# 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
 #
 # 在这个实验里，你将
 # * 用课程库自己的损失来下[理论页](../../book/zh/03-dynamics.md)的 Dirac-GAN，一共五局，拿特征值许诺的与实际走出来的相比；
@@ -308,14 +308,14 @@ for (name, way), (near, far) in ends.items():
 # %% [markdown] lang="en"
 # Only R1 arrives. The rest, game by game:
 #
-# * **Non-saturating.** Simultaneous steps end on a cycle, whose radius the page guesses to be $\sqrt{2\eta}=0.63$. Alternating steps do come nearer, but like $\sqrt{8/(\eta n)}$: four times the time for half the way.
+# * **Non-saturating.** Simultaneous steps end on a cycle, whose radius the page estimates as $\sqrt{2\eta}=0.63$. Alternating steps do come nearer, but only like $\sqrt{8/(\eta n)}$: to halve the distance takes four times as long.
 # * **WGAN.** Out without end, or round for ever. The *only* difference is whether the generator looks before it moves.
-# * **Clipping** stops the flight at its walls; inside them nothing has changed. The path slides along a wall, lets go, and comes to the other wall.
-# * **WGAN-GP** pulls the slope to ±1, where at the equilibrium it ought to be 0.
+# * **Clipping** stops the flight at its walls; inside them nothing has changed. The simultaneous path slides along one wall, lets go, and comes to the other; the alternating one circles between them.
+# * **WGAN-GP** pulls the slope towards ±1, though at the equilibrium it ought to be 0.
 #
 # ## 3 · What eigenvalues promise
 #
-# Near the equilibrium a step is a $2\times2$ matrix, and what becomes of the distance in the long run is the larger modulus of its eigenvalues. Three numbers should then agree: the page's formula; the eigenvalues of the Jacobian, which we take by central differences of `play` itself; and the rate at which a path that starts $10^{-12}$ from the equilibrium really moves, per step, from the 200th step to the 400th.
+# Near the equilibrium a step is a $2\times2$ matrix, and in the long run each step multiplies the distance by the larger modulus of its eigenvalues. Three numbers should then agree: the page's formula; the eigenvalues of the Jacobian, which we take by central differences of `play` itself; and the rate at which a path that starts $10^{-12}$ from the equilibrium really moves, per step, from the 200th step to the 400th.
 #
 # **Predict.** With $\eta=0.2$ and alternating steps, $\gamma=0.5$ gives 0.949. Are $\gamma=3$ and $\gamma=10$ faster?
 # %% [markdown] lang="zh"
@@ -323,7 +323,7 @@ for (name, way), (near, far) in ends.items():
 #
 # * **非饱和。** 同时更新落到一个环上，理论页估计它的半径是 $\sqrt{2\eta}=0.63$。交替更新确实越来越近，不过是按 $\sqrt{8/(\eta n)}$：距离减半，要花四倍的时间。
 # * **WGAN。** 要么一去不返，要么永远兜圈子。差别*只*在于生成器走之前看不看对方的新位置。
-# * **裁剪**用墙挡住了去路，墙内却什么也没变。轨线沿一面墙滑行，松开，又撞上另一面墙。
+# * **裁剪**用墙挡住了去路，墙内却什么也没变。同时更新的轨线沿一面墙滑行，松开，又撞上另一面墙；交替更新的就在两面墙之间兜圈子。
 # * **WGAN-GP** 把斜率拉向 ±1，而在均衡处它本该是 0。
 #
 # ## 3 · 特征值的许诺
@@ -383,12 +383,12 @@ assert found["γ = 9.9", 1][2] < 1 < found["γ = 10.1", 1][2]
 # zh: 对照：换用另一种走法的公式，就对不上。
 assert abs(found["wgan", 0][2] - found["wgan", 1][0]) > 0.01
 # %% [markdown] lang="en"
-# The three agree, and so the trap is visible in advance: $\gamma=3$ is slower than $0.5$ would suggest, and from $\gamma=(4-q)/(2\eta)=9.975$ on R1 throws the path out. Now the screw as a whole, for 60 values of $\gamma$ at once, with $\eta=0.4$.
+# The three agree, and so the trap is visible in advance: more is not better. With $\gamma=3$ the same way takes three times as many steps as with $0.5$, and from $\gamma=(4-q)/(2\eta)=9.975$ on alternating steps are thrown out. Now the whole range of the screw, 60 values of $\gamma$ at once, with $\eta=0.4$.
 # %% [markdown] lang="zh"
-# 三个数一致，所以陷阱事先就看得见：$\gamma=3$ 并不比 $0.5$ 快多少，而从 $\gamma=(4-q)/(2\eta)=9.975$ 起，R1 会把轨线抛出去。现在把这颗螺丝从头拧到尾，60 个 $\gamma$ 同时进行，$\eta=0.4$。
+# 三个数一致，所以陷阱事先就看得见：并不是越大越好。同样一段路，$\gamma=3$ 要走的步数是 $0.5$ 的三倍；而从 $\gamma=(4-q)/(2\eta)=9.975$ 起，交替更新会被抛出去。现在把这颗螺丝从头拧到尾，60 个 $\gamma$ 同时进行，$\eta=0.4$。
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Factor per step against γ from 0.05 to 3, dots on two lines. Simultaneous steps fall straight from 1.01 to 0.80 at γ = 1, alternating ones from 0.99 to 0.80 at γ = 0.9; beyond the kink both rise, steeply at first, to 0.97.
+# alt-zh: 每步的倍数随 γ 的变化，γ 从 0.05 到 3，点落在两条线上。同时更新从 1.01 直线下降，到 γ = 1 处为 0.80；交替更新从 0.99 降到 γ = 0.9 处的 0.80。过了尖角，两者都上升，先陡后缓，到 0.97。
 gammas = torch.linspace(0.05, 3, 60, dtype=torch.float64)
 screw = Game(losses.non_saturating, r1(gammas))
 start = 1e-12 * START[:, :1].expand(2, 60)
@@ -407,13 +407,13 @@ fig
 
 
 # %% [markdown] lang="en"
-# Dots are steps, lines are the page's formulas: a door closer with one best setting, $\gamma=2\omega=1$ for simultaneous steps and $2\omega-\omega^2\eta=0.9$ for alternating ones. Left of it the path swings, right of it it creeps. The dots a little above the lines lie at the kinks, where two eigenvalues are equal and $n\lambda^n$ is still at work after 200 steps.
+# Dots are steps, lines are the page's formulas: a door closer with one best setting, $\gamma=2\omega=1$ for simultaneous steps and $2\omega-\omega^2\eta=0.9$ for alternating ones. To the left of it the path swings, to the right it creeps. (At the kinks the dots are a hair too high: there two eigenvalues coincide, and $n\lambda^n$ is still at work after 200 steps.)
 #
 # ## 4 · Real networks, on the line
 #
 # Now networks, $z\to128\to128\to128\to x$ against $x\to128\to128\to128\to128\to1$, and data with four narrow modes at $\pm1$ and $\pm3$.
 # %% [markdown] lang="zh"
-# 点是走出来的，线是理论页的公式：闭门器只有一个最好的位置，同时更新是 $\gamma=2\omega=1$，交替更新是 $2\omega-\omega^2\eta=0.9$。在它左边，轨线来回摆；在它右边，轨线慢慢挪。尖角处的点略高于线，因为那里两个特征值相等，走了 200 步，$n\lambda^n$ 的影响还在。
+# 点是走出来的，线是理论页的公式：闭门器只有一个最好的位置，同时更新是 $\gamma=2\omega=1$，交替更新是 $2\omega-\omega^2\eta=0.9$。在它左边，轨线来回摆；在它右边，轨线慢慢挪。（尖角处的点略高一点，因为那里两个特征值相等，走了 200 步，$n\lambda^n$ 的影响还在。）
 #
 # ## 4 · 直线上的真网络
 #
@@ -802,17 +802,21 @@ fig
 #
 # ## 7 · The usual advice
 #
-# ### What the usual advice does, measured
+# ### What it does, measured
 #
-# `benchmarks/hacks.py` plays the plain GAN on the ring and changes one piece of the usual advice at a time, ten seeds each, so that every effect comes with its standard error.
+# `benchmarks/hacks.py` plays the plain GAN on the ring and follows one piece of the usual advice at a time, with ten seeds each, so that every effect comes with its standard error.
+#
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="zh"
 # 没有蓝色的半边，只有一颗星，每道光芒指着一个模式，箭头沿着它从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
 #
 # ## 7 · 常见的建议
 #
-# ### 常见的建议实测效果如何
+# ### 实测效果如何
 #
-# `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只改动一条常见的建议，各跑十个种子，所以每个效果都带着标准误。
+# `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只照一条建议改动，各跑十个种子，所以每个效果都带着标准误。
+#
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="en"
 # ### Switch one on
 #
