@@ -963,7 +963,117 @@ if lab.profile == "cpu":
 # All of them, with three quarters of the samples where they belong. (Jumps are a gift of the latents, not of the game: `mlp-toy-signs` can be had for every game, and you can try it with the plain one.)
 #
 # ## Try it
+#
+# 1. **More turns of D.** "Train the discriminator more" is old advice. Let it move $k$ times before each step of the generator, in the WGAN of section 2 with $\eta=0.2$. For which of $k=1$, 5, 25, 99 and 101 does the page promise a closed curve, and which shape has it?
+#
+# <details><summary>Answer 1</summary>
+#
+# For $kq<4$, here $k<100$: all but the last.
+#
+# ```python
+# def farthest(k, rate=0.2, steps=200):
+#     (theta, phi), far = START[:, :1], []
+#     for _ in range(steps):
+#         for _ in range(k):
+#             phi = phi + rate * force_on_phi(Game(wgan), theta, phi)
+#         theta = theta + rate * force_on_theta(wgan, theta, phi)
+#         far.append(torch.hypot(theta, phi).item())
+#     return max(far)
+#
+#
+# for k in (1, 5, 25, 99, 101):
+#     print(k, f"{farthest(k):.3g}")
+# ```
+#
+# When we tried, from $(1,0)$: 1.05, 2.31, 5.1, 100 and $10^{19}$. The curve is the ellipse $k\eta\,\theta^2+\eta\,\varphi^2-k\eta^2\,\theta\varphi=\text{const}$, at first about $\sqrt k$ times as high as it is wide. Real turns of D bring nobody nearer; they only turn up the risk. (Imagined ones do help: unrolling, on the page.)
+#
+# </details>
+#
+# 2. **Smooth the labels.** Put `advice = {"real_target": 0.9}` into section 7, and then `{"real_target": 0.9, "fake_target": 0.1}`. What can you say after three seeds?
+#
+# <details><summary>Answer 2</summary>
+#
+# When we tried, the reverse KL of the three seeds was 0.94, 0.72 and 0.69 without, 0.54, 0.51 and 0.83 with one-sided smoothing, an effect of 0.16 ± 0.16, and 0.58, 0.61 and 0.58 with two-sided smoothing, 0.19 ± 0.08. The first may be nothing at all. The second is more than two standard errors, but a standard error from three numbers is itself uncertain: with two degrees of freedom it takes 4.3 of them, not 2, to be 95% sure. So three seeds do not even tell whether smoothing helps, let alone which kind is better. That is what ten seeds and many more steps are for.
+#
+# </details>
+#
+# 3. **Too little, too much.** Repeat the run with R1 of section 6 with the weights 0.001 and 10 in place of 0.1. What does the door closer predict for each?
+#
+# <details><summary>Answer 3</summary>
+#
+# @R1_EN@
+#
+# </details>
+#
+# 4. **Jumps for everybody.** Play the grid of section 8 with the plain GAN and `model="mlp-toy-signs"`. Is it the jumps or the game that found the 25 modes?
+#
+# <details><summary>Answer 4</summary>
+#
+# @SIGNS_EN@
+#
+# </details>
+#
+# ## With a GPU
+#
+# Add `profile="gpu"` to the first cell: the networks train two to five times as long. The data stay the same, since they are drawn on your machine anyway. What the cells assert about training was tried at `cpu` and is checked only there.
+#
+# Back to [the theory](../../book/en/03-dynamics.md), with its exercises.
 # %% [markdown] lang="zh"
 # 全部找到，四分之三的样本落在该在的地方。（会跳是隐变量的功劳，与博弈无关：任何博弈都可以用 `mlp-toy-signs`，不妨拿普通 GAN 试试。）
 #
 # ## 动手试试
+#
+# 1. **让 D 多走几步。** “多训练判别器”是一条老建议。在第 2 节的 WGAN 里，取 $\eta=0.2$，让它先走 $k$ 步，生成器才走一步。$k=1$、5、25、99、101 之中，理论页保证哪几个走的是闭曲线？曲线又是什么形状？
+#
+# <details><summary>答案 1</summary>
+#
+# $kq<4$ 时是闭曲线，在这里就是 $k<100$：除最后一个外都是。
+#
+# ```python
+# def farthest(k, rate=0.2, steps=200):
+#     (theta, phi), far = START[:, :1], []
+#     for _ in range(steps):
+#         for _ in range(k):
+#             phi = phi + rate * force_on_phi(Game(wgan), theta, phi)
+#         theta = theta + rate * force_on_theta(wgan, theta, phi)
+#         far.append(torch.hypot(theta, phi).item())
+#     return max(far)
+#
+#
+# for k in (1, 5, 25, 99, 101):
+#     print(k, f"{farthest(k):.3g}")
+# ```
+#
+# 我们试的那一次，从 $(1,0)$ 出发，最远到 1.05、2.31、5.1、100 与 $10^{19}$。曲线是椭圆 $k\eta\,\theta^2+\eta\,\varphi^2-k\eta^2\,\theta\varphi=\text{const}$，起初高约为宽的 $\sqrt k$ 倍。D 真的多走几步，谁也不会因此更近，只是更险。（在想象中多走几步倒有用，那就是理论页上的展开。）
+#
+# </details>
+#
+# 2. **平滑标签。** 把第 7 节改成 `advice = {"real_target": 0.9}`，再改成 `{"real_target": 0.9, "fake_target": 0.1}`。跑完三个种子，你能说什么？
+#
+# <details><summary>答案 2</summary>
+#
+# 我们试的那一次，三个种子的逆向 KL 散度，不用平滑时是 0.94、0.72、0.69；单侧平滑是 0.54、0.51、0.83，效果 0.16 ± 0.16；双侧平滑是 0.58、0.61、0.58，效果 0.19 ± 0.08。前一个也许什么都不是。后一个超过了两个标准误，可是只凭三个数算出来的标准误，自己就不准：自由度为 2 时，要有 95% 的把握，需要 4.3 个标准误，而不是 2 个。所以靠三个种子，连平滑有没有用都说不准，更不用说哪种更好。要回答，就得有十个种子、多得多的步数。
+#
+# </details>
+#
+# 3. **太弱与太强。** 重跑第 6 节加 R1 的那一次，权重由 0.1 改为 0.001 与 10。照闭门器的说法，两者各会怎样？
+#
+# <details><summary>答案 3</summary>
+#
+# @R1_ZH@
+#
+# </details>
+#
+# 4. **人人都会跳。** 让普通 GAN 用 `model="mlp-toy-signs"` 学第 8 节的网格。找到 25 个模式，靠的是会跳，还是靠博弈？
+#
+# <details><summary>答案 4</summary>
+#
+# @SIGNS_ZH@
+#
+# </details>
+#
+# ## 有 GPU 时
+#
+# 在第一个单元格里加上 `profile="gpu"`：各网络训练的步数是原来的两到五倍。数据不变，它们本来就在你的机器上生成。各单元格里关于训练的断言是在 `cpu` 配置下试出来的，也只在那里检验。
+#
+# 回到[理论页](../../book/zh/03-dynamics.md)，做做那里的习题。
