@@ -870,13 +870,13 @@ print(lab.t("effect", effect=effect.mean(), error=error))
 if lab.profile == "cpu" and advice == {"noise": 0.5}:
     assert (effect > 0).all()
 # %% [markdown] lang="en"
-# The numbers are the reverse KL, seed by seed. Noise has helped each of the three, by much more than they differ among themselves: here three seeds are enough. It is not always so. Try smoothing.
+# The numbers are the reverse KL, seed by seed. Noise has helped each of the three, and by far more than the three effects differ from one another: here three seeds are enough. It is not always so. Try smoothing (question 2 below).
 #
 # ## 8 · Does the repair travel?
 #
 # The swiss roll has no modes to count; it is one long curve. **Predict:** what does collapse look like on a curve?
 # %% [markdown] lang="zh"
-# 这些数是逆向 KL 散度，一个种子一个。噪声对三个种子都有用，效果远大于种子之间的差别：在这里三个种子就够了。并非总是如此，试试标签平滑便知。
+# 这些数是逆向 KL 散度，一个种子一个。噪声对三个种子都有用，效果远大于种子之间的差别：在这里三个种子就够了。并非总是如此，试试标签平滑便知（下面第 2 题）。
 #
 # ## 8 · 换个地方还灵吗？
 #
@@ -1011,7 +1011,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>Answer 4</summary>
 #
-# @SIGNS_EN@
+# When we tried: 20 of the 25, a quality of 78% and a reverse KL of 0.32. Compare with the lines printed above: the plain GAN that jumps is as sharp, and what it lacks is modes.
 #
 # </details>
 #
@@ -1070,7 +1070,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>答案 4</summary>
 #
-# @SIGNS_ZH@
+# 我们试的那一次：25 个中的 20 个，高质量样本 78%，逆向 KL 散度 0.32。与上面打印的几行比一比：会跳的普通 GAN 一样清晰，缺的是模式。
 #
 # </details>
 #
