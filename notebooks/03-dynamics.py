@@ -12,7 +12,7 @@
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes about two minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="2e718983facb"
+# %% [markdown] lang="zh" matches="130071050942"
 # # 实验 03 · 训练为何困难
 #
 # 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。

@@ -11,7 +11,7 @@
 # * give six losses the same networks on a ring of eight modes, and **measure**.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
-# %% [markdown] lang="zh" matches="0d2861a9ceb8"
+# %% [markdown] lang="zh" matches="730584dac832"
 # # 实验 05 · 六种损失，同样的网络
 #
 # 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
