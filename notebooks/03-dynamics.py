@@ -12,7 +12,7 @@
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes about two minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="130071050942"
+# %% [markdown] lang="zh" matches="6508b1c323f3"
 # # 实验 03 · 训练为何困难
 #
 # 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
@@ -882,8 +882,8 @@ if lab.profile == "cpu" and advice == {"noise": 0.5}:
 #
 # 瑞士卷没有模式可数，它是一条长长的曲线。**先猜：** 在曲线上，坍塌是什么样子？
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Three squares. The data: a thin spiral of one and a half turns. The plain GAN: a clean arc along the inner turn, the outer one is missing. With R1: points all along the spiral, the inner turn and the bottom clear, on the right a cloud across both turns.
+# alt-zh: 三个方框。数据：一条细螺线，绕了一圈半。普通 GAN：沿内圈的一段干净的弧，外圈没有。加 R1：整条螺线上都有点，内圈与底部清楚，右边是横跨内外两圈的一片云。
 roll = ganlib.load("swiss-roll")
 steps = lab.pick(smoke=20, cpu=1500, gpu=5000)
 gentle = R1 | {"penalty_weight": 0.02}
@@ -915,7 +915,7 @@ for name, points in clouds.items():
 if lab.profile == "cpu":
     assert far["data"][0] < far["with R1"][0] < far["plain GAN"][0] / 1.5
 # %% [markdown] lang="en"
-# The plain GAN makes a part of the arc, and D pays no attention to it for the rest. With R1 the whole spiral is there, still blurred.
+# The plain GAN makes a part of the arc, and D pays no attention to it for the rest. With R1 there are points along the whole spiral, though on the right the two turns still run into one another.
 #
 # ### Twenty-five modes
 #
@@ -923,7 +923,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** How many of the 25 does it find in 2,000 steps, with batches of 128?
 # %% [markdown] lang="zh"
-# 普通 GAN 只造出一段弧，其余的 D 一概不提。加了 R1，整条螺线都在，只是还模糊。
+# 普通 GAN 只造出一段弧，其余的 D 一概不提。加了 R1，整条螺线上都有点，只是右边的内外两圈还混在一起。
 #
 # ### 二十五个模式
 #
