@@ -1,21 +1,21 @@
 # %% [markdown] lang="en"
 # # Lab 03 · Why training is hard
 #
-# The smallest GAN has two parameters and runs in circles. A larger one has a hundred thousand, and makes four kinds of data of eight, quite well, and the others never. In this lab you watch both happen, with the field in which the discriminator pushes the samples, and you bring both home.
+# The smallest GAN has two parameters and runs in circles. A larger one, with eighty-five thousand, makes some kinds of data quite well and the others never. In this lab you watch both happen, see where the discriminator pushes the samples, and repair both.
 #
 # In this lab you will
-# * let the library's own losses play the Dirac-GAN of [the theory page](../../book/en/03-dynamics.md), five games of it, and compare what eigenvalues promise with what steps do;
+# * play five versions of the Dirac-GAN of [the theory page](../../book/en/03-dynamics.md) with the library's own losses, and compare what eigenvalues promise with what steps do;
 # * turn the screw of the door closer yourself;
-# * watch a GAN on the line lose half of the data, and find in its log the numbers that the page has computed for just that;
+# * watch a GAN on the line lose half of the data, and find in its log the very numbers that the page computes for this case;
 # * watch modes of a ring get lost and come back with R1, with packing and with minibatch discrimination, and **measure** it: modes, quality and reverse KL beside what a perfect sampler gets;
-# * switch on a piece of the usual advice, and learn what three seeds can tell and what they cannot;
+# * switch on a piece of the usual advice, and see what three seeds can tell and what they cannot;
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes about two minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="2e718983facb"
+# %% [markdown] lang="zh" matches="282a78b6af2f"
 # # 实验 03 · 训练为何困难
 #
-# 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有十万个参数，八类数据里造得出四类，造得还不错，另外四类却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都领回家。
+# 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
 #
 # 在这个实验里，你将
 # * 用课程库自己的损失来下[理论页](../../book/zh/03-dynamics.md)的 Dirac-GAN，一共五局，拿特征值许诺的与实际走出来的相比；
@@ -308,14 +308,14 @@ for (name, way), (near, far) in ends.items():
 # %% [markdown] lang="en"
 # Only R1 arrives. The rest, game by game:
 #
-# * **Non-saturating.** Simultaneous steps end on a cycle, whose radius the page guesses to be $\sqrt{2\eta}=0.63$. Alternating steps do come nearer, but like $\sqrt{8/(\eta n)}$: four times the time for half the way.
+# * **Non-saturating.** Simultaneous steps end on a cycle, whose radius the page estimates as $\sqrt{2\eta}=0.63$. Alternating steps do come nearer, but only like $\sqrt{8/(\eta n)}$: to halve the distance takes four times as long.
 # * **WGAN.** Out without end, or round for ever. The *only* difference is whether the generator looks before it moves.
-# * **Clipping** stops the flight at its walls; inside them nothing has changed. The path slides along a wall, lets go, and comes to the other wall.
-# * **WGAN-GP** pulls the slope to ±1, where at the equilibrium it ought to be 0.
+# * **Clipping** stops the flight at its walls; inside them nothing has changed. The simultaneous path slides along one wall, lets go, and comes to the other; the alternating one circles between them.
+# * **WGAN-GP** pulls the slope towards ±1, though at the equilibrium it ought to be 0.
 #
 # ## 3 · What eigenvalues promise
 #
-# Near the equilibrium a step is a $2\times2$ matrix, and what becomes of the distance in the long run is the larger modulus of its eigenvalues. Three numbers should then agree: the page's formula; the eigenvalues of the Jacobian, which we take by central differences of `play` itself; and the rate at which a path that starts $10^{-12}$ from the equilibrium really moves, per step, from the 200th step to the 400th.
+# Near the equilibrium a step is a $2\times2$ matrix, and in the long run each step multiplies the distance by the larger modulus of its eigenvalues. Three numbers should then agree: the page's formula; the eigenvalues of the Jacobian, which we take by central differences of `play` itself; and the rate at which a path that starts $10^{-12}$ from the equilibrium really moves, per step, from the 200th step to the 400th.
 #
 # **Predict.** With $\eta=0.2$ and alternating steps, $\gamma=0.5$ gives 0.949. Are $\gamma=3$ and $\gamma=10$ faster?
 # %% [markdown] lang="zh"
@@ -323,7 +323,7 @@ for (name, way), (near, far) in ends.items():
 #
 # * **非饱和。** 同时更新落到一个环上，理论页估计它的半径是 $\sqrt{2\eta}=0.63$。交替更新确实越来越近，不过是按 $\sqrt{8/(\eta n)}$：距离减半，要花四倍的时间。
 # * **WGAN。** 要么一去不返，要么永远兜圈子。差别*只*在于生成器走之前看不看对方的新位置。
-# * **裁剪**用墙挡住了去路，墙内却什么也没变。轨线沿一面墙滑行，松开，又撞上另一面墙。
+# * **裁剪**用墙挡住了去路，墙内却什么也没变。同时更新的轨线沿一面墙滑行，松开，又撞上另一面墙；交替更新的就在两面墙之间兜圈子。
 # * **WGAN-GP** 把斜率拉向 ±1，而在均衡处它本该是 0。
 #
 # ## 3 · 特征值的许诺
@@ -383,12 +383,12 @@ assert found["γ = 9.9", 1][2] < 1 < found["γ = 10.1", 1][2]
 # zh: 对照：换用另一种走法的公式，就对不上。
 assert abs(found["wgan", 0][2] - found["wgan", 1][0]) > 0.01
 # %% [markdown] lang="en"
-# The three agree, and so the trap is visible in advance: $\gamma=3$ is slower than $0.5$ would suggest, and from $\gamma=(4-q)/(2\eta)=9.975$ on R1 throws the path out. Now the screw as a whole, for 60 values of $\gamma$ at once, with $\eta=0.4$.
+# The three agree, and so the trap is visible in advance: more is not better. With $\gamma=3$ the same way takes three times as many steps as with $0.5$, and from $\gamma=(4-q)/(2\eta)=9.975$ on alternating steps are thrown out. Now the whole range of the screw, 60 values of $\gamma$ at once, with $\eta=0.4$.
 # %% [markdown] lang="zh"
-# 三个数一致，所以陷阱事先就看得见：$\gamma=3$ 并不比 $0.5$ 快多少，而从 $\gamma=(4-q)/(2\eta)=9.975$ 起，R1 会把轨线抛出去。现在把这颗螺丝从头拧到尾，60 个 $\gamma$ 同时进行，$\eta=0.4$。
+# 三个数一致，所以陷阱事先就看得见：并不是越大越好。同样一段路，$\gamma=3$ 要走的步数是 $0.5$ 的三倍；而从 $\gamma=(4-q)/(2\eta)=9.975$ 起，交替更新会被抛出去。现在把这颗螺丝从头拧到尾，60 个 $\gamma$ 同时进行，$\eta=0.4$。
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Factor per step against γ from 0.05 to 3, dots on two lines. Simultaneous steps fall straight from 1.01 to 0.80 at γ = 1, alternating ones from 0.99 to 0.80 at γ = 0.9; beyond the kink both rise, steeply at first, to 0.97.
+# alt-zh: 每步的倍数随 γ 的变化，γ 从 0.05 到 3，点落在两条线上。同时更新从 1.01 直线下降，到 γ = 1 处为 0.80；交替更新从 0.99 降到 γ = 0.9 处的 0.80。过了尖角，两者都上升，先陡后缓，到 0.97。
 gammas = torch.linspace(0.05, 3, 60, dtype=torch.float64)
 screw = Game(losses.non_saturating, r1(gammas))
 start = 1e-12 * START[:, :1].expand(2, 60)
@@ -407,13 +407,13 @@ fig
 
 
 # %% [markdown] lang="en"
-# Dots are steps, lines are the page's formulas: a door closer with one best setting, $\gamma=2\omega=1$ for simultaneous steps and $2\omega-\omega^2\eta=0.9$ for alternating ones. Left of it the path swings, right of it it creeps. The dots a little above the lines lie at the kinks, where two eigenvalues are equal and $n\lambda^n$ is still at work after 200 steps.
+# Dots are steps, lines are the page's formulas: a door closer with one best setting, $\gamma=2\omega=1$ for simultaneous steps and $2\omega-\omega^2\eta=0.9$ for alternating ones. To the left of it the path swings, to the right it creeps. (At the kinks the dots are a hair too high: there two eigenvalues coincide, and $n\lambda^n$ is still at work after 200 steps.)
 #
 # ## 4 · Real networks, on the line
 #
 # Now networks, $z\to128\to128\to128\to x$ against $x\to128\to128\to128\to128\to1$, and data with four narrow modes at $\pm1$ and $\pm3$.
 # %% [markdown] lang="zh"
-# 点是走出来的，线是理论页的公式：闭门器只有一个最好的位置，同时更新是 $\gamma=2\omega=1$，交替更新是 $2\omega-\omega^2\eta=0.9$。在它左边，轨线来回摆；在它右边，轨线慢慢挪。尖角处的点略高于线，因为那里两个特征值相等，走了 200 步，$n\lambda^n$ 的影响还在。
+# 点是走出来的，线是理论页的公式：闭门器只有一个最好的位置，同时更新是 $\gamma=2\omega=1$，交替更新是 $2\omega-\omega^2\eta=0.9$。在它左边，轨线来回摆；在它右边，轨线慢慢挪。（尖角处的点略高一点，因为那里两个特征值相等，走了 200 步，$n\lambda^n$ 的影响还在。）
 #
 # ## 4 · 直线上的真网络
 #
@@ -550,7 +550,7 @@ for name, value in expected.items():
     values = second_half(plain, name)
     logged = sum(values) / len(values)
     print(f"{logged:.2f}  {value:.2f}  {lab.t(name)}")
-    if lab.profile != "smoke":
+    if lab.profile == "cpu":
         assert abs(logged - value) < 0.1
 for name in ("modes found", "reverse KL"):
     values = second_half(plain, name)
@@ -558,20 +558,20 @@ for name in ("modes found", "reverse KL"):
 # %% [markdown] lang="en"
 # The log reads like a peace treaty, and half of the data is missing. (The reverse KL of two modes of four is $\log2=0.693$.)
 #
-# **Predict.** R1 asks D to be flat *at the real samples*, also at those that nobody makes. Why should that bring them back? The same seed, the same steps, $\gamma=0.1$:
+# **Predict.** R1 asks D to be flat *at the real samples*, also at those that nobody makes. Why should that bring them back? The same seed, the same steps, $\gamma=0.1$. (The dashed line in the second figure is what a perfect sampler gets on average; a single look may fall below it.)
 # %% [markdown] lang="zh"
 # 日志读起来像一份和约，数据却缺了一半。（四个模式只有两个时，逆向 KL 散度是 $\log2=0.693$。）
 #
-# **先猜。** R1 要求 D 在*真实样本处*平坦，没有人造的那些真样本也不例外。凭什么这样就能把它们找回来？同样的种子，同样的步数，$\gamma=0.1$：
+# **先猜。** R1 要求 D 在*真实样本处*平坦，没有人造的那些真样本也不例外。凭什么这样就能把它们找回来？同样的种子，同样的步数，$\gamma=0.1$。（第二幅图里的虚线是完美的采样器平均得到的值，单看一次可能更低。）
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: The line with R1. D(x) is a row of four low tents between 0.3 and 0.6, a peak over each mode. There are samples at all four modes, most at −3 and 3, and thin ones between; below, arrows point towards the nearest mode from either side.
+# alt-zh: 加了 R1 的直线。D(x) 是一排四顶矮帐篷，在 0.3 与 0.6 之间，每个模式上方一个尖顶。四个模式处都有样本，−3 与 3 处最多，其间也稀稀落落有一些；下方的箭头从两侧指向最近的模式。
 R1 = {"penalty_weight": 0.1, "beta2": 0.999}
 calm = train("r1gan", line, steps, [judge(line, steps)], **R1)
 on_the_line(calm)
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Reverse KL over 1,000 steps, logarithmic axis. Both start at 1.4 and fall to 0.1; the plain GAN is back at 0.7 after 450 steps and stays there, with R1 it goes down to a few hundredths, once even below the dashed floor at 0.0006.
+# alt-zh: 逆向 KL 散度随步数的变化，共 1,000 步，纵轴为对数。两条线都从 1.4 降到 0.1；普通 GAN 在 450 步后回到 0.7，不再动；加了 R1 的降到百分之几，有一次还落到虚线所示的本底值 0.0006 之下。
 runs = {"plain GAN": plain, "with R1": calm}
 floor = mode_coverage(line.sample(2500), line).details["reverse KL floor"]
 histories = {lab.t(name): run.history for name, run in runs.items()}
@@ -581,12 +581,12 @@ worst = {n: median(second_half(r, "reverse KL")) for n, r in runs.items()}
 for name, value in worst.items():
     print(f"{value:.3f}  {lab.t(name)}")
 print(f"{floor:.4f}  {lab.t('perfect sampler')}")
-if lab.profile != "smoke":
+if lab.profile == "cpu":
     assert worst["with R1"] < 0.25 < worst["plain GAN"]
 # %% [markdown] lang="en"
-# R1 takes the cliffs away. A logit that may not be steep at the real samples cannot be certain of a mode within a step's width of one where it is not; it becomes a row of gentle tents, which slope towards every mode from far away. The arrows now lead everywhere. The price is that gentle slopes pull gently: the heaps are wider than the data, and take longer to become narrow.
+# R1 takes the cliffs away. Since the logit must not be steep at the real samples, D cannot jump from doubt to certainty between one mode and the next; it becomes a row of gentle tents, which slope towards every mode from far away. Now there are arrows to each of the four. The price is that gentle slopes pull gently: the heaps are wider than the data, and take longer to become narrow.
 # %% [markdown] lang="zh"
-# R1 铲平了悬崖。logit 在真实样本处不许陡，也就不可能对一个模式深信不疑，而对一步之外的另一个毫无把握；它变成一排平缓的帐篷，从老远就向每个模式升高。现在箭头通向每一处。代价是：缓坡的拉力也缓，样本堆比数据宽，要花更多的时间才会收窄。
+# R1 铲平了悬崖。logit 在真实样本处不许陡，D 就不能在相邻的两个模式之间从将信将疑一下子跳到深信不疑；它变成一排平缓的帐篷，从老远就向每个模式升高。现在四个模式都有箭头指向。代价是：缓坡的拉力也缓，样本堆比数据宽，要花更多的时间才会收窄。
 # %% [markdown] lang="en"
 # ## 5 · Eight modes on a ring
 #
@@ -755,16 +755,16 @@ runs = {
     "minibatch discrimination": kin,
 }
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four squares with eight small rings, the modes, and samples. The plain GAN: an arc on the left, from the top to the lower left, on the right nothing. R1, packs of two and minibatch discrimination: samples all around the circle, denser at the modes with R1 and minibatch discrimination, with a few strays inside.
+# alt-zh: 四个方框，各有八个小圆圈（模式）与样本。普通 GAN：左边一段弧，从顶端到左下，右边什么也没有。R1、两个一包、小批量判别：样本绕圆一周；用 R1 与小批量判别的，模式处更密；里面散着几个点。
 fig, axes = viz.panels(4, width=2.35, height=2.6)
 for ax, (name, run) in zip(axes, runs.items(), strict=True):
     draw(ax, ring, run.sample(z=Z).cpu())
     ax.set_title(lab.t(name), fontsize=10)
 fig
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Reverse KL of the four runs over 1,000 steps, logarithmic axis. All start at 2.1. The plain GAN dips to 0.06 after 100 steps, is back at 1 after 200 and stays there. The other three cross each other between 0.4 and 0.01 and end near 0.1; minibatch discrimination needs 650 steps for it. The dashed floor is at 0.0014.
+# alt-zh: 四次训练的逆向 KL 散度，共 1,000 步，纵轴为对数。都从 2.1 出发。普通 GAN 在 100 步时低到 0.06，200 步时回到 1 左右，不再下降。另外三条在 0.4 与 0.01 之间交错，最后都在 0.1 附近；小批量判别走了 650 步才到。虚线所示的本底值为 0.0014。
 histories = {lab.t(name): run.history for name, run in runs.items()}
 viz.curves(histories, "reverse KL", by="name", level=floor, log=True)
 # %%
@@ -774,22 +774,24 @@ worst = {n: median(second_half(r, "reverse KL")) for n, r in runs.items()}
 print(lab.t("median of the second half"))
 for name, value in worst.items():
     print(f"{value:.3f}  {lab.t(name)}")
-if lab.profile != "smoke":
-    assert worst["plain GAN"] > 0.5
-    for name in ("with R1", "packs of two"):
-        assert worst[name] < 0.35 and seen[name].value == 8
-    assert worst["minibatch discrimination"] < worst["plain GAN"]
+if lab.profile == "cpu":
+    lost, *kept = worst.values()
+    assert lost > 0.4 and max(kept) < lost / 2
 # %% [markdown] lang="en"
 # All three keep the ring together. And by *quality* they are worse than the run that lost half of it! Of course: it is easier to be good at four things than at eight. Whoever reports quality alone reports mode collapse as progress; whoever counts modes alone is content with noise. (What the three still lack is time. Their points lie on the way from one mode to the next, which a continuous generator can never quite empty.)
+#
+# How much of this is luck? With seeds 1 and 2 each of the three found seven or eight modes as well, and a reverse KL of at most a third of the plain GAN's. The order among the three changed from seed to seed, and with seed 2 R1 was ahead in quality too.
 #
 # Why R1 works can be seen, at four moments of its run:
 # %% [markdown] lang="zh"
 # 三种都保住了整个环。而论*高质量*，它们全不如丢了半个环的那一次！这也难怪：做好四件事，总比做好八件容易。只报告高质量样本的比例，就会把模式坍塌报成进步；只数模式，噪声也能让你满意。（这三种还缺的是时间。它们的点散在从一个模式到下一个的路上，而连续的生成器永远不能把这些路完全清空。）
 #
+# 这里面有多少是运气？换成种子 1 与 2，三种也都找到七八个模式，逆向 KL 散度不到普通 GAN 的三分之一。三种之间的名次则随种子而变；种子 2 上，R1 连高质量样本的比例也领先。
+#
 # R1 为什么管用，看它训练途中的四个时刻便知：
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four squares: steps 50, 350, 650 and 1000. At step 50 the samples lie scattered over the lower left, and the upper right is deep blue. From step 350 on all colours are pale: a star whose eight rays end at the modes, samples on a circle through them, arrows towards the circle from inside and outside.
+# alt-zh: 四个方框：第 50、350、650、1000 步。第 50 步，样本散在左下，右上一片深蓝。从第 350 步起，颜色都很淡：一颗星，八道光芒止于八个模式，样本在穿过它们的圆上，箭头从里、从外指向这个圆。
 fig, axes = viz.panels(4, width=2.35, height=2.6)
 picked = torch.linspace(1, len(calm_shots) - 1, 4).long().tolist()
 for ax, i in zip(axes, picked, strict=True):
@@ -798,21 +800,25 @@ for ax, i in zip(axes, picked, strict=True):
     ax.set_title(f"{lab.t('step')} {step}", fontsize=10)
 fig
 # %% [markdown] lang="en"
-# No blue half: a star, whose every ray points to a mode, and arrows along it from the inside and from the outside. Wherever a sample strays, the slope leads somewhere real.
+# A blue half at first, here too. Then there is none, only a pale star, each ray of which points to a mode, with arrows towards it from inside and outside. Wherever a sample strays, the slope leads somewhere real.
 #
 # ## 7 · The usual advice
 #
-# ### What the usual advice does, measured
+# ### What it does, measured
 #
-# `benchmarks/hacks.py` plays the plain GAN on the ring and changes one piece of the usual advice at a time, ten seeds each, so that every effect comes with its standard error.
+# `benchmarks/hacks.py` plays the plain GAN on the ring and follows one piece of the usual advice at a time, with ten seeds each, so that every effect comes with its standard error.
+#
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="zh"
-# 没有蓝色的半边，只有一颗星，每道光芒指着一个模式，箭头沿着它从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
+# 起初也有蓝色的半边，后来就没有了，只剩一颗淡淡的星，每道光芒指着一个模式，箭头从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
 #
 # ## 7 · 常见的建议
 #
-# ### 常见的建议实测效果如何
+# ### 实测效果如何
 #
-# `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只改动一条常见的建议，各跑十个种子，所以每个效果都带着标准误。
+# `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只照一条建议改动，各跑十个种子，所以每个效果都带着标准误。
+#
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="en"
 # ### Switch one on
 #
@@ -861,23 +867,23 @@ for name, values in {"without": without, "with it": with_it}.items():
 effect = without - with_it
 error = effect.std() / math.sqrt(len(effect))
 print(lab.t("effect", effect=effect.mean(), error=error))
-if lab.profile != "smoke" and advice == {"noise": 0.5}:
+if lab.profile == "cpu" and advice == {"noise": 0.5}:
     assert (effect > 0).all()
 # %% [markdown] lang="en"
-# The numbers are the reverse KL, seed by seed. Noise has helped each of the three, by much more than they differ among themselves: here three seeds are enough. It is not always so. Try smoothing.
+# The numbers are the reverse KL, seed by seed. Noise has helped each of the three, and by far more than the three effects differ from one another: here three seeds are enough. It is not always so. Try smoothing (question 2 below).
 #
 # ## 8 · Does the repair travel?
 #
 # The swiss roll has no modes to count; it is one long curve. **Predict:** what does collapse look like on a curve?
 # %% [markdown] lang="zh"
-# 这些数是逆向 KL 散度，一个种子一个。噪声对三个种子都有用，效果远大于种子之间的差别：在这里三个种子就够了。并非总是如此，试试标签平滑便知。
+# 这些数是逆向 KL 散度，一个种子一个。噪声对三个种子都有用，效果远大于种子之间的差别：在这里三个种子就够了。并非总是如此，试试标签平滑便知（下面第 2 题）。
 #
 # ## 8 · 换个地方还灵吗？
 #
 # 瑞士卷没有模式可数，它是一条长长的曲线。**先猜：** 在曲线上，坍塌是什么样子？
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Three squares. The data: a thin spiral of one and a half turns. The plain GAN: a clean arc along the inner turn, the outer one is missing. With R1: points all along the spiral, the inner turn and the bottom clear, on the right a cloud across both turns.
+# alt-zh: 三个方框。数据：一条细螺线，绕了一圈半。普通 GAN：沿内圈的一段干净的弧，外圈没有。加 R1：整条螺线上都有点，内圈与底部清楚，右边是横跨内外两圈的一片云。
 roll = ganlib.load("swiss-roll")
 steps = lab.pick(smoke=20, cpu=1500, gpu=5000)
 gentle = R1 | {"penalty_weight": 0.02}
@@ -906,10 +912,10 @@ for name, points in clouds.items():
     astray = apart.min(0).values.mean().item()
     far[name] = missing, astray
     print(f"{missing:8.3f} {astray:8.3f}   {lab.t(name)}")
-if lab.profile != "smoke":
+if lab.profile == "cpu":
     assert far["data"][0] < far["with R1"][0] < far["plain GAN"][0] / 1.5
 # %% [markdown] lang="en"
-# The plain GAN makes a part of the arc, and D pays no attention to it for the rest. With R1 the whole spiral is there, still blurred.
+# The plain GAN makes a part of the arc, and D pays no attention to it for the rest. With R1 there are points along the whole spiral, though on the right the two turns still run into one another.
 #
 # ### Twenty-five modes
 #
@@ -917,7 +923,7 @@ if lab.profile != "smoke":
 #
 # **Predict.** How many of the 25 does it find in 2,000 steps, with batches of 128?
 # %% [markdown] lang="zh"
-# 普通 GAN 只造出一段弧，其余的 D 一概不提。加了 R1，整条螺线都在，只是还模糊。
+# 普通 GAN 只造出一段弧，其余的 D 一概不提。加了 R1，整条螺线上都有点，只是右边的内外两圈还混在一起。
 #
 # ### 二十五个模式
 #
@@ -925,8 +931,8 @@ if lab.profile != "smoke":
 #
 # **先猜。** 批量大小 128，2,000 步之内，25 个模式它找得到几个？
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Left, a grid of 25 small rings with samples on or beside each of them and hardly any between. Right, over 2,000 steps: the share of modes found is 1 from step 100 on, with dips to 0.92; high quality starts at 1, drops to 0.25 and climbs from step 900 on to 0.9.
+# alt-zh: 左图：25 个小圆圈排成网格，每个圆圈上或旁边都有样本，其间几乎没有。右图，共 2,000 步：找到的模式所占比例从第 100 步起是 1，偶尔低到 0.92；高质量样本的比例从 1 起，落到 0.25，从第 900 步起升到 0.9。
 grid = ganlib.load("grid", std=0.2)
 steps = lab.pick(smoke=20, cpu=2000, gpu=6000)
 jumping = train(
@@ -953,13 +959,123 @@ fig
 # %%
 seen = report("R3GAN", jumping.sample(2500), grid)
 report("perfect sampler", grid.sample(2500), grid)
-if lab.profile != "smoke":
+if lab.profile == "cpu":
     assert seen.value >= 23 and seen.details["high quality"] > 0.45
 # %% [markdown] lang="en"
-# All of them, with three quarters of the samples where they belong. (Jumps are a gift of the latents, not of the game: `mlp-toy-signs` can be had for every game, and you can try it with the plain one.)
+# All of them, with nine samples of ten where they belong (with seed 1, three of four). The right figure begins with a joke: a quality of 100% before any training. The untrained generator makes only the middle of the grid, and there happens to be a mode. (Jumps come from the latents, not from the game: `mlp-toy-signs` can be had for every game, and you can try it with the plain one.)
 #
 # ## Try it
+#
+# 1. **More turns of D.** "Train the discriminator more" is old advice. Let it move $k$ times before each step of the generator, in the WGAN of section 2 with $\eta=0.2$. For which of $k=1$, 5, 25, 99 and 101 does the page promise a closed curve, and which shape has it?
+#
+# <details><summary>Answer 1</summary>
+#
+# For $kq<4$, here $k<100$: all but the last.
+#
+# ```python
+# def farthest(k, rate=0.2, steps=200):
+#     (theta, phi), far = START[:, :1], []
+#     for _ in range(steps):
+#         for _ in range(k):
+#             phi = phi + rate * force_on_phi(Game(wgan), theta, phi)
+#         theta = theta + rate * force_on_theta(wgan, theta, phi)
+#         far.append(torch.hypot(theta, phi).item())
+#     return max(far)
+#
+#
+# for k in (1, 5, 25, 99, 101):
+#     print(k, f"{farthest(k):.3g}")
+# ```
+#
+# When we tried, from $(1,0)$: 1.05, 2.31, 5.1, 100 and $10^{19}$. The curve is the ellipse $k\eta\,\theta^2+\eta\,\varphi^2-k\eta^2\,\theta\varphi=\text{const}$, at first about $\sqrt k$ times as high as it is wide. Real turns of D bring nobody nearer; they only turn up the risk. (Imagined ones do help: unrolling, on the page.)
+#
+# </details>
+#
+# 2. **Smooth the labels.** Put `advice = {"real_target": 0.9}` into section 7, and then `{"real_target": 0.9, "fake_target": 0.1}`. What can you say after three seeds?
+#
+# <details><summary>Answer 2</summary>
+#
+# When we tried, the reverse KL of the three seeds was 0.94, 0.72 and 0.69 without, 0.54, 0.51 and 0.83 with one-sided smoothing, an effect of 0.16 ± 0.16, and 0.58, 0.61 and 0.58 with two-sided smoothing, 0.19 ± 0.08. The first may be nothing at all. The second is more than two standard errors, but a standard error from three numbers is itself uncertain: with two degrees of freedom it takes 4.3 of them, not 2, to be 95% sure. So three seeds do not even tell whether smoothing helps, let alone which kind is better. That is what ten seeds and many more steps are for.
+#
+# </details>
+#
+# 3. **Too little, too much.** Repeat the run with R1 of section 6 with the weights 0.001 and 10 in place of 0.1. What does the door closer predict for each?
+#
+# <details><summary>Answer 3</summary>
+#
+# A loose closer lets the door swing, a tight one makes it creep. When we tried, with one seed: 0.001 left 6 of 8 modes and a reverse KL of 0.47 (median of the second half; 0.89 without R1, 0.15 with 0.1). 10 kept all eight and got 0.10, but its quality after 1,000 steps was 22% instead of 27%. Nothing was thrown out, although in section 3 steps of 0.2 did not bear 10: Adam's steps do not grow with the penalty.
+#
+# </details>
+#
+# 4. **Jumps for everybody.** Play the grid of section 8 with the plain GAN and `model="mlp-toy-signs"`. Is it the jumps or the game that found the 25 modes?
+#
+# <details><summary>Answer 4</summary>
+#
+# When we tried: 20 of the 25, a quality of 78% and a reverse KL of 0.32. Compare with the lines printed above: jumps alone take the plain GAN a long way; the last five modes, and the even shares, are the work of the game.
+#
+# </details>
+#
+# ## With a GPU
+#
+# Add `profile="gpu"` to the first cell: the networks train two to five times as long. The data stay the same, since they are drawn on your machine anyway. What the cells assert about training was tried at `cpu` and is checked only there.
+#
+# Back to [the theory](../../book/en/03-dynamics.md), with its exercises.
 # %% [markdown] lang="zh"
-# 全部找到，四分之三的样本落在该在的地方。（会跳是隐变量的功劳，与博弈无关：任何博弈都可以用 `mlp-toy-signs`，不妨拿普通 GAN 试试。）
+# 全部找到，十个样本有九个落在该在的地方（种子 1 是四个里有三个）。右图的开头是个笑话：还没训练，高质量样本就有 100%。未训练的生成器只造网格的正中，而那里碰巧有一个模式。（会跳是隐变量的功劳，与博弈无关：任何博弈都可以用 `mlp-toy-signs`，不妨拿普通 GAN 试试。）
 #
 # ## 动手试试
+#
+# 1. **让 D 多走几步。** “多训练判别器”是一条老建议。在第 2 节的 WGAN 里，取 $\eta=0.2$，让它先走 $k$ 步，生成器才走一步。$k=1$、5、25、99、101 之中，理论页保证哪几个走的是闭曲线？曲线又是什么形状？
+#
+# <details><summary>答案 1</summary>
+#
+# $kq<4$ 时是闭曲线，在这里就是 $k<100$：除最后一个外都是。
+#
+# ```python
+# def farthest(k, rate=0.2, steps=200):
+#     (theta, phi), far = START[:, :1], []
+#     for _ in range(steps):
+#         for _ in range(k):
+#             phi = phi + rate * force_on_phi(Game(wgan), theta, phi)
+#         theta = theta + rate * force_on_theta(wgan, theta, phi)
+#         far.append(torch.hypot(theta, phi).item())
+#     return max(far)
+#
+#
+# for k in (1, 5, 25, 99, 101):
+#     print(k, f"{farthest(k):.3g}")
+# ```
+#
+# 我们试的那一次，从 $(1,0)$ 出发，最远到 1.05、2.31、5.1、100 与 $10^{19}$。曲线是椭圆 $k\eta\,\theta^2+\eta\,\varphi^2-k\eta^2\,\theta\varphi=\text{const}$，起初高约为宽的 $\sqrt k$ 倍。D 真的多走几步，谁也不会因此更近，只是更险。（在想象中多走几步倒有用，那就是理论页上的展开。）
+#
+# </details>
+#
+# 2. **平滑标签。** 把第 7 节改成 `advice = {"real_target": 0.9}`，再改成 `{"real_target": 0.9, "fake_target": 0.1}`。跑完三个种子，你能说什么？
+#
+# <details><summary>答案 2</summary>
+#
+# 我们试的那一次，三个种子的逆向 KL 散度，不用平滑时是 0.94、0.72、0.69；单侧平滑是 0.54、0.51、0.83，效果 0.16 ± 0.16；双侧平滑是 0.58、0.61、0.58，效果 0.19 ± 0.08。前一个也许什么都不是。后一个超过了两个标准误，可是只凭三个数算出来的标准误，自己就不准：自由度为 2 时，要有 95% 的把握，需要 4.3 个标准误，而不是 2 个。所以靠三个种子，连平滑有没有用都说不准，更不用说哪种更好。要回答，就得有十个种子、多得多的步数。
+#
+# </details>
+#
+# 3. **太弱与太强。** 重跑第 6 节加 R1 的那一次，权重由 0.1 改为 0.001 与 10。照闭门器的说法，两者各会怎样？
+#
+# <details><summary>答案 3</summary>
+#
+# 闭门器太松，门来回摆；太紧，门慢慢挪。我们试的那一次，一个种子：权重 0.001 只剩下 8 个模式中的 6 个，逆向 KL 散度 0.47（后半程的中位数；不加 R1 是 0.89，权重 0.1 是 0.15）。权重 10 保住了全部 8 个，得 0.10，但 1,000 步之后高质量样本只有 22%，而不是 27%。没有什么被抛出去，虽然第 3 节里步长 0.2 经不起 10：Adam 的步子不会随惩罚变大。
+#
+# </details>
+#
+# 4. **人人都会跳。** 让普通 GAN 用 `model="mlp-toy-signs"` 学第 8 节的网格。找到 25 个模式，靠的是会跳，还是靠博弈？
+#
+# <details><summary>答案 4</summary>
+#
+# 我们试的那一次：25 个中的 20 个，高质量样本 78%，逆向 KL 散度 0.32。与上面打印的几行比一比：单靠会跳，普通 GAN 就已走了很远；最后五个模式与均匀的份额，是博弈的功劳。
+#
+# </details>
+#
+# ## 有 GPU 时
+#
+# 在第一个单元格里加上 `profile="gpu"`：各网络训练的步数是原来的两到五倍。数据不变，它们本来就在你的机器上生成。各单元格里关于训练的断言是在 `cpu` 配置下试出来的，也只在那里检验。
+#
+# 回到[理论页](../../book/zh/03-dynamics.md)，做做那里的习题。

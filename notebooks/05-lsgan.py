@@ -11,7 +11,7 @@
 # * give six losses the same networks on a ring of eight modes, and **measure**.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
-# %% [markdown] lang="zh" matches="0d2861a9ceb8"
+# %% [markdown] lang="zh" matches="730584dac832"
 # # 实验 05 · 六种损失，同样的网络
 #
 # 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
@@ -230,7 +230,7 @@ for name in payments:
     trained[name], reached[name] = net, loss.item()
 # %%
 # alt-en: Four panels over x from −2.6 to 3. In each a thick orange line, the network, lies on a thin dark one, the best answer. Cross-entropy: a parabola, open downwards, with its top at 0.7. Least squares: a hump between 0 and 0.67. Hinge: −1, then 1 between −0.25 and 1.75, then −1 again; the network has slopes instead of jumps and falls to −3 at the right edge. Pearson: a hump from −2 up to 1.9.
-# alt-zh: 四个子图，横轴 x 从 −2.6 到 3。每个图里，网络的粗橙线都压在最优回答的细黑线上。GAN 的 logit：开口向下的抛物线，顶点在 0.7。最小二乘：0 与 0.67 之间的一个鼓包。合页：先是 −1，在 −0.25 与 1.75 之间为 1，然后又是 −1；网络以斜坡代替跳变，到右边缘落到 −3。Pearson：从 −2 升到 1.9 的一个鼓包。
+# alt-zh: 四个子图，横轴 x 从 −2.6 到 3。每个图里，网络的粗橙线都压在最优回答的细黑线上。交叉熵：开口向下的抛物线，顶点在 0.7。最小二乘：0 与 0.67 之间的一个鼓包。合页：先是 −1，在 −0.25 与 1.75 之间为 1，然后又是 −1；网络以斜坡代替跳变，到右边缘落到 −3。Pearson：从 −2 升到 1.9 的一个鼓包。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -827,7 +827,7 @@ lines = left.get_legend_handles_labels()
 fig.legend(*lines, loc="outside lower center", ncols=3)
 fig
 # %%
-# alt-en: A table of nine rows with modes, high quality and KL of the shares. Real data: 8.0, 99 %, 0.003. Noise: 8.0, 6 %, 0.026. The six losses: 8.0 modes each, 46 to 58 % of high quality, and a KL from 0.026 (Pearson) and 0.039 (saturating) up to 0.126 (KL-GAN). Least squares with −1, 1, 0: 6.8 modes, 39 %, 0.368.
+# alt-en: A table of nine rows with modes, high quality and KL of the shares. Real data: 8.0, 99%, 0.003. Noise: 8.0, 6%, 0.026. The six losses: 8.0 modes each, 46 to 58% of high quality, and a KL from 0.026 (Pearson) and 0.039 (saturating) up to 0.126 (KL-GAN). Least squares with −1, 1, 0: 6.8 modes, 39%, 0.368.
 # alt-zh: 九行的表，列出模式数、高质量样本的比例与份额的 KL。真实数据：8.0，99%，0.003。噪声：8.0，6%，0.026。六种损失：模式数都是 8.0，高质量的占 46% 到 58%，KL 从 0.026（Pearson）、0.039（饱和）到 0.126（KL-GAN）。标签 −1、1、0 的最小二乘：6.8 个模式，39%，0.368。
 MEASURES = ("modes", "high quality", "share KL")
 noise = 3 * torch.rand(2000, 2) - 1.5
@@ -869,7 +869,7 @@ if lab.profile == "cpu":
 #
 # ### Where do the outputs lie?
 #
-# "The least-squares gradient does not vanish" is true for outputs far from the label. Section 3 says that beside the best $D$ it does vanish. In which of the two worlds was this run? Here are $D$'s outputs on fresh fakes: their median, and what 5 % lie below or above.
+# "The least-squares gradient does not vanish" is true for outputs far from the label. Section 3 says that beside the best $D$ it does vanish. In which of the two worlds was this run? Here are $D$'s outputs on fresh fakes: their median, and what 5% lie below or above.
 #
 # **Predict.** Far outside $[0,1]$, glued to 0, or neither?
 # %% [markdown] lang="zh"
@@ -887,7 +887,7 @@ if lab.profile == "cpu":
 #
 # **先猜。** 远在 $[0,1]$ 之外，紧贴着 0，还是都不是？
 # %%
-# alt-en: Three lines over 1,200 steps, outputs of the least-squares discriminator on fakes. All start at −0.1; from step 100 on the median lies between 0.25 and 0.5, the 5 % line close to 0, the 95 % line between 0.6 and 0.9, on both sides of the dashed line at one half.
+# alt-en: Three lines over 1,200 steps, outputs of the least-squares discriminator on fakes. All start at −0.1; from step 100 on the median lies between 0.25 and 0.5, the 5% line close to 0, the 95% line between 0.6 and 0.9, on both sides of the dashed line at one half.
 # alt-zh: 1,200 步中的三条线，是最小二乘的判别器对生成样本的输出。都从 −0.1 出发；第 100 步起，中位数在 0.25 与 0.5 之间，5% 线在 0 附近，95% 线在 0.6 与 0.9 之间，分居二分之一处虚线的两侧。
 outside = runs["least_squares"].history
 viz.curves(outside, ["5 %", "50 %", "95 %"], level=0.5, ylim=(-0.5, 1.5))
@@ -912,12 +912,32 @@ for name, (what, bound) in gauges.items():
 # ## 6 · The same with five seeds
 #
 # `benchmarks/losses.py` plays each of the six losses with five seeds and at three learning rates on the ring, on a grid of 25 modes and on drawn digits, because a single rate would favour the loss that it happens to suit.
+#
+# <!-- @RECORD losses ring modes@ -->
+#
+# <!-- @RECORD losses ring quality@ -->
+#
+# <!-- @RECORD losses grid modes@ -->
+#
+# <!-- @RECORD losses grid quality@ -->
+#
+# <!-- @RECORD losses digits@ -->
 # %% [markdown] lang="zh"
 # 四个数彼此不可比，说的却是同一件事：不管图上看着怎样，每一对数据与模型离相等都还远。而四个损失本身，$1.1$、$0.19$、$1.3$ 和一个负数，说明不了谁更好。
 #
 # ## 6 · 换五个种子再来
 #
 # `benchmarks/losses.py` 让六种损失在圆环、25 个模式的网格与手写数字上各跑五个种子、三种学习率，因为只取一种学习率，就会偏袒恰好适合它的那种损失。
+#
+# <!-- @RECORD losses ring modes@ -->
+#
+# <!-- @RECORD losses ring quality@ -->
+#
+# <!-- @RECORD losses grid modes@ -->
+#
+# <!-- @RECORD losses grid quality@ -->
+#
+# <!-- @RECORD losses digits@ -->
 # %% [markdown] lang="en"
 # ## Try it
 #
