@@ -62,7 +62,7 @@ def table(root: Path, lang: str, name: str, key: str = "") -> Table:
     if key not in record["tables"]:
         raise LookupError(f"{path} has no table {key!r}; it has {', '.join(map(repr, record['tables']))}")
     found, words = record["tables"][key], chinese(root) if lang == "zh" else {}
-    say = lambda word: words.get(word, word)
+    say = lambda word: words.get(word, word).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
     title = say(found["title"]).format(**record["protocol"])
     rows = [[say(cell) for cell in row] for row in found["rows"]]
     return Table(title, [say(head) for head in found["head"]], rows, found.get("floor", False))

@@ -37,7 +37,7 @@ def test_a_table_in_both_languages(root):
         "Ring of 8 modes, 10 seeds", ["Method", "Modes"], [["GAN", "7.8 ± 0.1"], ["a perfect sampler", "8.0"]], True
     )
     chinese = records.table(root, "zh", "modes", "ring")
-    assert (chinese.title, chinese.head) == ("8 个模式的圆环，10 个种子", ["方法", "模式数"])
+    assert (chinese.title, chinese.head) == ("圆环，8 个模式，10 个种子", ["方法", "模式数"])
     assert chinese.rows == [["GAN", "7.8 ± 0.1"], ["完美采样器", "8.0"]]
 
 
