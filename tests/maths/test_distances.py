@@ -433,7 +433,7 @@ def test_the_root_of_js_is_a_metric_and_js_is_none(rng):
 @pytest.mark.proves("prop-dist-f")
 @EACH
 def test_what_all_f_divergences_share(name, rng):
-    f, zero, growth, *_ = FAMILY[name]
+    f, zero, growth, _, derivative = FAMILY[name]
     random = [rng.dirichlet(np.ones(6), 2) for _ in range(20)]
     for p, q in ((P, Q), (Q, P), (P, COMMON), (COMMON, P), (P, APART), *random):
         value = divergence(name, p, q)
@@ -454,6 +454,12 @@ def test_what_all_f_divergences_share(name, rng):
     assert divergence(name, P, P) == pytest.approx(0, abs=1e-15)
     assert divergence(name, P, APART) == divergence(name, APART, P) or name in ("kl", "chi2", "reverse-kl")
     assert divergence(name, P, APART) == pytest.approx(zero + growth)
+    # Shifted so as to touch the axis at 1: only the prices of the two KL change.
+    c = -derivative(1)
+    us = np.geomspace(1e-6, 1e6, 2001)
+    assert min(f(u) + c * (u - 1) for u in us) > -1e-9
+    assert (min(f(u) for u in us) < -0.1) == (name in ("kl", "reverse-kl"))
+    assert (zero - c, growth + c) == {"kl": (1, math.inf), "reverse-kl": (math.inf, 1)}.get(name, (zero, growth))
     # The ends, as limits.
     assert f(1e-12) == pytest.approx(zero, abs=1e-4) or zero == math.inf
     assert f(1e12) / 1e12 == pytest.approx(growth, abs=1e-4) or growth == math.inf
@@ -826,6 +832,15 @@ def test_the_numbers_of_the_exercises():
         while theta > 1e-9:
             theta, count = theta - 0.1 * slope, count + 1
         assert count == steps
+    # Uniform laws that overlap pay both prices on a length θ; so the step of JS is 0.1 log 2, and it hops.
+    box, slid = np.repeat([1.0, 0], [10, 3]) / 10, np.repeat([0, 1.0], [3, 10]) / 10
+    for name, (_, zero, growth, *_) in FAMILY.items():
+        assert divergence(name, box, slid) == pytest.approx(0.3 * (zero + growth), abs=1e-12)
+    theta, path = 0.8, []
+    for _ in range(40):
+        theta -= 0.1 * LOG2 * np.sign(theta)
+        path.append(round(theta, 3))
+    assert set(path[-20:]) == {0.038, -0.032}
     shares = np.full(10, 0.1)
     assert shares @ np.log(shares / 1e-10) == pytest.approx(20.7233, abs=5e-5) and math.log(1e10) - entropy(P) < 23.03
     assert math.log(1 / 0.6) == pytest.approx(0.51, abs=5e-3) and math.log(1 / 0.4) == pytest.approx(0.92, abs=5e-3)
@@ -873,3 +888,18 @@ def test_the_program_of_the_experiment_prints_what_the_page_says():
     stated = [float(number) for number in re.findall(r"\d\.\d\d", sentence)]
     assert len(printed) == 9 and len(stated) == 18
     assert stated == pytest.approx([floor for floor, _ in printed] + [moved for _, moved in printed], abs=0.011)
+    # And the draws behind the means, which the solution quotes for d = 10 and n = 50, 800.
+    ranges = re.findall(r"from \$(\d\.\d\d)\$ to \$(\d\.\d\d)\$|\$(\d\.\d\d)\$ to \$(\d\.\d\d)\$", page)
+    quoted = [float(number) for pair in ranges for number in pair if number]
+    assert len(quoted) == 8
+    torch = pytest.importorskip("torch")
+    from ganlib.metrics.transport import wasserstein
+
+    torch.manual_seed(0)
+    shift, drawn = torch.eye(10)[0], {}
+    for n in (50, 200, 800):
+        pairs_of_clouds = [(torch.randn(n, 10), torch.randn(n, 10)) for _ in range(3)]
+        floors, moved = ([wasserstein(a, b + s).value for a, b in pairs_of_clouds] for s in (0, shift))
+        drawn[n] = [min(floors), max(floors), min(moved), max(moved)]
+        assert (drawn[n][1] < drawn[n][2]) == (n > 50)  # the draws are apart
+    assert quoted == pytest.approx(drawn[50] + drawn[800], abs=0.011)
