@@ -800,6 +800,35 @@ def test_the_seventh_row():
     assert edge(1.45) < -10 and edge(1.55) == 0
 
 
+def test_the_exact_values_beside_the_six_gauges():
+    """p_r = N(0, 1) and p_θ = N(1, 1), and the best linear T for Pearson, by quadrature."""
+    x = torch.linspace(-12, 13, 25_001)
+    dx = x[1] - x[0]
+    p, q = torch.exp(log_normal(x, 0, 0)), torch.exp(log_normal(x, 1, 0))
+    exact = {name: float(f_divergence(ROWS[name].f, *LIMITS[name], p, q) * dx) for name in ROWS}
+    assert close(exact["kl"], 0.5, 1e-6) and close(exact["reverse_kl"], 0.5, 1e-6)
+    assert close(exact["pearson"], math.e - 1, 1e-6) and close(exact["squared_hellinger"], 2 - 2 * math.exp(-1 / 8))
+    printed = [f"{exact[name]:.3f}" for name in ("squared_hellinger", "jensen_shannon", "gan")]
+    assert printed == ["0.235", "0.223", "-1.163"]
+
+    def best_linear(conjugate):
+        w = torch.zeros(2, requires_grad=True)
+        optimizer = torch.optim.LBFGS([w], line_search_fn="strong_wolfe", max_iter=200, tolerance_change=1e-14)
+
+        def closure():
+            optimizer.zero_grad()
+            t = w[0] + w[1] * x
+            value = (q * conjugate(t) - p * t).sum() * dx
+            value.backward()
+            return value
+
+        optimizer.step(closure)
+        return -closure().item()
+
+    assert close(best_linear(lambda t: t**2 / 4 + t), 1, 1e-6)  # (0 − 1)²/1: as in the table
+    assert f"{best_linear(lambda t: torch.where(t < -2, -1.0, t**2 / 4 + t)):.3f}" == "1.163"  # the true conjugate
+
+
 def test_pitfalls_in_numbers():
     v = torch.tensor([10.0, 20.0], dtype=torch.float32)
     naive = -torch.log(2 - torch.exp(math.log(2) - torch.log(1 + torch.exp(-v))))
