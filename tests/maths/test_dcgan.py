@@ -771,6 +771,31 @@ def test_arithmetic_of_latents():
 # ------------------------------------------------------------------------------------------------- claims of exercises
 
 
+def test_sizes_that_double():
+    found = [(k, p, q) for k in range(2, 7) for p in range(7) for q in (0, 1) if k - 2 * p + q == 2]
+    assert found == [(2, 0, 0), (3, 1, 1), (4, 1, 0), (5, 2, 1), (6, 2, 0)]
+    for k, p, q in found:
+        for m in (3, 5, 8):
+            y, w = torch.ones(1, 1, m), torch.ones(1, 1, k)
+            assert F.conv_transpose1d(y, w, stride=2, padding=p, output_padding=q).shape[-1] == 2 * m
+
+
+@pytest.mark.parametrize(("k", "p"), ((3, 0), (3, 1), (4, 1), (5, 2), (5, 1)))
+def test_a_last_layer_against_checkerboards(k, p):
+    w, c = whole(k), 3.0
+    out = F.conv_transpose1d(torch.full((1, 1, 12), c), w[None, None], stride=2, padding=p)
+    total, sign = w.sum(), (w * (-1.0) ** torch.arange(k)).sum()
+    for i in range(k, out.shape[-1] - k):
+        assert out[0, 0, i] == c / 2 * (total + (-1) ** (i + p) * sign)
+        if p % 2:  # without the padding in the sign
+            assert (out[0, 0, i] == c / 2 * (total + (-1) ** i * sign)) == (sign == 0)
+    for v, flat in (([0.5, 0.5], True), ([1.0, 2.0, 1.0], True), ([1.0, 1.0, 1.0], False), ([1.0], False)):
+        after = F.conv1d(out, torch.tensor(v)[None, None])[0, 0, k:-k]
+        assert bool((after == after[0]).all()) == (flat or sign == 0)
+    edge = F.conv1d(torch.tensor([[[0.0, 0, 1, 1]]]), torch.tensor([[[0.5, 0.5]]]))
+    assert edge.flatten().tolist() == [0, 0.5, 1]
+
+
 def test_one_latent_many_times():
     torch.set_default_dtype(torch.float32)
     g = DCGANGenerator((3, 32, 32), 100, 16)

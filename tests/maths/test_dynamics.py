@@ -691,6 +691,21 @@ def test_a_dead_zone_does_not_converge(alternating):  # the exercise
     assert np.linalg.norm(points[-500:], axis=1).min() > 0.5
 
 
+def test_r1_changes_the_ellipse_off_two_lines():  # the same exercise
+    lr_d, lr_g, gamma = 0.3, 0.2, 0.7
+    step, b = stepper("wgan", lr_d, lr_g, gamma), lr_d * gamma
+
+    def ellipse(v):
+        return lr_d * v[0] ** 2 + lr_g * v[1] ** 2 - lr_d * lr_g * v[0] * v[1]
+
+    for v in 1e-3 * torch.randn(20, 2):
+        change = ellipse(step(v)) - ellipse(v)
+        assert torch.isclose(change, b * lr_g * v[1] * (lr_d * v[0] - (2 - b) * v[1]), rtol=1e-6, atol=1e-14)
+        assert abs(change) > 1e-11
+    for v in (torch.tensor([1e-3, 0.0]), 1e-3 * torch.tensor([(2 - b) / lr_d, 1.0])):
+        assert abs(ellipse(step(v)) - ellipse(v)) < 1e-14
+
+
 # --------------------------------------------------------------------------------------------------------------- modes
 
 EIGHT = torch.tensor([25, 15, 10, 5, 20, 10, 10, 5])  # counts out of 100
@@ -733,6 +748,36 @@ def test_a_generator_that_copies_part_of_the_data():
     assert kl(p, m) + kl(q, m) == pytest.approx(js2, abs=1e-9)
     assert math.isinf(kl(p, q))
     assert abs(2 * kl(m, p) - ((2 - eps) * math.log(kappa) + eps * LOG2)) > 0.1
+
+
+@pytest.mark.proves("prop-dynamics-missing")
+def test_packs_of_such_a_generator():
+    p = EIGHT / 100.0
+    q = torch.where(KEPT, p, 0.0) / p[KEPT].sum()
+    real, made, kept = torch.outer(p, p), torch.outer(q, q), KEPT[:, None] & KEPT
+    assert torch.allclose(made, torch.where(kept, real, 0.0) / real[kept].sum())  # the data, given S²
+    soft = torch.nn.functional.softplus
+    a = torch.zeros(8, 8, requires_grad=True)
+    for _ in range(3_000):
+        loss = (real * soft(-a)).sum() + (made * soft(a)).sum()
+        a = (a - 40 * torch.autograd.grad(loss, a)[0]).detach().requires_grad_()
+    d, share = a.detach().sigmoid(), p[KEPT].sum().item()
+    assert torch.allclose(d[kept], torch.full((36,), share**2 / (1 + share**2)), atol=1e-6)
+    assert d[~kept].min() > 0.99
+    assert abs(d[0, 0].item() - share / (1 + share)) > 0.03  # not the constant of single samples
+    assert real[~kept].sum() > 1.8 * (1 - share)  # more weight in the loss
+
+    # On the line, modes at -1 and 1, the first one lost: slope only if the logit is smooth across the gap.
+    def logit(packs, noise):  # the optimal one, of laws that are uniform or, with noise, normal around their modes
+        def density(x, mode):
+            return torch.exp(-((x - mode) ** 2) / (2 * noise**2)) if noise else ((x - mode).abs() < 0.2) + 0 * x
+
+        return torch.log((density(packs, -1) + density(packs, 1)) / 2 / density(packs, 1)).sum(1)
+
+    packs = (1 + 0.1 * torch.randn(50, 2).clamp(-1, 1)).requires_grad_()
+    for noise in (0.0, 0.7):
+        slope = torch.autograd.grad(losses.non_saturating.generator(logit(packs, noise)), packs)[0]
+        assert (slope > 1e-4).all() if noise else (slope == 0).all()  # downhill is to the left
 
 
 def test_the_price_of_one_of_eight():
@@ -1137,6 +1182,11 @@ def test_the_numbers_of_the_flawless_run():
     eps = 0.5
     assert d[0] == pytest.approx((1 - eps) / (2 - eps))
     assert (d[0], d.mean(), (1 + 0.5) / 2) == pytest.approx((0.33, 0.67, 0.75), abs=5e-3)
+    for rare in (0.0, 0.05, 0.2, 0.4):  # the share of one kind among the fakes, of the other 1 - rare
+        p, q = np.array([0.5, 0.5]), np.array([1 - rare, rare])
+        best = p / (p + q)
+        assert p @ best + q @ best == pytest.approx(1)
+        assert (q @ best > 1 / 3 + 1e-3) == (rare > 0)
 
 
 def test_a_perfect_sampler_within_three_sigma():
