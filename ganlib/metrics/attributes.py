@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ganlib.data import avatars
 from ganlib.errors import GanlibError, unknown
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, pair, share_error, too_few
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, first_order, pair, share_error, too_few
 from ganlib.metrics.reading import Reader, labels, named, read
 
 BLOCK = 1024  # rows of a matrix of distances at once
@@ -78,8 +79,8 @@ def attribute_tv(
         allow_small: also for fewer than 100 samples.
 
     Returns:
-        ½ Σ |p̂ - p|, from 0 to 1, the mean over the tables of `law`; the details have each. The floor is the exact mean
-        for N independent samples of the law.
+        ½ Σ |p̂ - p|, from 0 to 1, the mean over the tables of `law`, with its standard error of first order; the
+        details have each. The floor is the exact mean for N independent samples of the law.
 
     Raises:
         GanlibError: too few samples, attributes that were not read, or values outside the law.
@@ -95,7 +96,7 @@ def attribute_tv(
     law = avatar_law(list(found)) if law is None else law
     if not isinstance(law, Mapping) or not law:
         raise GanlibError(f"the law {law!r} was given; expected {{name: probabilities}}, at least one")
-    n, details, floors = None, {}, []
+    n, details, floors, moves = None, {}, [], []
     for names, table in law.items():
         names = (names,) if isinstance(names, str) else tuple(names)
         if table.ndim != len(names) or (table < 0).any() or abs(float(table.sum()) - 1) > 1e-6:
@@ -115,12 +116,15 @@ def attribute_tv(
                 )
         counts = torch.zeros(table.shape, dtype=torch.float64)
         counts.index_put_(tuple(columns), torch.ones(n, dtype=torch.float64), accumulate=True)
-        details[" × ".join(names)] = 0.5 * (counts / n - table.double()).abs().sum().item()
+        excess = counts / n - table.double()
+        details[" × ".join(names)] = 0.5 * excess.abs().sum().item()
+        moves.append(0.5 * excess.sign()[tuple(columns)])  # the derivative by the share of this sample
         floors.append(tv_floor(n, table))
     enough("attribute_tv()", n, LEAST, "the shares of fewer are mostly chance", allow_small)
     value = sum(details.values()) / len(details)
     floor = sum(floors) / len(floors)
-    return Result("attribute TV", value, n_fake=n, floor=floor, reader=named(reader), details=details)
+    error = first_order(torch.stack(moves).mean(0))
+    return Result("attribute TV", value, error, n_fake=n, floor=floor, reader=named(reader), details=details)
 
 
 def tv_floor(n: int, law: Tensor) -> float:
@@ -203,8 +207,8 @@ def within_class_diversity(
 
     Returns:
         Mean over the classes of the ratio of two mean distances: between two different generated samples of the class,
-        and between two real ones. 1 for a perfect sampler, 0 for one image a class. Above 1 it may be noise: no merit.
-        Details: the ratio of each class.
+        and between two real ones, with its standard error of first order. 1 for a perfect sampler, 0 for one image a
+        class. Above 1 it may be noise: no merit. Details: the ratio of each class.
 
     Raises:
         GanlibError: unequal features, labels that do not fit, a class with too few samples, or real ones all equal.
@@ -217,32 +221,36 @@ def within_class_diversity(
         known[which] = labels(given, which=which)
         if len(known[which]) != len(features):
             raise GanlibError(f"{len(features)} {which} samples have {len(known[which])} labels; expected one each")
-    details = {}
+    details, variance = {}, 0.0
     for k in known["fake"].unique().tolist():
-        mean = {}
+        mean, spread = {}, 0.0
         for which, features in (("real", real), ("fake", fake)):
             rows = features.values[(known[which] == k).to(features.values.device)]
             name = f"within_class_diversity(), class {k}, {which},"
             enough(name, len(rows), 10, "it is a mean over pairs of samples", allow_small)
             if len(rows) < 2:
                 raise GanlibError(f"class {k} has {len(rows)} {which} samples; expected at least 2")
-            mean[which] = mean_distance(rows)
+            each = distances(rows)
+            mean[which] = each.mean().item()
+            if mean[which] > 0:
+                spread += (2 * first_order(each) / mean[which]) ** 2  # a pair has two members
         if mean["real"] == 0:
             raise GanlibError(f"the real samples of class {k} are all equal; expected some variety to compare with")
         details[f"class {k}"] = mean["fake"] / mean["real"]
-    value = sum(details.values()) / len(details)
+        variance += details[f"class {k}"] ** 2 * spread
+    value, error = sum(details.values()) / len(details), variance**0.5 / len(details)
     return Result(
-        "within-class diversity", value, None, len(real), len(fake), real.extractor, real.resizer, details=details
+        "within-class diversity", value, error, len(real), len(fake), real.extractor, real.resizer, details=details
     )
 
 
-def mean_distance(rows: Tensor) -> float:
-    """Mean Euclidean distance of two different rows, of (N, d) with N ≥ 2."""
-    apart = sum(
-        torch.cdist(rows[start : start + BLOCK], rows, compute_mode="donot_use_mm_for_euclid_dist").sum().item()
+def distances(rows: Tensor) -> Tensor:
+    """Mean Euclidean distance of each row to the others, (N,), of (N, d) with N ≥ 2."""
+    apart = [
+        torch.cdist(rows[start : start + BLOCK], rows, compute_mode="donot_use_mm_for_euclid_dist").sum(1)
         for start in range(0, len(rows), BLOCK)
-    )
-    return apart / (len(rows) * (len(rows) - 1))
+    ]
+    return torch.cat(apart) / (len(rows) - 1)
 
 
 def _equal(asked: Tensor, found: Tensor, name: str) -> Tensor:
@@ -268,8 +276,9 @@ def _measure(samples: Samples) -> dict[str, float | str]:
     each = {
         f"{name} {of}": value for of, r in (("generated", made), ("real", real)) for name, value in r.details.items()
     }
-    said = {"generated": made.value, "real": real.value, "floor": real.floor}
-    return said | each | {"reader": features.identity("avatars")}
+    reader = features.identity("avatars")
+    said = {"result": str(replace(made, reader=reader)), "generated": made.value, "error": made.error}
+    return said | {"real": real.value, "floor": real.floor} | each | {"reader": reader}
 
 
 def _lacks(samples: Samples) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ganlib.data.images import Images
 from ganlib.errors import GanlibError
+
+LARGEST = 1e35  # of a feature: a sixth power, as KID takes, still has room in float64
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class Result:
         details: more numbers, by name.
         shown: names of the details that the line shows too.
         settings: names of the details that the value depends on; the line ends with them.
+        rises: larger is better; what real samples get is then no floor, and the line calls it ``real``.
     """
 
     name: str
@@ -136,6 +140,7 @@ class Result:
     shown: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     no_floor: str | None = None
+    rises: bool = False
 
     def __float__(self) -> float:
         return self.value
@@ -148,13 +153,14 @@ class Result:
 
     def __str__(self) -> str:
         error = "" if self.error is None else f" ± {self.error:.2g}"
+        floor = self.no_floor and f"none: {self.no_floor}" if self.floor is None else f"{self.floor:.3g}"
         parts = {name: f"{self.details[name]:.4g}" for name in self.shown} | {
             "n_real": self.n_real,
             "n_fake": self.n_fake,
             "features": self.extractor,
             "resizer": self.resizer,
             "reader": self.reader,
-            "floor": f"{self.floor:.3g}" if self.floor is not None else self.no_floor and f"none: {self.no_floor}",
+            "real" if self.rises else "floor": floor,
         }
         for name in self.settings:
             setting = self.details[name]
@@ -189,6 +195,8 @@ def as_features(given: Features | Tensor, which: str) -> Features:
     for what, tensor in (("features", values), ("logits", logits)):
         if tensor is not None and (bad := int((~tensor.isfinite()).any(1).sum())):
             raise GanlibError(f"{bad} of {len(tensor)} {which} {what} hold NaN or infinity; expected finite numbers")
+    if (largest := float(values.abs().max())) > LARGEST:
+        raise GanlibError(f"the {which} features reach {largest:.3g}; expected no more than {LARGEST:.0e}")
     return Features(values, given.extractor, given.resizer, logits)
 
 
@@ -237,6 +245,39 @@ def share_error(share: float, n: int) -> float:
     *Source*: Wilson (1927).
     """
     return (share * (1 - share) / n + 1 / (4 * n * n)) ** 0.5 / (1 + 1 / n)
+
+
+def first_order(*influences: Tensor) -> float | None:
+    """The standard error of a number that is, to first order, a sum of means over independent sets of samples.
+
+    Args:
+        influences: of each set (N,), how much a sample moves the number, up to a constant: its derivative by the
+            sample's share.
+
+    Returns:
+        √Σ var/N, or None for a set of one sample. It is too small where the derivatives vanish, as those of a distance
+        do when both sets have one law: there the floor says more.
+
+    *Source*: von Mises (1947).
+    """
+    if min(len(values) for values in influences) < 2:
+        return None
+    return sum(values.double().var().item() / len(values) for values in influences) ** 0.5
+
+
+def jackknife(value: Callable[[Tensor], float], n: int, groups: int = 10) -> float:
+    """The standard error of a number computed from n samples: how far it moves when a tenth of them is left out.
+
+    Args:
+        value: the rows that stay → the number.
+        n: samples, at least `groups`.
+        groups: how many parts are left out, each once.
+
+    *Source*: Tukey (1958); groups: Shao and Tu (1995), section 2.3.
+    """
+    rows = torch.arange(n)
+    found = torch.tensor([value(rows[rows % groups != part]) for part in range(groups)], dtype=torch.float64)
+    return ((groups - 1) / groups * (found - found.mean()).square().sum()).sqrt().item()
 
 
 def enough(name: str, n: int, least: int, why: str, allow_small: bool = False) -> None:

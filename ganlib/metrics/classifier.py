@@ -16,7 +16,9 @@ from ganlib.data.images import Images
 from ganlib.device import seeded
 from ganlib.errors import GanlibError
 from ganlib.gans.base import evaluating
-from ganlib.metrics.base import Metric, Samples
+from ganlib.metrics.base import Metric, Result, Samples
+from ganlib.metrics.features import to_bytes
+from ganlib.metrics.reading import checked_images
 
 BATCH = 64  # images of each kind in a step
 
@@ -206,8 +208,7 @@ def class_coverage(images: Tensor, classifier: Classifier, *, least: float = 0.0
     Raises:
         GanlibError: no images, or images that do not fit the classifier.
     """
-    if len(images) == 0:
-        raise GanlibError("class_coverage() was given no images; expected at least one")
+    images = checked_images(images, "judged")
     confidence, label = classifier.probabilities(images).max(1)
     counts = torch.bincount(label[confidence >= sure], minlength=classifier.classes).tolist()
     shares = tuple(count / len(images) for count in counts)
@@ -220,8 +221,20 @@ def _measure(samples: Samples) -> dict[str, float | int]:
     if samples.unseen is not None:  # it is surest of images that it was trained on, and the floor would be too high
         data = Images(data.pixels[samples.unseen], data.labels[samples.unseen], data.classes, data.name)
     classifier = train_classifier(data, seed=samples.seed)
-    made, real = (class_coverage(images, classifier) for images in (samples.generated, samples.real))
+    made, real = (class_coverage(to_bytes(images), classifier) for images in (samples.generated, samples.real))
+    line = Result(
+        "classes found",
+        made.count,
+        n_real=len(samples.real),
+        n_fake=len(samples.generated),
+        reader="a classifier trained on the data",
+        floor=real.count,
+        details={"of": made.classes, "confidence": made.confidence},
+        shown=("of", "confidence"),
+        rises=True,
+    )
     return {
+        "result": str(line),
         "classes": made.classes,
         "generated": made.count,
         "real": real.count,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, enough, lacks_features, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, enough, first_order, lacks_features, pair
 
 POINTS = 15  # set sizes that FID∞ is extrapolated from, as in the authors' code
 
@@ -75,6 +75,26 @@ def _distance(mean1: Tensor, root1: Tensor, mean2: Tensor, root2: Tensor) -> tup
     return float((mean1 - mean2).square().sum()), max(float(spread), 0.0)  # below 0 by rounding only
 
 
+def _influences(
+    one: tuple[Tensor, Tensor], two: tuple[Tensor, Tensor], real: Tensor | None, fake: Tensor
+) -> list[Tensor]:
+    """How much each sample moves the distance, to first order; of the real ones if they are there.
+
+    The derivative by Σ₂ is I − T with T = R₁ᵀ(R₁Σ₂R₁ᵀ)^(−½)R₁, the linear map that makes Σ₂ into Σ₁ (and as many by
+    Σ₁, with both exchanged); by μ₂ it is 2(μ₂ − μ₁).
+    """
+    (mean1, root1), (mean2, root2) = one, two
+    left, s, right = torch.linalg.svd(root1 @ root2.T, full_matrices=False)
+    inverse = torch.where(s > 1e-12 * s.max(), 1 / s, 0.0)
+
+    def moves(values: Tensor, mean: Tensor, away: Tensor, root: Tensor, side: Tensor) -> Tensor:
+        x = values - mean
+        return x.square().sum(1) - ((x @ root.T @ side) ** 2 * inverse).sum(1) + 2 * x @ (mean - away)
+
+    found = [moves(fake, mean2, mean1, root1, left)]
+    return found if real is None else [*found, moves(real, mean1, mean2, root2, right.T)]
+
+
 def _reference(real: Any, fake: Features | Tensor) -> tuple[int, tuple[Tensor, Tensor], Features, Features]:
     """n, the Gaussian, and both sets of features; of stored statistics, the mean stands for the real ones."""
     if not hasattr(real, "covariance"):
@@ -121,8 +141,9 @@ def fid(
         allow_small: accept n ≤ d.
 
     Returns:
-        A result with ``details["means"]`` and ``details["covariances"]``, the two terms. It has no standard error: see
-        KID, or compare seeds.
+        A result with ``details["means"]`` and ``details["covariances"]``, the two terms. Its standard error is that of
+        first order; it is too small near the floor, and None for n ≤ d. With statistics it is that of the generated
+        images alone.
 
     Raises:
         GanlibError: features that cannot be compared; fewer than d + 1 samples; fewer of `other` than of `fake`.
@@ -131,8 +152,12 @@ def fid(
     """
     n_real, given, real, fake = _reference(real, fake)
     _enough("FID", min(n_real, len(fake)), real.values.shape[1], allow_small)
-    means, covariances = _distance(*given, *_gaussian(fake.values))
-    lowest = why = None
+    gaussian = _gaussian(fake.values)
+    means, covariances = _distance(*given, *gaussian)
+    lowest = why = error = None
+    if min(n_real, len(fake)) > real.values.shape[1]:
+        rows = real.values if n_real == len(real) else None
+        error = first_order(*_influences(given, gaussian, rows, fake.values))
     half = 2 * max(2, real.values.shape[1])
     if other is not None:
         other = pair(real, other)[1]
@@ -152,6 +177,7 @@ def fid(
     return Result(
         "FID",
         means + covariances,
+        error,
         n_real=n_real,
         n_fake=len(fake),
         extractor=real.extractor,

@@ -92,6 +92,7 @@ def memorisation(
         "copies": (near == 0).double().mean().item(),
         "median": near.median().item(),
         "median held out": usual.median().item(),
+        "quantile": quantile,
         "n_held_out": m,
         "distinct": n,
     }
@@ -105,7 +106,7 @@ def memorisation(
         training.resizer,
         floor=k / (m + 1),
         details=details,
-        settings=("n_held_out", "distinct") if n < len(fake) else ("n_held_out",),
+        settings=("quantile", "n_held_out", "distinct") if n < len(fake) else ("quantile", "n_held_out"),
     )
 
 

@@ -9,6 +9,7 @@ many samples; ceilings and floors stand beside the results.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -64,7 +65,8 @@ def mode_coverage(
     counts = torch.bincount(mode[nearest < radius], minlength=len(weights))
     # The squared radius of a Gaussian in d dimensions is chi-squared: in the plane this is 1 - exp(-radius² / 2).
     ceiling = torch.special.gammainc(torch.tensor(law.shape[0] / 2).double(), torch.tensor(radius**2 / 2).double())
-    return _result("modes", counts, len(points), weights, float(ceiling))
+    found = _result("modes", counts, len(points), weights, float(ceiling))
+    return replace(found, details=found.details | {"radius": radius}, settings=("radius",))
 
 
 def stacked_coverage(images: Tensor, classifier: Reader, *, allow_small: bool = False) -> Result:
@@ -159,8 +161,9 @@ def _result(
 
 
 def _table(generated: Result, real: Result) -> dict[str, Any]:
-    fixed = ("modes", "reverse KL floor", "high quality ceiling")  # do not depend on the samples
-    said = {name: value for name, value in real.details.items() if name in fixed}
+    fixed = ("modes", "reverse KL floor", "high quality ceiling", *generated.settings)  # do not depend on the samples
+    said: dict[str, Any] = {"result": str(generated)}
+    said |= {name: value for name, value in real.details.items() if name in fixed}
     for of, result in (("generated", generated), ("real", real)):
         said[f"counted {of}"] = int(result.value)
         for name, value in result.details.items():

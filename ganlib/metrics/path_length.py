@@ -122,6 +122,9 @@ def _features(given: str | Callable) -> tuple[Callable[[Tensor], Tensor | Sequen
         size = EXTRACTORS[given].size
         if tuple(images.shape[1:]) != (EXTRACTORS[given].channels, size, size):
             raise GanlibError(f"the network {given} was given images {tuple(images.shape)}; expected {size}×{size}")
+        low, high = (bound.item() for bound in images.aminmax())
+        if low < -2 or high > 2:  # a generator without tanh overshoots a little; bytes do a lot
+            raise GanlibError(f"the generator made images from {low:.3g} to {high:.3g}; expected floats in [-1, 1]")
         return net.to(images.device)(images)
 
     return seen, given

@@ -149,7 +149,7 @@ def _measure_by(function: Any) -> Any:
         table = {}
         both = (function(real, fake, allow_small=samples.allow_small) for fake in (generated, other))
         for found, same in zip(*both, strict=True):
-            line = str(replace(found, floor=same.value))
+            line = str(replace(found, floor=same.value, rises=True))
             table |= {found.name: line, f"{found.name} generated": found.value, f"{found.name} real": same.value}
         return table
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from ganlib.data.domains import Truth
 from ganlib.data.images import whole
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.attributes import conditional_accuracy
-from ganlib.metrics.base import Result, enough
+from ganlib.metrics.base import Result, enough, jackknife
 from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 CHANGED = 0.2  # a pixel has changed if a channel has moved by this much of [-1, 1]: a tenth of the range
@@ -79,7 +80,8 @@ def silhouette_iou(
         both, either = (moved & mask).flatten(1).sum(1), (moved | mask).flatten(1).sum(1)
         return both.double() / either.clamp(min=1)
 
-    return _mean("silhouette IoU", iou(translated), {"truth": iou(right).mean().item()})
+    found = _mean("silhouette IoU", iou(translated), {"truth": iou(right).mean().item(), "changed": changed})
+    return replace(found, settings=("changed",))
 
 
 def domain_accuracy(given: Any, domain: int, *, reader: Reader | None = None, allow_small: bool = False) -> Result:
@@ -114,8 +116,9 @@ def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, 
         allow_small: also for fewer than 30 images; 2 are needed for a factor that is a number.
 
     Returns:
-        The mean over the factors, which the details have one by one: for values with a name the share that is equal,
-        for numbers the concordance correlation, 1 only for equal numbers, 0 for unrelated or constant ones.
+        The mean over the factors, with a standard error; the details have them one by one: for values with a name the
+        share that is equal, for numbers the concordance correlation, 1 only for equal numbers, 0 for unrelated or
+        constant ones.
 
     Raises:
         GanlibError: a factor that is not determined, or as many values as do not fit the truth.
@@ -125,7 +128,7 @@ def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, 
     found = read(given, reader, "translated")
     if not isinstance(found, Mapping) or not found:
         raise GanlibError(f"{type(found).__name__} was read; expected a mapping of factors to values, {{name: (N,)}}")
-    details, n = {}, len(truth.images)
+    details, each, n = {}, [], len(truth.images)
     enough("factor_agreement()", n, LEAST, "scenes differ", allow_small)
     for name, values in found.items():
         if name not in truth.determined:
@@ -135,10 +138,14 @@ def factor_agreement(given: Any, truth: Truth, *, reader: Reader | None = None, 
             raise GanlibError(f"{name} was read from another number of images than the {n} of the truth")
         if true.is_floating_point():
             details[name] = concordance(values, true, name)
+            each.append(lambda rows, v=values, true=true: concordance(v[rows.to(v.device)], true[rows]))
         else:
-            details[name] = (labels(values, which=name) == true).double().mean().item()
+            equal = (labels(values, which=name) == true).double()
+            details[name] = equal.mean().item()
+            each.append(lambda rows, equal=equal: equal[rows].mean().item())
     value = sum(details.values()) / len(details)
-    return Result("factor agreement", value, n_fake=n, reader=named(reader), details=details)
+    error = jackknife(lambda rows: sum(one(rows) for one in each) / len(each), n) if n >= LEAST else None
+    return Result("factor agreement", value, error, n_fake=n, reader=named(reader), details=details)
 
 
 def concordance(read: Tensor, true: Tensor, name: str = "numbers") -> float:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganlib.data.images import Images, whole
 from ganlib.errors import GanlibError
-from ganlib.metrics.base import Features, Metric, Result, Samples, pair
+from ganlib.metrics.base import Features, Metric, Result, Samples, first_order, pair
 from ganlib.metrics.reading import flattened
 
 PROJECTIONS = 256
@@ -44,7 +44,8 @@ def sliced_wasserstein(
 
     Returns:
         The distance, in the units of the samples, ≥ 0; 0 only for equal clouds. It shrinks with the dimension d like
-        1/√d, so compare it with a distance between real samples, not with another data set's.
+        1/√d, so compare it with a distance between real samples, not with another data set's. Its standard error is
+        that of first order for these directions.
 
     Raises:
         GanlibError: samples of different shapes, empty or not finite, images of another range, or the package pot is
@@ -54,9 +55,12 @@ def sliced_wasserstein(
     """
     ot, projections = _pot(), whole("projections", projections, 1)
 
-    def distance(one: Tensor, two: Tensor) -> float:
+    def distance(one: Tensor, two: Tensor) -> tuple[float, float | None]:
         one, two = one.cpu().numpy(), two.cpu().numpy()
-        return float(ot.sliced_wasserstein_distance(one, two, n_projections=projections, seed=seed))
+        directions = ot.sliced.get_random_projections(one.shape[1], projections, seed)
+        value = float(ot.sliced_wasserstein_distance(one, two, projections=directions))
+        x, y = (torch.from_numpy(cloud @ directions) for cloud in (one, two))
+        return value, _error(value, 2, _potentials(x, y), _potentials(y, x))
 
     return _result("sliced W2", real, fake, other, distance, projections=projections)
 
@@ -80,19 +84,20 @@ def wasserstein(
 
     Returns:
         The distance between the clouds, in the units of the samples. As an estimate for the laws that the clouds were
-        drawn from it is too large, see the top of this file: beside it stands the floor.
+        drawn from it is too large, see the top of this file: beside it stands the floor. Its
+        standard error is that of first order, from the prices of the dual problem.
 
     Raises:
         GanlibError: another order, samples of different shapes, empty, not finite or too many, images of another
             range, or pot is missing.
 
-    *Source*: Kantorovich (1942); Bonneel et al. (2011), by the package POT.
+    *Source*: Kantorovich (1942); Bonneel et al. (2011), by the package POT; the error: del Barrio and Loubes (2019).
     """
     if order not in (1, 2):
         raise GanlibError(f"order={order!r} was given; expected 1 or 2")
     ot = _pot()
 
-    def distance(one: Tensor, two: Tensor) -> float:
+    def distance(one: Tensor, two: Tensor) -> tuple[float, float | None]:
         if max(len(one), len(two)) > MOST and not allow_large:
             raise GanlibError(
                 f"wasserstein() was given clouds of {len(one)} and {len(two)} points; expected at most {MOST}, since "
@@ -102,9 +107,30 @@ def wasserstein(
         value, log = ot.emd2([], [], cost.cpu().numpy(), numItermax=10**8, log=True)
         if log["warning"]:
             raise GanlibError(f"the package pot found no optimal plan ({log['warning']}); expected one")
-        return max(0.0, float(value)) ** (1 / order)
+        value = max(0.0, float(value)) ** (1 / order)
+        return value, _error(value, order, *(torch.as_tensor(log[prices]) for prices in ("u", "v")))
 
     return _result(f"W{order}", real, fake, other, distance)
+
+
+def _potentials(x: Tensor, y: Tensor) -> Tensor:
+    """How much each row of x moves the squared distance to y, the mean over directions (columns), up to a constant.
+
+    On a line the derivative of the price is 2(x − T(x)), where T takes each point to that of y with the same rank.
+    """
+    n = len(x)
+    points, order = x.sort(0)
+    ranks = ((torch.arange(n) + 0.5) * len(y) / n).long()
+    slope = 2 * (points - y.sort(0).values[ranks])
+    steps = (slope[1:] + slope[:-1]) / 2 * points.diff(dim=0)
+    prices = torch.cat([torch.zeros_like(slope[:1]), steps.cumsum(0)])
+    return torch.zeros_like(prices).scatter(0, order, prices).mean(1)
+
+
+def _error(value: float, order: int, *potentials: Tensor) -> float | None:
+    """Of the root of a cost whose derivatives by the shares are the potentials; None at distance 0."""
+    error = first_order(*potentials)
+    return None if error is None or value == 0 else error / (order * value ** (order - 1))
 
 
 def _pot() -> ModuleType:
@@ -122,7 +148,7 @@ def _result(
     real: Features | Tensor,
     fake: Features | Tensor,
     other: Features | Tensor | None,
-    distance: Callable[[Tensor, Tensor], float],
+    distance: Callable[[Tensor, Tensor], tuple[float, float | None]],
     **details: float,
 ) -> Result:
     for cloud in (real, fake, other):
@@ -137,11 +163,11 @@ def _result(
         _, more = pair(real, other)
         if len(more) != len(two):
             raise GanlibError(f"the floor needs as many other real samples as fake ones, {len(two)}, not {len(more)}")
-        floor = distance(one.values, more.values)
-    value = distance(one.values, two.values)
+        floor = distance(one.values, more.values)[0]
+    value, error = distance(one.values, two.values)
     sizes = len(one), len(two)
     seen = (one.extractor, one.resizer) if isinstance(real, Features) else (None, None)
-    return Result(name, value, None, *sizes, *seen, floor, details=details, settings=tuple(details))
+    return Result(name, value, error, *sizes, *seen, floor, details=details, settings=tuple(details))
 
 
 def _measure(samples: Samples, function: Callable[..., Result], **settings: int) -> dict[str, Any]:

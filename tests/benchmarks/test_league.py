@@ -214,6 +214,13 @@ def test_the_whole_league_in_small(results, monkeypatch, capsys):
     assert len(drawn) == 2
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_game_competes_or_the_page_says_why_not(language):
+    absent = set(ganlib.gans.names()) - {recipe.gan for recipe in league.entrants().values()}
+    page = (Path(league.__file__).parents[1] / "book" / language / "league.md").read_text("utf-8")
+    assert absent == {"ganhacks", "unrolled"} and all(f"`{name}`" in page.split("## ")[0] for name in absent)
+
+
 def test_committed_record():
     kept = common.result("league")
     for data in league.DATA:

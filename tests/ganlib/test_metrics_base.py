@@ -43,10 +43,10 @@ def test_the_line_ends_with_what_the_value_depends_on():
         (lambda x: density_coverage(x, x)[1], "features given, k 5)"),
         (lambda x: kid(x, x, subset_size=30), "features given, subset_size 30)"),
         (lambda x: inception_score(x, splits=7), "features given, splits 7)"),
-        (lambda x: memorisation(x, x[:110], x[:130]), "features given, floor 0.00901, n_held_out 110)"),
+        (lambda x: memorisation(x, x[:110], x[:130]), "features given, floor 0.00901, quantile 0.01, n_held_out 110)"),
         (
             lambda x: memorisation(*[x.tanh().view(-1, 1, 1, 4)] * 3),
-            "n_fake 200, floor 0.00995, n_held_out 200)",
+            "n_fake 200, floor 0.00995, quantile 0.01, n_held_out 200)",
         ),
         (lambda x: path_length(lambda z: z, latent=lambda n: torch.randn(n, 4), n=100), "epsilon 0.0001, trim 0.01)"),
         (lambda x: wasserstein(x, x), "W1 0 (n_real 200, n_fake 200)"),  # points are no features
@@ -123,7 +123,8 @@ def test_evaluate_gets_each_metric(name):
     pairs = [(found[key], found[key.replace("generated", "real")]) for key in found if "generated" in key]
     lines = [value for value in found.values() if isinstance(value, str)]
     floors = [found[key] for key in found if key.split()[-1] == "real"]
-    assert [f"floor {floor:.3g}" in line for floor, line in zip(floors, lines, strict=True)] == [True] * len(lines)
+    word = "floor" if name in ("fid", "kid") else "real"  # where real samples are what is aimed at, no floor
+    assert [f"{word} {floor:.3g}" in line for floor, line in zip(floors, lines, strict=True)] == [True] * len(lines)
     for generated, real in pairs:  # noise is found to be worse, or farther from real, than real
         assert generated > real + 0.01 if name in ("fid", "kid") else generated < real
 

@@ -128,7 +128,9 @@ def test_shuffling_keeps_the_pixels_and_loses_the_order():
         (lambda: train_classifier(ganlib.load("optdigits", n=50), steps=0), "steps=0 was given"),
         (lambda: Classifier((1, 4, 4), 10), "expected 8×8 or larger"),
         (lambda: Classifier((1, 8, 8), 2)(torch.zeros(1, 1, 9, 9)), r"expects \(N, 1, 8, 8\)"),
-        (lambda: class_coverage(torch.zeros(0, 1, 8, 8), Classifier((1, 8, 8), 2)), "no images"),
+        (lambda: class_coverage(torch.zeros(0, 1, 8, 8), Classifier((1, 8, 8), 2)), "with at least one image"),
+        (lambda: class_coverage(torch.rand(9, 1, 8, 8) * 255, Classifier((1, 8, 8), 2)), "as if bytes"),
+        (lambda: class_coverage(torch.full((9, 1, 8, 8), torch.nan), Classifier((1, 8, 8), 2)), "NaN or infinity"),
     ],
 )
 def test_bad_input_is_named(call, words):

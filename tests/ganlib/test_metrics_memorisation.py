@@ -40,6 +40,15 @@ def test_a_copy_is_at_distance_0_far_from_the_origin_too():
     assert nearest(exact[:50] + 1e-9, exact)[0].tolist() == pytest.approx([1e-9 * math.sqrt(6)] * 50, rel=1e-3)
 
 
+def test_as_near_as_the_threshold_is_not_suspicious():
+    """k of m + 1 is the probability to be *nearer* than the k-th smallest of m; a tie is no accusation."""
+    training = torch.zeros(1, 1)
+    held = torch.arange(1.0, 200.0)[:, None]  # at the distances 1, 2, …; the second smallest of 199 is the threshold
+    fake = torch.tensor([2.0, -2.0]).repeat(100)[:, None]
+    assert memorisation(training, held, fake).value == 0
+    assert memorisation(training, held, fake * 0.999).value == 1
+
+
 def test_repeats_are_found_in_blocks_too(monkeypatch):
     samples = torch.cat([cloud(40, 3), cloud(40, 3)[10:], cloud(40, 3)[:5] + 1e-5]).double()
     expected = torch.arange(75) < 40

@@ -236,7 +236,7 @@ def test_one_sample_if_it_is_allowed():
     ring = ganlib.load("ring")
     found = mode_coverage(ring.modes[:1], ring, allow_small=True)
     assert found.value == 1 == found.details["high quality"] and float(found) == 1.0
-    assert str(found) == "modes 1 (at least half 1, high quality 1, reverse KL 2.079, n_fake 1)"
+    assert str(found) == "modes 1 (at least half 1, high quality 1, reverse KL 2.079, n_fake 1, radius 3)"
 
 
 # -- ganlib evaluate ---------------------------------------------------------------------------------------------------
@@ -265,6 +265,7 @@ def test_evaluate_knows_them():
     assert metric.lacks(samples) == ""
     found = metric.measure(samples)
     assert found["modes"] == found["counted real"] == 8 and found["counted generated"] == 0
+    assert found["result"].startswith("modes 0 (at least half 0, ") and found["radius"] == 3
     assert found["reverse KL generated"] is None and found["high quality real"] > 0.97
     untrained = ganlib.build("gan", (2,), latent_dim=2)
     told = metrics.evaluate(untrained, ring, 100, chosen=["modes"])["metrics"]["modes"]

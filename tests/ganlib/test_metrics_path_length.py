@@ -41,6 +41,12 @@ def test_great_circles_of_the_identity():
         )
 
 
+def test_a_network_is_not_shown_bytes():
+    bytes_ = lambda z: 127.5 * (z[:, :1, None, None].tanh().expand(-1, 1, 28, 28) + 1)
+    with pytest.raises(GanlibError, match=r"the generator made images from .* to .*; expected floats in \[-1, 1\]"):
+        path_length(bytes_, "digits", latent=lambda n: torch.randn(n, 2), n=100)
+
+
 def test_slerp():
     g = torch.Generator().manual_seed(0)
     one, two = (3 * torch.randn(50, 8, generator=g, dtype=torch.float64) for _ in range(2))
