@@ -46,8 +46,8 @@ class MinibatchDiscrimination(nn.Module):
             raise GanlibError(f"a batch of {len(f)} was given; minibatch discrimination compares at least 2 samples")
         with full_precision(f):
             m = self.compared(f.to(torch.promote_types(f.dtype, torch.float32))).unflatten(1, (self.kernels, -1))
-            near = torch.exp(-(m[:, None] - m[None]).abs().sum(-1))  # (N, N, kernels), 1 where i = j
-            alike = (near.sum(1) - 1) / (len(f) - 1)
+            near = torch.exp(-torch.cdist(m.transpose(0, 1), m.transpose(0, 1), p=1))  # (kernels, N, N), 1 where i = j
+            alike = (near.sum(2).T - 1) / (len(f) - 1)
         return torch.cat([f, alike.to(f.dtype)], 1)
 
 
