@@ -10,7 +10,7 @@ from ganlib.errors import GanlibError
 from ganlib.metrics.attributes import attribute_tv, within_class_diversity
 from ganlib.metrics.base import first_order, jackknife
 from ganlib.metrics.features import Statistics
-from ganlib.metrics.fid import fid
+from ganlib.metrics.fid import _distance, _gaussian, _influences, fid
 from ganlib.metrics.kid import kid
 from ganlib.metrics.translation import factor_agreement
 from ganlib.metrics.transport import sliced_wasserstein, wasserstein
@@ -66,6 +66,27 @@ def test_the_error_is_the_spread_of_many_draws(name):
     said = math.sqrt(sum(r.error**2 for r in found) / DRAWS)
     assert said == pytest.approx(spread, rel=0.25)  # the spread itself is known to about 1/√(2·120) = 6 %
     assert f" ± {found[0].error:.2g}" in str(found[0])
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_the_influence_of_a_sample_on_fid_is_what_leaving_it_out_shows(side):
+    g = torch.Generator().manual_seed(0)
+    both = [real(300, g), real(200, g) * STRETCH + 1]  # skewed, so that the term of the mean counts too
+    whole, n = _gaussians(both), len(both[side])
+    said = _influences(*whole, both[0], both[1])[1 - side]
+    without = [sum(_distance(*(x for pair in _gaussians(left) for x in pair))) for left in _left_out(both, side)]
+    seen = (n - 1) * (sum(_distance(*whole[0], *whole[1])) - torch.tensor(without, dtype=torch.float64))
+    apart = (said - said.mean()) - (seen - seen.mean())
+    assert apart.std() < 0.3 * seen.std()  # leaving out is not quite a derivative
+
+
+def _gaussians(both):
+    return [_gaussian(x) for x in both]
+
+
+def _left_out(both, side):
+    for i in range(len(both[side])):
+        yield [torch.cat([x[:i], x[i + 1 :]]) if part == side else x for part, x in enumerate(both)]
 
 
 def test_with_statistics_it_is_the_error_of_the_generated_ones_alone():
