@@ -70,7 +70,10 @@ def _pyplot() -> Any:
             "grid.linewidth": 0.6,
             "axes.axisbelow": True,
             "axes.prop_cycle": plt.cycler(color=COLORS),
-            "legend.frameon": False,
+            "legend.frameon": True,  # of paper, so that no line runs through its words
+            "legend.facecolor": PAPER,
+            "legend.edgecolor": "none",
+            "legend.framealpha": 0.85,
             "figure.dpi": 96,
         }
     )

@@ -11,7 +11,7 @@
 # * switch on a piece of the usual advice, and see what three seeds can tell and what they cannot;
 # * take the repair to a grid of 25 modes and to a spiral.
 #
-# Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes about two minutes. Players show their last frame at first: drag the slider back to the start.
+# Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes two to three minutes. Players show their last frame at first: drag the slider back to the start.
 # %% [markdown] lang="zh" matches="282a78b6af2f"
 # # 实验 03 · 训练为何困难
 #
@@ -25,7 +25,7 @@
 # * 打开一条常见的建议，弄明白三个种子能说明什么，不能说明什么；
 # * 把补救办法带到有 25 个模式的网格上，再带到一条螺线上。
 #
-# 凡有**先猜**之处，请先回答再运行。在两个空闲的核上，整个实验约两分钟。播放器一开始显示的是最后一帧：请把滑块拖回开头。
+# 凡有**先猜**之处，请先回答再运行。在两个空闲的核上，整个实验要两三分钟。播放器一开始显示的是最后一帧：请把滑块拖回开头。
 # %%
 import importlib.util
 import subprocess
@@ -885,7 +885,7 @@ if lab.profile == "cpu" and advice == {"noise": 0.5}:
 # alt-en: Three squares. The data: a thin spiral of one and a half turns. The plain GAN: a clean arc along the inner turn, the outer one is missing. With R1: points all along the spiral, the inner turn and the bottom clear, on the right a cloud across both turns.
 # alt-zh: 三个方框。数据：一条细螺线，绕了一圈半。普通 GAN：沿内圈的一段干净的弧，外圈没有。加 R1：整条螺线上都有点，内圈与底部清楚，右边是横跨内外两圈的一片云。
 roll = ganlib.load("swiss-roll")
-steps = lab.pick(smoke=20, cpu=1500, gpu=5000)
+steps = lab.pick(smoke=20, cpu=1000, gpu=5000)
 gentle = R1 | {"penalty_weight": 0.02}
 runs = {
     "plain GAN": train("gan", roll, steps),
@@ -995,7 +995,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>Answer 2</summary>
 #
-# When we tried, the reverse KL of the three seeds was 0.94, 0.72 and 0.69 without, 0.54, 0.51 and 0.83 with one-sided smoothing, an effect of 0.16 ± 0.16, and 0.58, 0.61 and 0.58 with two-sided smoothing, 0.19 ± 0.08. The first may be nothing at all. The second is more than two standard errors, but a standard error from three numbers is itself uncertain: with two degrees of freedom it takes 4.3 of them, not 2, to be 95% sure. So three seeds do not even tell whether smoothing helps, let alone which kind is better. That is what ten seeds and many more steps are for.
+# When we tried, the reverse KL of the three seeds was 0.95, 0.72 and 0.75 without, 0.51, 0.53 and 0.81 with one-sided smoothing, an effect of 0.19 ± 0.14, and 0.60, 0.61 and 0.53 with two-sided smoothing, 0.23 ± 0.07. The first may be nothing at all. The second is more than two standard errors, but a standard error from three numbers is itself uncertain: with two degrees of freedom it takes 4.3 of them, not 2, to be 95% sure. So three seeds do not even tell whether smoothing helps, let alone which kind is better. That is what ten seeds and many more steps are for.
 #
 # </details>
 #
@@ -1054,7 +1054,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>答案 2</summary>
 #
-# 我们试的那一次，三个种子的逆向 KL 散度，不用平滑时是 0.94、0.72、0.69；单侧平滑是 0.54、0.51、0.83，效果 0.16 ± 0.16；双侧平滑是 0.58、0.61、0.58，效果 0.19 ± 0.08。前一个也许什么都不是。后一个超过了两个标准误，可是只凭三个数算出来的标准误，自己就不准：自由度为 2 时，要有 95% 的把握，需要 4.3 个标准误，而不是 2 个。所以靠三个种子，连平滑有没有用都说不准，更不用说哪种更好。要回答，就得有十个种子、多得多的步数。
+# 我们试的那一次，三个种子的逆向 KL 散度，不用平滑时是 0.95、0.72、0.75；单侧平滑是 0.51、0.53、0.81，效果 0.19 ± 0.14；双侧平滑是 0.60、0.61、0.53，效果 0.23 ± 0.07。前一个也许什么都不是。后一个超过了两个标准误，可是只凭三个数算出来的标准误，自己就不准：自由度为 2 时，要有 95% 的把握，需要 4.3 个标准误，而不是 2 个。所以靠三个种子，连平滑有没有用都说不准，更不用说哪种更好。要回答，就得有十个种子、多得多的步数。
 #
 # </details>
 #

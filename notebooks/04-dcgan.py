@@ -897,8 +897,8 @@ viz.grid(
 # %% [markdown] lang="en"
 # What the numbers say:
 #
-# * **It works.** Ordinary samples have long blue hair about three times in a hundred, and hardly more often does C plus a random vector. With three examples each, the sum of latents has it several times as often.
-# * **Single examples are too long.** For $n=1$ the sum has length 17 and lands where G was never trained. For $n=3$ it has the length of a latent, as the page computes, and the smallest KID of the three. For $n=10$ it is too short (5.6).
+# * **It works.** Ordinary samples have long blue hair about five times in a hundred, and C plus a random vector at most about twice as often. With three examples each, the sum of latents has it more often than not.
+# * **Single examples are too long.** For $n=1$ the sum has length 17 and lands where G was never trained. For $n=3$ it has the length of a latent, as the page computes, and the smallest KID of the three. For $n=10$ it is too short (5.7).
 # * **Ten examples count better still.** Less of the accidental is left in the sum. Going back to the sphere helps the pictures, says KID; but the faces come to resemble each other, and KID minds that too.
 # * **Pixels count best of all.** From the paper one would not expect that. But the variances are the same for pixels, $3/n$ of a picture's own; and our faces all sit in the same place, so three hairdos laid over each other still are a hairdo. Look at the pictures: on the right they are ghosts. A reader of attributes is content with ghosts.
 #
@@ -910,8 +910,8 @@ viz.grid(
 # %% [markdown] lang="zh"
 # 数字是这样说的：
 #
-# * **行得通。** 普通样本一百次里约有三次是蓝色长发，C 加随机向量也多不了多少。各取三个例子，隐变量的和出现蓝色长发的次数是它们的好几倍。
-# * **单个例子太长。** $n=1$ 时，和的长度是 17，落在 G 从没训练过的地方。$n=3$ 时长度与隐变量相同，与理论页的计算一致，KID 也是三者中最小的。$n=10$ 则太短（5.6）。
+# * **行得通。** 普通样本一百次里约有五次是蓝色长发，C 加随机向量至多也就是它的两倍左右。各取三个例子，隐变量的和多半就是蓝色长发。
+# * **单个例子太长。** $n=1$ 时，和的长度是 17，落在 G 从没训练过的地方。$n=3$ 时长度与隐变量相同，与理论页的计算一致，KID 也是三者中最小的。$n=10$ 则太短（5.7）。
 # * **十个例子数得更多。** 和里剩下的偶然成分更少。回到球面上，图会好一些，KID 是这样说的；只是脸也越来越像，KID 对此同样不满。
 # * **数得最多的竟是像素。** 读过论文的人不会料到。可是像素的方差也是同一笔账：是一幅图自己的 $3/n$；而我们的人像都坐在同一个位置，三个发型叠在一起仍是一个发型。看看图：右边的都是重影。读属性的网络，有重影也满意。
 #
