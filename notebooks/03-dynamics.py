@@ -882,8 +882,8 @@ if lab.profile == "cpu" and advice == {"noise": 0.5}:
 #
 # 瑞士卷没有模式可数，它是一条长长的曲线。**先猜：** 在曲线上，坍塌是什么样子？
 # %%
-# alt-en: Three squares. The data: a thin spiral of one and a half turns. The plain GAN: a clean arc along the inner turn, the outer one is missing. With R1: points all along the spiral, the inner turn and the bottom clear, on the right a cloud across both turns.
-# alt-zh: 三个方框。数据：一条细螺线，绕了一圈半。普通 GAN：沿内圈的一段干净的弧，外圈没有。加 R1：整条螺线上都有点，内圈与底部清楚，右边是横跨内外两圈的一片云。
+# alt-en: Three squares. The data: a thin spiral of one and a half turns. The plain GAN: a clean arc along the inner turn, the outer one is missing. With R1: points all along the spiral, the left and the bottom clear, on the right a cloud across both turns.
+# alt-zh: 三个方框。数据：一条细螺线，绕了一圈半。普通 GAN：沿内圈的一段干净的弧，外圈没有。加 R1：整条螺线上都有点，左边与底部清楚，右边是横跨内外两圈的一片云。
 roll = ganlib.load("swiss-roll")
 steps = lab.pick(smoke=20, cpu=1000, gpu=5000)
 gentle = R1 | {"penalty_weight": 0.02}
