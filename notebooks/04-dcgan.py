@@ -929,7 +929,7 @@ viz.grid(
 #
 # <details><summary>Answer 1</summary>
 #
-# When we tried (seed 0), D's step took $D(G(z))$ from 0.16 to 0.11 in the last hundred steps: a third off, not half. After 600 steps attribute TV was 0.138, where the same seed reached 0.108 with $10^{-3}$; FID 50 instead of 44 (2,000 samples). The worst attribute, on the other hand, was 0.25 instead of 0.31. One run each: our five runs with $10^{-3}$ differ by more than that among themselves.
+# When we tried (seed 0), D's step took $D(G(z))$ from 0.16 to 0.11 in the last hundred steps: a third off, not half. After 600 steps attribute TV was 0.146, where the same seed reached 0.129 with $10^{-3}$; FID 51 instead of 45. The worst attribute, on the other hand, was 0.25 instead of 0.40. One run each: our five runs with $10^{-3}$ differ by more than that among themselves.
 #
 # </details>
 #
@@ -975,7 +975,7 @@ viz.grid(
 #
 # <details><summary>答案 1</summary>
 #
-# 我们试的那一次（种子 0），最后一百步里，D 走一步，$D(G(z))$ 从 0.16 降到 0.11：少了三分之一，不是一半。600 步之后属性全变差是 0.138，而同一个种子用 $10^{-3}$ 是 0.108；FID 是 50，不是 44（2,000 个样本）。最差的属性倒好一些，是 0.25，不是 0.31。两边各只一次：用 $10^{-3}$ 的那五次，彼此相差就不止这么多。
+# 我们试的那一次（种子 0），最后一百步里，D 走一步，$D(G(z))$ 从 0.16 降到 0.11：少了三分之一，不是一半。600 步之后属性全变差是 0.146，而同一个种子用 $10^{-3}$ 是 0.129；FID 是 51，不是 45。最差的属性倒好一些，是 0.25，不是 0.40。两边各只一次：用 $10^{-3}$ 的那五次，彼此相差就不止这么多。
 #
 # </details>
 #
