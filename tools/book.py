@@ -30,7 +30,7 @@ def frame_changed() -> bool:
     """Whether what surrounds the pages changed since the last build: Sphinx looks only at the pages themselves."""
     folders = [ROOT / "book" / name for name in ("_ext", "_static", "_templates")]
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    files += [*(ROOT / "ganlib" / "words").glob("*.toml"), ROOT / "ganlib" / "sprites.py"]  # players stand on pages
+    files += [*(ROOT / "ganlib" / "words").glob("*.toml"), *(ROOT / "ganlib").glob("sprites.py")]  # players' words
     return LOG.is_file() and any(file.stat().st_mtime > LOG.stat().st_mtime for file in files if file.suffix != ".pyc")
 
 
