@@ -155,7 +155,8 @@ def test_each_result_leads_to_a_place(results, site, server, language, query):
 def test_excerpts_can_be_read(results, language, query):
     for result in results(language, query):
         assert len(result["text"].strip(" …")) > 10
-        assert not re.search(r"\\|\$|mathrm|varphi", result["text"] + result["title"] + (result["place"] or "")), result
+        text = re.sub(r'r"[^"]*"', "", result["text"])  # a lab's code may have TeX in a string, and say so
+        assert not re.search(r"\\|\$|mathrm|varphi", text + result["title"] + (result["place"] or "")), result
         assert not re.search("本页目录|Contents$|^Contents", result["text"])
 
 
