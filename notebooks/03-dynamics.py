@@ -12,7 +12,7 @@
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes two to three minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="ffd66bd35410"
+# %% [markdown] lang="zh" matches="282a78b6af2f"
 # # 实验 03 · 训练为何困难
 #
 # 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
@@ -808,7 +808,7 @@ fig
 #
 # `benchmarks/hacks.py` plays the plain GAN on the ring and follows one piece of the usual advice at a time, with ten seeds each, so that every effect comes with its standard error.
 #
-# The table will stand here when all of its rows are measured.
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="zh"
 # 起初也有蓝色的半边，后来就没有了，只剩一颗淡淡的星，每道光芒指着一个模式，箭头从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
 #
@@ -818,7 +818,7 @@ fig
 #
 # `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只照一条建议改动，各跑十个种子，所以每个效果都带着标准误。
 #
-# 各行都测完之后，表就放在这里。
+# <!-- @RECORD hacks@ -->
 # %% [markdown] lang="en"
 # ### Switch one on
 #

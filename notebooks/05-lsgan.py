@@ -11,7 +11,7 @@
 # * give six losses the same networks on a ring of eight modes, and **measure**.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
-# %% [markdown] lang="zh" matches="bc43aab14595"
+# %% [markdown] lang="zh" matches="730584dac832"
 # # 实验 05 · 六种损失，同样的网络
 #
 # 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
@@ -913,7 +913,15 @@ for name, (what, bound) in gauges.items():
 #
 # `benchmarks/losses.py` plays each of the six losses with five seeds and at three learning rates on the ring, on a grid of 25 modes and on drawn digits, because a single rate would favour the loss that it happens to suit.
 #
-# The tables will stand here when all of their rows are measured.
+# <!-- @RECORD losses ring modes@ -->
+#
+# <!-- @RECORD losses ring quality@ -->
+#
+# <!-- @RECORD losses grid modes@ -->
+#
+# <!-- @RECORD losses grid quality@ -->
+#
+# <!-- @RECORD losses digits@ -->
 # %% [markdown] lang="zh"
 # 四个数彼此不可比，说的却是同一件事：不管图上看着怎样，每一对数据与模型离相等都还远。而四个损失本身，$1.1$、$0.19$、$1.3$ 和一个负数，说明不了谁更好。
 #
@@ -921,7 +929,15 @@ for name, (what, bound) in gauges.items():
 #
 # `benchmarks/losses.py` 让六种损失在圆环、25 个模式的网格与手写数字上各跑五个种子、三种学习率，因为只取一种学习率，就会偏袒恰好适合它的那种损失。
 #
-# 各行都测完之后，表就放在这里。
+# <!-- @RECORD losses ring modes@ -->
+#
+# <!-- @RECORD losses ring quality@ -->
+#
+# <!-- @RECORD losses grid modes@ -->
+#
+# <!-- @RECORD losses grid quality@ -->
+#
+# <!-- @RECORD losses digits@ -->
 # %% [markdown] lang="en"
 # ## Try it
 #

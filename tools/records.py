@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 RESULTS = Path("benchmarks") / "results"
+PART = re.compile(r" \((?P<part>\d+/\d+) (?P<of>seeds|†)\)$")  # of how many seeds a cell speaks
 PLACE = re.compile(r"^@RECORD (?P<name>\w+)(?P<key>( [\w-]+)*)@$", re.MULTILINE)
 
 
@@ -62,7 +63,15 @@ def table(root: Path, lang: str, name: str, key: str = "") -> Table:
     if key not in record["tables"]:
         raise LookupError(f"{path} has no table {key!r}; it has {', '.join(map(repr, record['tables']))}")
     found, words = record["tables"][key], chinese(root) if lang == "zh" else {}
-    say = lambda word: words.get(word, word).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+    def say(word: str) -> str:
+        part = PART.search(word)
+        if part and words:
+            word, tail = word[: part.start()], words[f"({{part}} {part['of']})"].format(part=part["part"])
+        else:
+            tail = ""
+        return words.get(word, word).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}") + tail
+
     title = say(found["title"]).format(**record["protocol"])
     rows = [[say(cell) for cell in row] for row in found["rows"]]
     return Table(title, [say(head) for head in found["head"]], rows, found.get("floor", False))
