@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from ganlib import losses, models
 from ganlib.errors import GanlibError
-from ganlib.gans.base import Batch
+from ganlib.gans.base import Batch, Player, adam
 from ganlib.gans.gan import VanillaGAN
 from ganlib.models.layers import untracked
 
@@ -18,8 +18,10 @@ from ganlib.models.layers import untracked
 class UnrolledGAN(VanillaGAN):
     """The original GAN, whose generator is judged by the discriminator as it will be after some more steps.
 
-    The gradient goes through these steps too: how the discriminator would answer is part of what the generator learns.
-    The discriminator itself stays where it is and takes one step a turn, as always.
+    The gradient goes through these steps too: how the discriminator would answer is part of what the generator learns,
+    at the price of the zero-sum game, minus the whole of the discriminator's loss. The half over the fakes alone would
+    pay for answers that spoil its verdicts on the data. The discriminator itself stays where it is and takes one step a
+    turn, as always.
 
     Args:
         generator: (N, latent_dim) → (N, *shape).
@@ -30,11 +32,13 @@ class UnrolledGAN(VanillaGAN):
         loss: a pair of losses or its name.
         lr: Adam's learning rate, both players.
         beta1: Adam's β₁, both players.
+        rate_ratio: the discriminator's learning rate as a multiple of the generator's.
 
     Raises:
         GanlibError: a number outside its range.
 
-    *Source*: Metz et al. (2017), equations 7 to 9 (there the discriminator ascends).
+    *Source*: Metz et al. (2017), equations 7 to 9 (there the discriminator ascends, and the game is zero-sum; here the
+    first term of the gradient may be of another loss, such as the non-saturating one).
     """
 
     name = "unrolled"
@@ -49,14 +53,16 @@ class UnrolledGAN(VanillaGAN):
         loss: str | losses.Loss = "non_saturating",
         lr: float = 2e-4,
         beta1: float = 0.5,
+        rate_ratio: float = 1.0,
     ):
-        if lookahead < 0 or not lookahead_rate > 0:
+        if lookahead < 0 or not lookahead_rate > 0 or not rate_ratio > 0:
             raise GanlibError(
-                f"lookahead={lookahead} and lookahead_rate={lookahead_rate} were given; "
-                "expected 0 steps or more and a rate above 0"
+                f"lookahead={lookahead}, lookahead_rate={lookahead_rate} and rate_ratio={rate_ratio} were given; "
+                "expected 0 steps or more, a rate and a ratio above 0"
             )
         super().__init__(generator, discriminator, latent_dim, loss, lr, beta1)
         self.lookahead, self.lookahead_rate = lookahead, lookahead_rate
+        self.judges_optimizer = adam(rate_ratio * lr, beta1)
 
     @classmethod
     def build(
@@ -69,6 +75,7 @@ class UnrolledGAN(VanillaGAN):
         latent_dim: int = 100,
         lr: float = 2e-4,
         beta1: float = 0.5,
+        rate_ratio: float = 1.0,
     ) -> UnrolledGAN:
         """A game on samples of a given shape.
 
@@ -81,22 +88,34 @@ class UnrolledGAN(VanillaGAN):
             latent_dim: length of the latent vector z.
             lr: Adam's learning rate, for both players.
             beta1: Adam's beta1, for both players.
+            rate_ratio: the discriminator's learning rate as a multiple of the generator's.
         """
         networks = models.networks(model, shape, latent_dim)
-        return cls(*networks, latent_dim, lookahead, lookahead_rate, loss, lr, beta1)
+        return cls(*networks, latent_dim, lookahead, lookahead_rate, loss, lr, beta1, rate_ratio)
+
+    def players(self) -> dict[str, Player]:
+        return super().players() | {"discriminator": Player(self.discriminator, self.judges_optimizer)}
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
         fake = self.judged_fakes(len(batch))
         weights = {name: p.detach().clone().requires_grad_() for name, p in self.discriminator.named_parameters()}
+
+        def judged(weights: dict[str, Tensor], *batches: Tensor) -> list[Tensor]:
+            return [functional_call(self.discriminator, weights, x) for x in batches]
+
         with untracked(self.discriminator):
             for _ in range(self.lookahead):
-                logits = (functional_call(self.discriminator, weights, x) for x in (batch.images, fake))
-                loss = self.loss.discriminator(*logits)
+                loss = self.loss.discriminator(*judged(weights, batch.images, fake))
                 gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
                 weights = {
                     name: w - self.lookahead_rate * g for (name, w), g in zip(weights.items(), gradients, strict=True)
                 }
-            return {"generator": self.loss.generator(functional_call(self.discriminator, weights, fake))}, {}
+            fixed = {name: w.detach() for name, w in weights.items()}
+            terms = {"generator": self.loss.generator(*judged(fixed, fake))}
+            if self.lookahead:  # the answer moves what D says of real samples, too, so it is paid by all of D's loss
+                answer = self.loss.discriminator(*judged(weights, batch.images, fake.detach()))
+                terms["answer"] = -answer
+            return terms, {}
 
 
 GANS = {UnrolledGAN.name: UnrolledGAN}

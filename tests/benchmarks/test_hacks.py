@@ -45,7 +45,9 @@ def test_a_row_changes_what_it_says_and_nothing_else(name):
     row, other = hacks.ROWS[name], hacks.ROWS[hacks.ROWS[name].against]
     changed = {key for key in row.options | other.options if row.options.get(key) != other.options.get(key)}
     assert (
-        len(changed - {"noise_images", "fake_target", "beta2"}) + (row.scale != other.scale) + (row.ema != other.ema)
+        len(changed - {"noise_images", "fake_target", "beta2", "lookahead_rate"})
+        + (row.scale != other.scale)
+        + (row.ema != other.ema)
         == 1
     )
     shape = ganlib.load("ring").shape
@@ -54,7 +56,9 @@ def test_a_row_changes_what_it_says_and_nothing_else(name):
     for player, same in zip(game.players().values(), plain.players().values(), strict=True):
         ours, theirs = (p.optimizer([torch.nn.Parameter(torch.zeros(1))], 1.0).defaults for p in (player, same))
         differ = {key for key in ours if ours[key] != theirs[key]}
-        assert differ <= {"lr"} if name == "rates" else differ <= {"betas"} if "momentum" in name else not differ
+        assert (
+            differ <= {"lr"} if name in ("rates", "slow") else differ <= {"betas"} if "momentum" in name else not differ
+        )
 
 
 def test_the_plain_row_is_the_original_gan_with_the_settings_of_all():

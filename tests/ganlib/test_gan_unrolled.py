@@ -57,26 +57,47 @@ def ahead(theta, psi, k, rate):
     return psi
 
 
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
 @pytest.mark.parametrize("k", [1, 2, 5])
-def test_on_the_dirac_gan_loss_and_gradient_are_those_of_the_formula(k):
+def test_on_the_dirac_gan_loss_and_gradient_are_those_of_the_formula(k, loss):
     theta, psi, rate, h = 0.7, -0.4, 0.3, 1e-5
-    gan = UnrolledGAN(Point(theta), Slope(psi), 1, lookahead=k, lookahead_rate=rate, loss="minimax")
-    (loss,) = gan.generator_loss(Batch(torch.zeros(4, 1, dtype=torch.float64)))[0].values()
+    gan = UnrolledGAN(Point(theta), Slope(psi), 1, lookahead=k, lookahead_rate=rate, loss=loss)
+    terms, _ = gan.generator_loss(Batch(torch.zeros(4, 1, dtype=torch.float64)))
 
-    def expected(theta, psi_of):
-        return -math.log1p(math.exp(psi_of(theta) * theta))  # E log(1 − D)
+    def own(theta, psi):  # E log(1 − D) or −E log D
+        return -math.log1p(math.exp(psi * theta)) if loss == "minimax" else math.log1p(math.exp(-psi * theta))
 
-    assert loss.item() == pytest.approx(expected(theta, lambda t: ahead(t, psi, k, rate)), rel=1e-9)
-    (gradient,) = torch.autograd.grad(loss, gan.generator.theta)
-    slopes = {}
-    for name, psi_of in (
-        ("answers", lambda t: ahead(t, psi, k, rate)),
-        ("frozen", lambda t: ahead(theta, psi, k, rate)),
-    ):
-        slopes[name] = (expected(theta + h, psi_of) - expected(theta - h, psi_of)) / (2 * h)
-    assert gradient.item() == pytest.approx(slopes["answers"], rel=1e-6)
-    assert gradient.item() != pytest.approx(slopes["frozen"], rel=1e-2)  # as if the discriminator did not answer
+    def value(theta, psi):  # −L_D: the data are at 0, where D = ½
+        return -math.log(2) - math.log1p(math.exp(psi * theta))
+
+    end = ahead(theta, psi, k, rate)
+    assert terms["generator"].item() == pytest.approx(own(theta, end), rel=1e-9)
+    assert terms["answer"].item() == pytest.approx(value(theta, end), rel=1e-9)
+    (gradient,) = torch.autograd.grad(sum(terms.values()), gan.generator.theta)
+    first = (own(theta + h, end) - own(theta - h, end)) / (2 * h)
+    answers = [value(theta, ahead(theta + d, psi, k, rate)) for d in (h, -h)]
+    second = (answers[0] - answers[1]) / (2 * h)
+    assert gradient.item() == pytest.approx(first + second, rel=1e-6)
+    assert abs(second) > 1e-2 * abs(first)  # as if the discriminator did not answer
     assert gan.discriminator.psi.item() == psi  # it has not moved
+
+
+def test_an_answer_is_paid_by_the_data_too():
+    """What an answer does to the verdicts on real samples is part of its price."""
+    torch.manual_seed(0)
+    gan = UnrolledGAN(nn.Linear(4, 2), nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)), 4)
+    slopes = []
+    for shift in (0.0, 3.0):
+        torch.manual_seed(1)  # the same latents
+        terms, _ = gan.generator_loss(Batch(torch.randn(64, 2) + shift))
+        slopes.append(torch.autograd.grad(terms["answer"], gan.generator.weight)[0])
+    assert (slopes[0] - slopes[1]).norm() > 0.1 * slopes[0].norm()
+
+
+def test_a_slow_discriminator():
+    gan = ganlib.build("unrolled", (2,), model="mlp-small", lr=1e-3, rate_ratio=0.1)
+    rates = {n: p.optimizer(p.parameters(), 1.0).param_groups[0]["lr"] for n, p in gan.players().items()}
+    assert rates == pytest.approx({"discriminator": 1e-4, "generator": 1e-3})
 
 
 def test_looking_ahead_leaves_the_discriminators_statistics():
@@ -98,7 +119,7 @@ def test_many_seeds_play_it_as_one_does():
     assert torch.allclose(runs.gans[1].sample(z=z), alone.gan.sample(z=z), atol=1e-5)
 
 
-@pytest.mark.parametrize("wrong", [{"lookahead": -1}, {"lookahead_rate": 0.0}])
+@pytest.mark.parametrize("wrong", [{"lookahead": -1}, {"lookahead_rate": 0.0}, {"rate_ratio": 0.0}])
 def test_bad_input(wrong):
-    with pytest.raises(GanlibError, match="expected 0 steps or more and a rate above 0"):
+    with pytest.raises(GanlibError, match="expected 0 steps or more, a rate and a ratio above 0"):
         ganlib.build("unrolled", (2,), **wrong)

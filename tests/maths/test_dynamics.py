@@ -788,13 +788,18 @@ def test_the_price_of_one_of_eight():
 
 
 def unrolled(game: str, theta: float, phi: float, k: int, lr: float, through: bool = True) -> float:
-    """−∂L_G^(k)/∂θ by autograd through k discriminator steps, or with the discriminator's answers as constants."""
-    own, imagined = leaf(theta), leaf(phi)
+    """The generator's step by autograd through k discriminator steps, or with the discriminator's answers as constants.
+
+    The answers are paid by the whole of the discriminator's loss, whatever the generator's own is.
+    """
+    own, imagined, real = leaf(theta), leaf(phi), torch.zeros(1, 1)
     for _ in range(k):
-        loss = pair(game).discriminator(torch.zeros(1, 1) * imagined, (imagined * own).reshape(1, 1))
+        loss = pair(game).discriminator(real * imagined, (imagined * own).reshape(1, 1))
         imagined = imagined - lr * torch.autograd.grad(loss, imagined, create_graph=True)[0]
-    imagined = imagined if through else imagined.detach()
-    return -torch.autograd.grad(pair(game).generator((imagined * own).reshape(1, 1)), own)[0].item()
+    value = pair(game).generator((imagined.detach() * own).reshape(1, 1))
+    if through:
+        value = value - pair(game).discriminator(real * imagined, (imagined * own.detach()).reshape(1, 1))
+    return -torch.autograd.grad(value, own)[0].item()
 
 
 @pytest.mark.proves("prop-dynamics-unrolled")
@@ -833,6 +838,25 @@ def test_unrolling_is_friction_on_the_generator(game):
         assert math.hypot(theta, phi) < 1e-3
         taken = path(stepper(game, 0.4, 0.4, k=k), start=(0.8, 0.0), n=120)
         assert taken[-1].norm() > 0.1
+
+
+def test_the_answer_fades_only_if_the_data_pay_too():
+    """Logistic discriminators w₀ + w₁x between N(0, 1) and N(θ, 1) contain the optimum; so ∂L_D/∂φ → 0 there."""
+    z = torch.special.ndtri((torch.arange(2000, dtype=torch.float64) + 0.5) / 2000)
+    theta = leaf(1.0)
+    logit = lambda w, x: w[0] + w[1] * x
+    terms = {}
+    for k in (20, 2000):
+        w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        for _ in range(k):
+            loss = losses.minimax.discriminator(logit(w, z), logit(w, theta + z))
+            w = w - 0.5 * torch.autograd.grad(loss, w, create_graph=True)[0]
+        frozen = theta.detach() + z
+        whole = -losses.minimax.discriminator(logit(w, z), logit(w, frozen))
+        half = losses.minimax.generator(logit(w, frozen))
+        terms[k] = [torch.autograd.grad(v, theta, retain_graph=True)[0].item() for v in (whole, half)]
+    assert abs(terms[20][0]) > 1e-3  # on the way it does count
+    assert abs(terms[2000][0]) < 1e-9 and abs(terms[2000][1]) > 0.05  # half of the value is paid for ever
 
 
 def test_pitfall_a_state_dict_is_no_backup_and_a_step_has_no_graph():
