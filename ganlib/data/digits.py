@@ -5,9 +5,9 @@ traced by a pen. Image and labels come for free, and so do the attributes (slant
 does not tell.
 
 Every CPU draws the same bytes from the same seed. All choices start as integers from torch's generator, and everything
-after uses only operations that IEEE 754 defines to the last bit (+ − × ÷, minimum, maximum, and √ as `exact.root_` takes
-it) on tables of exact constants: no sine or exponential, no fused multiply-add, no sum or matrix product whose order a
-library may choose.
+after uses only operations that IEEE 754 defines to the last bit (+ − × ÷, minimum, maximum, and √ as `exact.root_`
+takes it) on tables of exact constants: no sine or exponential, no fused multiply-add, no sum or matrix product whose
+order a library may choose.
 """
 
 from __future__ import annotations
