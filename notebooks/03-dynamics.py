@@ -12,7 +12,7 @@
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes two to three minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="4028c64818bf"
+# %% [markdown] lang="zh" matches="30c821167d34"
 # # 实验 03 · 训练为何困难
 #
 # 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
@@ -819,7 +819,7 @@ fig
 # * **Averaged weights sharpen and lose no mode**, for next to nothing. G goes round; its mean stays. Whatever else is better than the plain GAN in one column is worse in the other.
 # * **Nothing to see**: one-sided smoothing, a D four times as fast, and momentum of 0.9 or 0. Two-sided smoothing finds no more modes than nothing at all and loses three quarters of the quality: bad fakes feel no slope, as the page computes.
 #
-# One ring, one pair of networks, 4,000 steps. On faces batch normalisation helps (lab 04), and nothing here says that noise helps there. What the table does say is what "a known trick" is worth before somebody has measured it.
+# One ring, one pair of networks, 4,000 steps: with images some of it may be otherwise, and lab 04 takes up the advice that was given for them. What the table does say is what "a known trick" is worth before somebody has measured it.
 # %% [markdown] lang="zh"
 # 起初也有蓝色的半边，后来就没有了，只剩一颗淡淡的星，每道光芒指着一个模式，箭头从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
 #
@@ -840,7 +840,7 @@ fig
 # * **参数取平均，点更准，模式也没丢**，又几乎不花什么。G 在绕圈，它的平均却不动。其余的，凡有一列胜过普通 GAN，另一列就不如它。
 # * **看不出效果的**：单侧标签平滑、判别器的学习率取四倍、动量取 0.9 或 0。双侧平滑找到的模式并不更多，高质量比例却去掉四分之三：糟糕的假样本感觉不到坡度，与理论页的计算一致。
 #
-# 一个圆环，一对网络，四千步。换成人像，批归一化就有好处（实验 04）；噪声在那里有没有用，这张表没有说。它说的是：一条“人人皆知的技巧”，在有人测过之前值多少。
+# 一个圆环，一对网络，四千步：换成图像，有些结果也许就不同，为图像而提的建议留给实验 04。这张表说的是：一条“人人皆知的技巧”，在有人测过之前值多少。
 # %% [markdown] lang="en"
 # ### Switch one on
 #
