@@ -94,7 +94,9 @@ def mixing(network: nn.Module) -> nn.Module | None:
 
     A layer of your own that does so says it with an attribute ``mixes_samples = True``; batch normalisation is known.
     """
-    mixes = (part for part in network.modules() if isinstance(part, BATCH_NORMS) or getattr(part, "mixes_samples", False))
+    mixes = (
+        part for part in network.modules() if isinstance(part, BATCH_NORMS) or getattr(part, "mixes_samples", False)
+    )
     return next(mixes, None)
 
 
