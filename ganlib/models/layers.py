@@ -94,10 +94,10 @@ def mixing(network: nn.Module) -> nn.Module | None:
 
     A layer of your own that does so says it with an attribute ``mixes_samples = True``; batch normalisation is known.
     """
-    mixes = (
-        part for part in network.modules() if isinstance(part, BATCH_NORMS) or getattr(part, "mixes_samples", False)
-    )
-    return next(mixes, None)
+    for part in network.modules():
+        if isinstance(part, BATCH_NORMS) or getattr(part, "mixes_samples", False):
+            return part
+    return None
 
 
 def on_each(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:
@@ -248,7 +248,7 @@ def operator_norm(layer: nn.Module, size: int | tuple[int, ...] | None = None, r
     """
     if isinstance(layer, nn.Linear):
         return torch.linalg.matrix_norm(_plain(layer).weight, 2)
-    if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d | TRANSPOSED):
+    if not isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)):
         raise GanlibError(f"{type(layer).__name__} was given; expected a linear layer or a convolution")
     axes = len(layer.kernel_size)
     size = (size,) * axes if isinstance(size, int) else size

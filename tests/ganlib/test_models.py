@@ -254,7 +254,7 @@ def test_maxout_is_the_largest_of_its_pieces():
 
 
 def test_the_counts_of_the_residual_networks():
-    """By hand, w channels. G: 16·128·w + 16w, a block per doubling, 2w, 27w + 3. D: the first block, halvings, two more.
+    """By hand, w channels. G: 16·128·w + 16w, a block per doubling, 2w, 27w + 3. D: the first block, halvings, two.
 
     A block of G has two convolutions of 9w² + w, a shortcut of w² + w and two normalisations of 2w.
     """

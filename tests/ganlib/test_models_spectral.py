@@ -1,4 +1,4 @@
-"""Spectral normalisation beside torch's and beside singular values; true norms of convolutions beside dense matrices."""
+"""Spectral normalisation beside torch's and singular values; true norms of convolutions beside dense matrices."""
 
 import copy
 import math
