@@ -22,6 +22,14 @@ def seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture
+def float64():
+    """Where the gradient is 0 but for rounding, Adam makes a whole step of it; in double precision ε stops that."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 class Noise:
     """Random samples of any shape. Remembers the batches it has handed out."""
 
@@ -227,7 +235,7 @@ def test_a_checkpoint_builds_the_same_game_again(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sngan", "wgan-gp"])
-def test_many_seeds_play_it_as_one_does(name):
+def test_many_seeds_play_it_as_one_does(name, float64):
     """The latter with a penalty on a normalised critic: power iteration inside a gradient inside vmap."""
 
     def game():
@@ -237,11 +245,9 @@ def test_many_seeds_play_it_as_one_does(name):
     law = ganlib.load("ring")
     runs = ganlib.Seeds(game, law, 8, [0, 1], device="cpu", progress=False).fit(3)
     ganlib.seed(1)
-    alone = ganlib.Trainer(game(), law, batch_size=8, device="cpu", progress=False).fit(3)
-    z = torch.randn(5, 4)
-    assert torch.allclose(runs.gans[1].sample(z=z), alone.gan.sample(z=z), atol=1e-5)
-    for a, b in zip(vectors(runs.gans[1]), vectors(alone.gan), strict=True):
-        assert torch.allclose(a, b, atol=1e-4)
+    alone = ganlib.Trainer(game(), law, batch_size=8, device="cpu", progress=False).fit(3).gan.state_dict()
+    for name, tensor in runs.gans[1].state_dict().items():
+        assert torch.allclose(tensor, alone[name], atol=1e-9), name
     assert not torch.allclose(vectors(runs.gans[0])[0], vectors(runs.gans[1])[0], atol=1e-3)  # each has its own
 
 
