@@ -391,7 +391,7 @@ def test_parameters(pixels, width):
     assert count(d) == square * width**2 + of_d * width + width  # the last: the offset of the first convolution
     if width == 16:
         assert count(DCGANDiscriminator((3, pixels, pixels), width, offset=False)) == count(d) - width
-        assert count(DCGANDiscriminator((3, pixels, pixels), width, layer_norm=True)) == count(d)
+        assert count(DCGANDiscriminator((3, pixels, pixels), width, norm="layer")) == count(d)
     averages = sum(b.numel() for name, b in g.named_buffers() if "running" in name)
     assert averages == {64: 30, 32: 14}[pixels] * width
     offsets = sum(m.out_channels for m in g.modules() if isinstance(m, nn.ConvTranspose2d))
