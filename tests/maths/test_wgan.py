@@ -114,6 +114,7 @@ def test_the_earth_movers_distance_is_a_metric(rng):
 
 @pytest.mark.proves("lem-wgan-prices")
 def test_two_prices_are_one(rng):
+    jumps = steep = 0
     for _ in range(20):
         points = rng.normal(size=(6, 2))
         d = distances(points)
@@ -131,9 +132,10 @@ def test_two_prices_are_one(rng):
         assert (f + d).min(1) == pytest.approx(f)
         assert (np.abs(extended[:, None] - extended) <= distances(others) + 1e-12).all()
         nearest = f[distances(others, points).argmin(1)]  # the value of the nearest point would jump
-        assert (np.abs(nearest[:, None] - nearest) > distances(others) + 0.01).any()
-    # u alone is not 1-Lipschitz, and for a cost without the triangle inequality neither is the transform.
-    assert (u[:, None] - u > d + 0.01).any()
+        jumps += (np.abs(nearest[:, None] - nearest) > distances(others) + 0.01).any()
+        steep += (u[:, None] - u > d + 0.01).any()
+    assert jumps > 5 and steep > 5  # u alone is not 1-Lipschitz
+    # For a cost without the triangle inequality the transform is not, either.
     squares = distances(np.arange(6)[:, None]) ** 2
     f = (squares - np.array([9.0, 0, 0, 0, 0, 0])).min(1)
     assert (f[:, None] - f > squares + 0.5).any()
@@ -529,19 +531,23 @@ def test_what_clipping_guarantees(rng):
 @pytest.mark.proves("prop-wgan-gain")
 def test_typical_slope(rng):
     # All signs of a network 2-2-2-1, exactly.
-    x, c = np.array([0.8, -0.3]), 0.5
-    squares, slopes = [], []
-    for signs in product((-c, c), repeat=10):
-        w1, w2, w3 = np.reshape(signs[:4], (2, 2)), np.reshape(signs[4:8], (2, 2)), np.array(signs[8:])
-        a1 = w1 @ x
-        a2 = w2 @ np.maximum(a1, 0)
-        squares.append((w3 @ np.maximum(a2, 0)) ** 2)
-        slopes.append(np.linalg.norm((w3 * (a2 > 0)) @ (w2 * (a1 > 0)) @ w1) ** 2)
+    c = 0.5
     formula = c**2 * (c**2) ** 2  # s² (½ s² n)², n = 2
-    assert np.mean(squares) == pytest.approx(formula * (x @ x), rel=1e-12)
-    assert np.mean(slopes) < 2 * formula - 1e-3  # some units sit exactly at 0
-    assert np.mean(slopes) > 0.4 * 2 * formula
-    # With a density: equality. Four in ten thousand networks of a normal law would do; the error is below 4%.
+
+    def all_signs(x):
+        squares, slopes = [], []
+        for signs in product((-c, c), repeat=10):
+            w1, w2, w3 = np.reshape(signs[:4], (2, 2)), np.reshape(signs[4:8], (2, 2)), np.array(signs[8:])
+            a1 = w1 @ x
+            a2 = w2 @ np.maximum(a1, 0)
+            squares.append((w3 @ np.maximum(a2, 0)) ** 2)
+            slopes.append(np.linalg.norm((w3 * (a2 > 0)) @ (w2 * (a1 > 0)) @ w1) ** 2)
+        assert np.mean(squares) == pytest.approx(formula * (x @ x), rel=1e-12)
+        return np.mean(slopes)
+
+    assert all_signs(np.array([0.8, -0.3])) == pytest.approx(2 * formula, rel=1e-12)
+    assert all_signs(np.array([1.0, 1.0])) < 0.8 * 2 * formula  # an exception: some units sit exactly at 0
+    # Normal weights, by sampling: the error is about 2%.
     n, s, d = 6, 0.7, 3
     x = rng.normal(size=d)
     w1, w2, w3 = (s * rng.normal(size=(60_000, *shape)) for shape in ((n, d), (n, n), (n,)))
@@ -645,8 +651,9 @@ def test_bias_of_an_estimate():
     def w(a, b):
         return on_the_line(places, a, places, b)
 
-    grown = [expectation(w, n, 2) for n in (1, 2, 3)]
-    assert grown[0] > grown[1] + 1e-3 > grown[2] + 2e-3 > w(p, q) + 0.05
+    grown = [expectation(w, n, 2) for n in (1, 2, 3, 4)]
+    assert all(more <= fewer + 1e-12 for fewer, more in zip(grown, grown[1:], strict=False))
+    assert grown[0] > grown[1] + 0.01 and grown[3] > w(p, q) + 0.05
     assert expectation(w, 2, 1) > expectation(w, 2, 2) + 1e-3
     assert expectation(w, 2, 2, p) > 0.5 and w(p, p) == 0  # the floor
     critics = np.array([np.minimum(places, 1), np.abs(places - 1), -np.abs(places - 1) / 2, 0 * places])
