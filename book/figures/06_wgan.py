@@ -29,7 +29,8 @@ WORDS = {
         "time": "time $t$",
         "estimate": "estimate $V$",
         "one": "one layer",
-        "layers": "{} layers",
+        "two": "two layers",
+        "three": "three layers",
         "clipped": "three, clipped",
         "depth": "hidden layers",
         "slope": "root mean square slope",
@@ -59,7 +60,8 @@ WORDS = {
         "time": "时间 $t$",
         "estimate": "估计值 $V$",
         "one": "一层",
-        "layers": "{} 层",
+        "two": "两层",
+        "three": "三层",
         "clipped": "三层，裁剪",
         "depth": "隐藏层数",
         "slope": "斜率的均方根",
@@ -148,9 +150,9 @@ def growth(words: dict[str, str]) -> plt.Figure:
     figure, ax = plt.subplots(figsize=(6.6, 3.4), layout="constrained")
     t = np.linspace(0, 2.5, 501)
     ax.plot(t, 1 + t, color=REAL, lw=2.4, label=words["one"])
-    ax.plot(t, np.exp(2 * t), color=PLUM, lw=2.4, label=words["layers"].format(2))
+    ax.plot(t, np.exp(2 * t), color=PLUM, lw=2.4, label=words["two"])
     early = t[t < 0.9]
-    ax.plot(early, (1 - early) ** -3.0, color=FAKE, lw=2.4, label=words["layers"].format(3))
+    ax.plot(early, (1 - early) ** -3.0, color=FAKE, lw=2.4, label=words["three"])
     ax.axvline(1, color=FAKE, lw=0.9, ls=":")
     clipped = np.minimum(1 / np.maximum(1 - t, 1e-9), 1.3) ** 3
     clipped[t >= 1] = 1.3**3
@@ -234,23 +236,25 @@ def gain(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-def unit(points: np.ndarray) -> float:
-    """The most that one clipped unit can do between the data at 0 and equally likely points, with c = 1.
+def unit(points: np.ndarray, shares: np.ndarray) -> float:
+    """The most that one clipped unit can do between the data at 0 and points of given shares, with c = 1.
 
     The gain is piecewise linear in (w, b), so its maximum over the box lies on a fine grid up to the grid's width.
     """
     w, b = np.meshgrid(np.linspace(-1, 1, 161), np.linspace(-1, 1, 321), indexing="ij")
-    fakes = np.mean([np.maximum(w * x + b, 0) for x in points], axis=0)
+    fakes = sum(share * np.maximum(w * x + b, 0) for x, share in zip(points, shares, strict=True))
     return float(np.abs(np.maximum(b, 0) - fakes).max())
 
 
 def ruler(words: dict[str, str]) -> plt.Figure:
     """A model that comes closer, while the clipped critic reports a rise."""
     figure, ax = plt.subplots(figsize=(6.6, 3.4), layout="constrained")
-    t = np.linspace(0, 1, 161)
-    ends = np.stack([-1 + 1.6 * t, 1 - 0.4 * t], -1)
-    ax.plot(t, np.abs(ends).mean(-1), color=REAL, lw=2.6, label=words["true"])
-    ax.plot(t, [unit(pair) for pair in ends], color=FAKE, lw=2.6, ls="--", label=words["ruler"])
+    t = np.linspace(0, 1, 101)
+    ends = np.stack([-1 + 0.4 * t, 1 - 0.4 * t], -1)
+    shares = np.stack([1 - t, 1 + t], -1) / 2
+    ax.plot(t, (shares * np.abs(ends)).sum(-1), color=REAL, lw=2.6, label=words["true"])
+    found = [unit(*pair) for pair in zip(ends, shares, strict=True)]
+    ax.plot(t, found, color=FAKE, lw=2.6, ls="--", label=words["ruler"])
     ax.set(xlabel=words["progress"], ylabel=words["units"], xlim=(0, 1), ylim=(0, 1.05), yticks=(0, 0.5, 1))
     ax.legend(loc="upper right")
     return figure
@@ -270,12 +274,18 @@ def js(p: np.ndarray, q: np.ndarray) -> float:
     return float(sum(terms).sum() * STEP / 2)
 
 
+def gap(position: float) -> np.ndarray:
+    """G − F on the axis, of which the sign is wanted: in the right tail from what is left there."""
+    left = norm.cdf(AXIS, position, WIDE) - (norm.cdf(AXIS, -1.4, 0.45) + norm.cdf(AXIS, 1.4, 0.45)) / 2
+    right = (norm.sf(AXIS, -1.4, 0.45) + norm.sf(AXIS, 1.4, 0.45)) / 2 - norm.sf(AXIS, position, WIDE)
+    return np.where(AXIS > 0, right, left)
+
+
 def slide(words: dict[str, str], lang: str) -> viz.Player:
     """The model slides past the data: the best critic and the best discriminator."""
     positions = np.linspace(-4.5, 4.5, 37)
     models = [norm.pdf(AXIS, position, WIDE) for position in positions]
-    below = np.cumsum(DATA) * STEP
-    costs = np.array([np.abs(below - np.cumsum(q) * STEP).sum() * STEP for q in models])
+    costs = np.array([np.abs(gap(position)).sum() * STEP for position in positions])
     divergences = np.array([js(DATA, q) for q in models])
     frames = []
     for position, q in zip(positions, models, strict=True):
@@ -287,12 +297,11 @@ def slide(words: dict[str, str], lang: str) -> viz.Player:
             top.plot(AXIS, density, color=colour, lw=1.8, label=words[name])
         top.set(xlim=(-6, 6), ylim=(0, 0.82), yticks=(), xticks=())
         top.legend(loc="upper right", handlelength=1.2, ncols=2, columnspacing=0.8, borderaxespad=0.1)
-        gap = np.cumsum(q) * STEP - below
-        f = np.cumsum(np.sign(np.where(np.abs(gap) > 1e-9, gap, 0))) * STEP
+        f = np.cumsum(np.sign(gap(position))) * STEP
         low.plot(AXIS, f - f[np.abs(AXIS) <= 6].mean(), color=JUDGE, lw=2.2, label=words["best"])
         ratio = norm.logpdf(AXIS, position, WIDE) - np.log(DATA + 1e-300)
         low.plot(AXIS, 6 / (1 + np.exp(np.clip(ratio, -60, 60))) - 3, color=SOFT, lw=1.6, ls="--", label=words["judge"])
-        low.set(xlim=(-6, 6), ylim=(-5, 5), yticks=(), xlabel="$x$", xticks=(-4, 0, 4))
+        low.set(xlim=(-6, 6), ylim=(-6.2, 8.6), yticks=(), xlabel="$x$", xticks=(-4, 0, 4))
         low.legend(loc="upper right", handlelength=1.5, ncols=2, columnspacing=0.8, borderaxespad=0.1)
         for values, colour, name in ((costs, JUDGE, "true"), (divergences, SOFT, "js")):
             side.plot(positions, values / values.max(), color=colour, lw=2, label=words[name])
