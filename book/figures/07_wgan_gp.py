@@ -85,7 +85,7 @@ def pairs(words: dict[str, str]) -> plt.Figure:
     """Two circles: where optimal and where independent pairs look."""
     figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.7), layout="constrained")
     generator = torch.Generator().manual_seed(4)
-    torch.manual_seed(4)
+    torch.manual_seed(40)  # another stream than the points', or ε would follow them
     n = 70
     y = ring(1.0, n, generator)
     for ax, x, name in ((axes[0], 2 * y, "optimal"), (axes[1], ring(2.0, n, generator), "independent")):
@@ -109,7 +109,7 @@ def share(words: dict[str, str], lang: str) -> viz.Player:
     counts = {}
     for key in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.995):
         generator = torch.Generator().manual_seed(1)
-        torch.manual_seed(1)
+        torch.manual_seed(40)  # another stream than the points', or ε would follow them
         x, y = ring(1.0, 2500, generator), ring(key, 2500, generator)
         seen = between(x, y)
         free = seen.norm(dim=1) < key
@@ -127,8 +127,7 @@ def share(words: dict[str, str], lang: str) -> viz.Player:
         right.plot(ratio, 2 / np.pi * np.arcsin(ratio), color=SOFT, lw=2.2)
         right.plot(key, counts[key], "o", color=INK, ms=9)
         right.set(xlabel=words["ratio"], title=words["share"], xlim=(0, 1.02), ylim=(0, 1.02))
-        right.set(xticks=(0, 0.5, 1), yticks=(0, 1 / 3, 0.5, 1))
-        right.set_yticklabels(["0", "⅓", "½", "1"])
+        right.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         right.grid(color=GRID, lw=0.8)
         frames.append((key, figure))
         plt.close(figure)
