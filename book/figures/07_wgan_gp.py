@@ -39,6 +39,7 @@ WORDS = {
         "pair": r"one $\varepsilon$ per pair",
         "batch": r"one $\varepsilon$ per batch",
         "coordinate": r"one $\varepsilon$ per coordinate",
+        "coordinate_short": "one $\\varepsilon$\nper coordinate",
         "position": r"position $\bar\varepsilon$, $d=3072$",
     },
     "zh": {
@@ -63,6 +64,7 @@ WORDS = {
         "pair": r"每对一个 $\varepsilon$",
         "batch": r"每批一个 $\varepsilon$",
         "coordinate": r"每个坐标一个 $\varepsilon$",
+        "coordinate_short": "每个坐标\n一个 $\\varepsilon$",
         "position": r"位置 $\bar\varepsilon$，$d=3072$",
     },
 }
@@ -172,7 +174,9 @@ def penalties(words: dict[str, str]) -> plt.Figure:
         colour, style = LOOKS[name]
         inside = v <= end
         for sign in (-1, 1):
-            right.plot(sign * v[inside], sign * values[inside], color=colour, ls=style, lw=2.4, zorder=4 - (name == "two"))
+            right.plot(
+                sign * v[inside], sign * values[inside], color=colour, ls=style, lw=2.4, zorder=4 - (name == "two")
+            )
     right.plot([0, 0], [-1, 1], color=REAL, ls="--", lw=2.4)
     right.plot([0, 0], [-1, 1], "o", color=FAKE, ms=7, zorder=5)
     for sign in (-1, 1):
@@ -180,7 +184,9 @@ def penalties(words: dict[str, str]) -> plt.Figure:
     right.axhline(0, color=SOFT, lw=0.6)
     right.set(xlabel=words["displacement"], title=words["best"], xlim=(-3, 3), ylim=(-1.9, 1.9))
     right.set(xticks=(-2, 0, 2), yticks=(-1, 0, 1))
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, handlelength=1.9, columnspacing=1)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, handlelength=1.9, columnspacing=1
+    )
     return figure
 
 
@@ -201,7 +207,12 @@ def dirac(words: dict[str, str]) -> plt.Figure:
         left.plot(phi[k], values[k], "o", color=colour, ms=8, zorder=5)
     left.plot(0.75, 0.875, "o", mfc="white", mec=FAKE, mew=1.8, ms=8, zorder=5)
     left.annotate(
-        words["wrong"], (0.8, 0.8), (0.85, -0.75), ha="center", fontsize=11.5, arrowprops={"arrowstyle": "-", "color": SOFT}
+        words["wrong"],
+        (0.8, 0.8),
+        (0.85, -0.75),
+        ha="center",
+        fontsize=11.5,
+        arrowprops={"arrowstyle": "-", "color": SOFT},
     )
     left.set(xlabel=words["phi"], title=words["loss"], xlim=(-2.4, 2.4), ylim=(-1.5, 3.2), xticks=(-2, -1, 0, 1, 2))
     left.set(yticks=(-1, 0, 1, 2, 3))
@@ -241,7 +252,9 @@ def epsilon(words: dict[str, str]) -> plt.Figure:
         for k, one in enumerate(e):
             seen = one * x + (1 - one) * y
             hollow = name == "batch" and k == 1
-            ax.plot(*seen.T, "o", color=JUDGE, ms=5, mfc="white" if hollow else JUDGE, mew=1.4 if hollow else 0, alpha=0.85)
+            ax.plot(
+                *seen.T, "o", color=JUDGE, ms=5, mfc="white" if hollow else JUDGE, mew=1.4 if hollow else 0, alpha=0.85
+            )
         ax.plot(*x.T, "o", color=REAL, ms=8)
         ax.plot(*y.T, "s", color=FAKE, ms=7)
         ax.set(title=words[name], xlim=(-3.1, 3.1), ylim=(-2.6, 2.6), aspect="equal")
@@ -253,7 +266,13 @@ def epsilon(words: dict[str, str]) -> plt.Figure:
     flat = rng.normal(0.5, math.sqrt(1 / (12 * d)), size=n)  # a mean of 3072 uniform numbers, by the central limit
     ax.hist(flat, edges, density=True, histtype="step", color=INK, lw=2)
     ax.text(0.02, 3.0, words["pair"], color=JUDGE, fontsize=11.5)
-    ax.text(0.02, 21, words["coordinate"].replace(" per ", "\nper ").replace("坐标一个", "坐标\n一个"), fontsize=11.5, va="top")
+    ax.text(
+        0.02,
+        21,
+        words["coordinate"].replace(" per ", "\nper ").replace("坐标一个", "坐标\n一个"),
+        fontsize=11.5,
+        va="top",
+    )
     ax.set(title=words["position"], xlim=(0, 1), xticks=(0, 0.5, 1), yticks=())
     ax.spines["left"].set_visible(False)
     return figure

@@ -1,7 +1,7 @@
 """Every statement of chapter 07, checked by numbers, each beside a plausible wrong variant.
 
-Optimal critics of finite clouds come from the linear programme of the dual; what is claimed of the line is compared with
-slopes that a general minimiser finds on a grid; derivatives that the page writes out are compared with autograd.
+Optimal critics of finite clouds come from the linear programme of the dual; what is claimed of the line is compared
+with slopes that a general minimiser finds on a grid; derivatives that the page writes out are compared with autograd.
 """
 
 import math
@@ -31,7 +31,8 @@ def double():
 
 
 def close(a, b, tolerance: float = 1e-9) -> bool:
-    return abs(float(a) - float(b)) <= tolerance * max(1.0, abs(float(a)), abs(float(b)))
+    a, b = (float(x.detach() if isinstance(x, Tensor) else x) for x in (a, b))
+    return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
 
 
 def clouds(n: int = 6, d: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +180,7 @@ def test_mean_displacement():
     for pi in (np.outer(a, b), ordered):
         assert np.allclose(pi.sum(1), a) and np.allclose(pi.sum(0), b)
         far = p[:, None] - q[None]
-        inside = (np.minimum(p[:, None], q[None]) < t[:, None, None]) & (np.maximum(p[:, None], q[None]) > t[:, None, None])
+        inside = covered(p, q, t)
         m = (pi * inside / np.abs(far)).sum((1, 2))
         flow = (pi * inside * np.sign(far)).sum((1, 2))  # m v
         assert close(m.mean() * 4.5, 1, 1e-6)
@@ -286,13 +287,18 @@ OMEGA = {
 }
 
 
+def covered(p: np.ndarray, q: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """(T, n, m): does t lie between the two points of a pair?"""
+    return (np.minimum(p[:, None], q) < t[:, None, None]) & (np.maximum(p[:, None], q) > t[:, None, None])
+
+
 def line(p, a, q, b, n: int = 3000):
     """Independent pairs of two finite laws: midpoints of cells, their width, m and v."""
     low, high = min(p.min(), q.min()), max(p.max(), q.max())
     step = (high - low) / n
     t = low + step * (np.arange(n) + 0.5)
     far = p[:, None] - q[None]
-    inside = (np.minimum(p[:, None], q[None]) < t[:, None, None]) & (np.maximum(p[:, None], q[None]) > t[:, None, None])
+    inside = covered(p, q, t)
     m = (np.outer(a, b) * inside / np.abs(far)).sum((1, 2))
     flow = (np.outer(a, b) * inside * np.sign(far)).sum((1, 2))
     return t, step, m, flow / m
@@ -307,6 +313,10 @@ def test_every_penalty_on_the_line(weight):
     gap = (q[None] <= t[:, None]) @ b - (p[None] <= t[:, None]) @ a
     w = np.abs(gap).sum() * step
     bias = (m * v**2).sum() * step  # E v²
+
+    def cost(slope, omega, value):
+        return weight * omega(slope) - slope * value
+
     for name, omega in OMEGA.items():
         if name == "unsquared" and weight <= np.abs(v).max():
             far = max((s * np.abs(v).max() - weight * omega(s)) for s in (10, 1000))
@@ -315,8 +325,7 @@ def test_every_penalty_on_the_line(weight):
         slopes = {}
         for value in np.unique(v.round(9)):  # a general minimiser, for each displacement that occurs
             found = [
-                minimize_scalar(lambda s: weight * omega(s) - s * value, bounds=bounds, method="bounded",
-                                options={"xatol": 1e-10})
+                minimize_scalar(cost, args=(omega, value), bounds=bounds, method="bounded", options={"xatol": 1e-10})
                 for bounds in ((-20, 0), (0, 20))
             ]
             slopes[value] = min(found, key=lambda one: one.fun).x
@@ -354,7 +363,7 @@ def test_where_nothing_flows():
 
 @pytest.mark.proves("prop-gp-bias")
 def test_bias_in_any_dimension():
-    """Two points far apart, and the best radial critic beside the bound; random critics never exceed it."""
+    """Critics that are pushed up as far as they go: above W, and never above the bound."""
     weight = 1.5
     x, y, _, _, (rows, columns), w = optimum(5, 3)
     x, y = x[rows], y[columns]  # optimal pairs, c = 1
@@ -364,13 +373,13 @@ def test_bias_in_any_dimension():
     points = (eps[:, None, None] * x + (1 - eps[:, None, None]) * y).reshape(-1, 3)
     generator = torch.Generator().manual_seed(1)
     best = -math.inf
-    for trial in range(6):
+    for _ in range(2):
         net = nn.Sequential(nn.Linear(3, 32), nn.Softplus(), nn.Linear(32, 1))
         for parameter in net.parameters():
             parameter.data = torch.randn(parameter.shape, generator=generator)
         optimizer = torch.optim.Adam(net.parameters(), 0.03)
-        for _ in range(150):  # push it as far up as it goes
-            sample = points[torch.randint(len(points), (256,), generator=generator)]
+        for _ in range(120):  # push it as far up as it goes
+            sample = points[torch.randint(len(points), (64,), generator=generator)]
             excess = (gradient_norms(net, sample) - 1).relu()
             loss = -(net(x).mean() - net(y).mean()) + weight * excess.square().mean()
             optimizer.zero_grad()
@@ -382,8 +391,6 @@ def test_bias_in_any_dimension():
         if reached >= w:
             assert excess.square().mean() <= far.square().mean() / weight**2 + 1e-3
         best = max(best, reached)
-        if trial == 0 and best > w + 0.05:
-            break
     assert best > w + 0.05  # above W: "the penalised value is at most W" would be false
     # For independent pairs of N + N points the share on optimal segments is 1/N.
     assert close(min((1 / 25) / (1 / 5) for _ in rows), 1 / 5)
@@ -438,7 +445,7 @@ def test_dirac():
     assert close(values[0], -1 / (1 - 1 / (2 * lam))) and close(values[1], 2 * lam)
 
 
-# -------------------------------------------------------------------------------------------------- double backward pass
+# ------------------------------------------------------------------------------------------------- double backward
 
 
 @pytest.mark.proves("thm-gp-double")
@@ -488,7 +495,11 @@ def test_kinks_are_not_seen():
     seen = torch.autograd.grad(mean_penalty(torch.relu, a, b), [a, b], allow_unused=True)
 
     def true(function, a, b, h=1e-3):
-        return ((function(a + h, b) - function(a - h, b)) / (2 * h), (function(a, b + h) - function(a, b - h)) / (2 * h))
+        """Both derivatives of a mean, by central differences."""
+        return (
+            (function(a + h, b) - function(a - h, b)) / (2 * h),
+            (function(a, b + h) - function(a, b - h)) / (2 * h),
+        )
 
     def closed(a, b):
         return b + (1 - b) * (abs(a) - 1) ** 2
@@ -522,7 +533,11 @@ def test_norm_at_zero():
     outside = torch.autograd.functional.jacobian(lambda g: (g.square().sum().sqrt() + 1e-8 - 1) ** 2, torch.zeros(3))
     assert naive.isnan().all() and outside.isnan().all()
     for eta in (1e-8, 0.19):
-        at_zero = torch.autograd.functional.jacobian(lambda g: ((g.square().sum() + eta).sqrt() - 1) ** 2, torch.zeros(3))  # noqa: B023
+
+        def smooth(g, eta=eta):
+            return ((g.square().sum() + eta).sqrt() - 1) ** 2
+
+        at_zero = torch.autograd.functional.jacobian(smooth, torch.zeros(3))
         assert torch.equal(at_zero, torch.zeros(3))
         s = np.linspace(0.5, 1.5, 1_000_001)
         best = s[((np.sqrt(s**2 + eta) - 1) ** 2).argmin()]
@@ -571,7 +586,7 @@ def test_batch_normalisation():
     assert own.norm() > 1e-2  # although the critic is not flat
     penalty = (gradient_norms(last, x) - 1).square().mean()
     assert close(penalty, 1)
-    pull = torch.autograd.grad(penalty, [p for p in last.parameters()], allow_unused=True)
+    pull = torch.autograd.grad(penalty, list(last.parameters()), allow_unused=True)
     assert all(one is None or one.abs().max() < 1e-6 for one in pull)
     with pytest.raises(GanlibError, match="batch normalisation"):
         WGANGP(nn.Linear(2, 3), last, 2)
