@@ -74,9 +74,9 @@ ROWS = {
     # the repairs
     "minibatch": Row("minibatch discrimination", {"model": "mlp-toy-minibatch"}),
     "packing": Row("packs of two", {"packing": 2}, gan="pacgan"),
-    # Unrolling was made for a D that lags behind. Beside one as fast as G, seeds 100 to 103 and 900 to 1,500 steps showed
-    # nothing good: rates of 0.003, 0.01, 0.03 and 0.1, the larger, the fewer modes. Beside a slow D a run of three became
-    # infinite at 0.1.
+    # Unrolling was made for a D that lags behind. Beside one as fast as G it did no good within 1,500 steps, with four
+    # seeds from 100 on and rates of 0.003, 0.01, 0.03 and 0.1: the larger, the fewer modes. Beside a slow D one run of
+    # three became infinite at 0.1.
     "unrolled-slow": Row(
         "looking ahead, slow D",
         {"lookahead": 5, "lookahead_rate": 0.03, "rate_ratio": 0.1},
