@@ -54,8 +54,7 @@ WORDS = {
         "random_kernel": "random, 16 channels",
         "inputs": "$v_k$ (solid) and $v_1$",
         "outputs": r"$Wv_k$ and $\sigma_1u_1$",
-        "round": "round",
-        "angle": "angle",
+        "caption": "round {}: angle {:.1f}°, σ̂ = {:.4f} σ",
     },
     "zh": {
         "unit_ball": "输入",
@@ -92,8 +91,7 @@ WORDS = {
         "random_kernel": "随机，16 通道",
         "inputs": "$v_k$（实线）与 $v_1$",
         "outputs": r"$Wv_k$ 与 $\sigma_1u_1$",
-        "round": "第",
-        "angle": "夹角",
+        "caption": "第 {} 轮：夹角 {:.1f}°，σ̂ = {:.4f} σ",
     },
 }
 CIRCLE = np.stack([np.cos(np.linspace(0, 2 * math.pi, 361)), np.sin(np.linspace(0, 2 * math.pi, 361))])
@@ -155,7 +153,7 @@ def stretch(words: dict[str, str]) -> plt.Figure:
         image = shape @ CIRCLE
         ax.fill(*image, color=colour, alpha=0.22, lw=0)
         ax.plot(*image, color=colour, lw=2)
-        ax.set_title(words[title] + (r", $\sigma=%.2f$" % norm(shape) if title != "unit_ball" else ""), fontsize=12)
+        ax.set_title(words[title] + (rf", $\sigma={norm(shape):.2f}$" if title != "unit_ball" else ""), fontsize=12)
     for ax, shape in zip(axes, shapes, strict=True):
         left, values, right = np.linalg.svd(shape)
         if shape is FIRST:
@@ -169,7 +167,7 @@ def stretch(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# --------------------------------------------------------------------------------------------------- depth and the gauge
+# -------------------------------------------------------------------------------------------------- depth and the gauge
 
 
 @functools.cache
@@ -218,7 +216,7 @@ def depth(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# ------------------------------------------------------------------------------------------------------- power iteration
+# ------------------------------------------------------------------------------------------------------ power iteration
 
 
 @functools.cache
@@ -292,13 +290,13 @@ def frequencies(words: dict[str, str]) -> plt.Figure:
     for ax, (key, values) in zip(axes, spectra().items(), strict=True):
         picture = ax.imshow(values, vmin=0, vmax=3, cmap="viridis", extent=(-1, 1, -1, 1), interpolation="nearest")
         ax.set_title(words[key], fontsize=11)
-        ax.set(xticks=(-1, 0, 1), yticks=(), xlabel=r"$\max=%.2f$" % values.max())
+        ax.set(xticks=(-1, 0, 1), yticks=(), xlabel=rf"$\max={values.max():.2f}$")
         ax.set_xticklabels([r"$-\pi$", "0", r"$\pi$"])
     figure.colorbar(picture, ax=axes, shrink=0.72, ticks=(0, 1, 2, 3), pad=0.015)
     return figure
 
 
-# ------------------------------------------------------------------------------------------------------------ the player
+# ----------------------------------------------------------------------------------------------------------- the player
 
 RATIO = 0.85
 MATRIX = turn(25) @ np.diag([1.0, RATIO]) @ turn(70).T
@@ -329,9 +327,7 @@ def rounds(words: dict[str, str], lang: str) -> viz.Player:
 
     def caption(k: int) -> str:
         angle, estimate = said[k]
-        if lang == "zh":
-            return f"第 {k} 轮：{words['angle']} {angle:.1f}°，σ̂ = {estimate:.4f} σ"
-        return f"{words['round']} {k}: {words['angle']} {angle:.1f}°, σ̂ = {estimate:.4f} σ"
+        return words["caption"].format(k, angle, estimate)
 
     return viz.player(frames, caption=caption, seconds=10)
 

@@ -59,7 +59,7 @@ def test_spectral_norm(rng):
     w, e, b = rng.standard_normal((5, 7)), 0.3 * rng.standard_normal((5, 7)), rng.standard_normal((4, 5))
     s = sigma(w)
     assert s == pytest.approx(math.sqrt(np.linalg.eigvalsh(w.T @ w)[-1]))
-    # 1 and 2. No direction is stretched more, the top singular vector is stretched so much; it is also a maximum of aᵀWh.
+    # 1 and 2. No direction is stretched more, the top singular vector is stretched so much.
     h = rng.standard_normal((7, 4000))
     gains = np.linalg.norm(w @ h, axis=0) / np.linalg.norm(h, axis=0)
     assert 0.7 * s < gains.max() < s
@@ -118,7 +118,7 @@ def test_product_bound_and_masks(phi, slope, constant):
     aligned = [factor * o @ i.T for factor, i, o in zip((2.0, 3.0, 0.5), chain, chain[1:], strict=False)]
     reached = network(aligned, [torch.zeros(o) for o in sizes[1:]], phi)(1e-4 * chain[0].T).norm() / 1e-4
     assert float(reached) == pytest.approx(3 * constant**2, rel=1e-6)
-    assert math.prod(float(w.abs().max()) for w in aligned) < 0.9 * reached  # entries, which clipping bounds, bound nothing
+    assert math.prod(float(w.abs().max()) for w in aligned) < 0.9 * reached  # entries bound nothing
     # The Jacobian is the product with the masks of this x, in this order.
     point = x[0]
     before, h = [], point
@@ -137,7 +137,10 @@ def test_product_bound_and_masks(phi, slope, constant):
 @pytest.mark.proves("thm-sn-product")
 def test_a_kink_that_is_met_on_a_fat_set():
     """A unit that is exactly 0 everywhere: any value of ReLU's slope there gives the right Jacobian."""
-    weights, offsets = [torch.tensor([[0.0, 0.0], [1.0, 2.0]]), torch.tensor([[3.0, 1.0]])], [torch.zeros(2), torch.zeros(1)]
+    weights, offsets = (
+        [torch.tensor([[0.0, 0.0], [1.0, 2.0]]), torch.tensor([[3.0, 1.0]])],
+        [torch.zeros(2), torch.zeros(1)],
+    )
     point = torch.tensor([0.3, 0.4])
     jacobian = torch.autograd.functional.jacobian(network(weights, offsets, F.relu), point)
     for value in (0.0, 0.5, 1.0):
@@ -210,7 +213,10 @@ def test_other_layers(rng):
     assert not torch.allclose(bn(batch)[:1], bn(torch.cat([batch[:1], 5 * batch[1:]]))[:1], atol=1e-2)
     # Layer normalisation.
     norm = nn.LayerNorm(5, eps=1e-2)
-    at = [torch.autograd.functional.jacobian(norm, p) for p in (torch.full((5,), 0.7), torch.randn(5), 1e-2 * torch.randn(5))]
+    at = [
+        torch.autograd.functional.jacobian(norm, p)
+        for p in (torch.full((5,), 0.7), torch.randn(5), 1e-2 * torch.randn(5))
+    ]
     assert sigma(at[0]) == pytest.approx(10)
     assert sigma(at[1]) < 5
     assert sigma(at[2]) < 10
@@ -455,7 +461,14 @@ def reads(k: int, stride: int) -> int:
 @pytest.mark.proves("thm-sn-patches")
 @pytest.mark.parametrize(
     ("k", "stride", "padding", "mode"),
-    [(3, 1, 1, "zeros"), (3, 1, 1, "circular"), (4, 2, 1, "zeros"), (3, 2, 1, "zeros"), (2, 2, 0, "zeros"), (1, 1, 0, "zeros")],
+    [
+        (3, 1, 1, "zeros"),
+        (3, 1, 1, "circular"),
+        (4, 2, 1, "zeros"),
+        (3, 2, 1, "zeros"),
+        (2, 2, 0, "zeros"),
+        (1, 1, 0, "zeros"),
+    ],
 )
 def test_flattened_kernel(k, stride, padding, mode):
     for seed in range(3):
@@ -550,7 +563,7 @@ def test_four_kernels():
         assert np.abs(np.fft.fft2(kernel, (32, 32))).max() == pytest.approx(norm)
 
 
-# -------------------------------------------------------------------------------------------------- what a critic can say
+# ------------------------------------------------------------------------------------------------ what a critic can say
 
 
 def hinge(real: np.ndarray, fake: np.ndarray) -> float:
@@ -703,7 +716,7 @@ def test_the_gauge_reads_too_little(rng):
     assert plan.fun == pytest.approx(1)
 
 
-# ------------------------------------------------------------------------------------------------ what the page says of PyTorch
+# ---------------------------------------------------------------------------------------- what the page says of PyTorch
 
 
 def test_what_pytorch_does(monkeypatch):
