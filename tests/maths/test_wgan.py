@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.integrate import solve_ivp
 from scipy.optimize import linear_sum_assignment, linprog
 from scipy.stats import norm
+
+from ganlib.data.digits import digits
 
 PAGE = Path(__file__).parents[2] / "book/en/06-wgan.md"
 
@@ -297,6 +300,8 @@ def test_continuity_in_the_parameters(rng):
 
     assert [js(*segments(theta)) for theta in (1.0, 1e-3, -1e-9)] == pytest.approx([math.log(2)] * 3)
     assert js(*segments(0.0)) == 0
+    # The conclusion of part 2 survives where JS does not jump, and says nothing: every derivative is 0.
+    assert js(*segments(0.5 + 1e-6)) - js(*segments(0.5)) == 0
     # Part 1 without its bound: every path is continuous at 0, the distance is not.
     u = (np.arange(200_000) + 0.5) / 200_000
 
@@ -308,6 +313,23 @@ def test_continuity_in_the_parameters(rng):
             assert tent(theta, a).mean() == pytest.approx(theta ** (0.5 - a) / 2, rel=1e-3)
     assert tent(0.0001, 0.5)[u > 0.01].max() == 0  # so each fixed z sees a constant near 0
     assert tent(1e-4, 0.0).mean() / 1e-4 > 40  # not Lipschitz at 0, although bounded by 1
+    assert tent(0.5 + 1e-4, 0.0).mean() - tent(0.5, 0.0).mean() < 1e-4  # but it is smooth at every other place
+    # The fat Cantor set: at its points no derivative, although 0 ≤ G ≤ 1.
+    left, ends, middles = [(0.0, 1.0)], [], []
+    for m in range(1, 11):
+        middles.append(np.array([(a + b) / 2 for a, b in left]))
+        left = [part for a, b in left for part in ((a, (a + b - 4.0**-m) / 2), ((a + b + 4.0**-m) / 2, b))]
+        assert sum(b - a for a, b in left) == pytest.approx(1 - sum(2 ** (k - 1) / 4**k for k in range(1, m + 1)))
+    assert sum(b - a for a, b in left) == pytest.approx(0.5, abs=1e-3)
+    ends = np.array(left).ravel()  # points of the set; each gap has two of them as its ends
+    for m, middle in enumerate(middles, 1):
+        gaps = np.abs(middle[:, None] - ends).min(1)  # ϱ in the middles of the gaps of step m
+        assert gaps == pytest.approx(4.0**-m / 2)
+        w_middle = tent(gaps[0], 0.0).mean()
+        if gaps[0] > 1e-5:  # finer than the grid of z
+            assert w_middle == pytest.approx(2.0**-m / math.sqrt(8), rel=1e-2)
+        near = np.abs(middle[:, None] - ends).min(0)
+        assert (near <= 2.0**-m).all() and (2.0**-m / math.sqrt(8) / near >= 0.353).all()
 
 
 @pytest.mark.proves("thm-wgan-gradient")
@@ -371,6 +393,17 @@ def test_gradient_of_w1(rng):
     assert [(g(1) - g(1 - small)) / small for g in kinked] == pytest.approx([-1, -1])
 
 
+def test_what_automatic_differentiation_returns_at_a_kink():
+    # Between the slopes of the two segments' critic: neither −1 nor 0.
+    x = torch.tensor(1.0, requires_grad=True)
+    torch.autograd.backward(-torch.minimum(x.abs(), torch.tensor(1.0)))
+    assert x.grad == -0.5
+    # Where only units have kinks, and the function has none.
+    x = torch.tensor(0.0, requires_grad=True)
+    torch.autograd.backward(torch.relu(x) - torch.relu(-x))
+    assert x.grad == 0 != 1
+
+
 # ------------------------------------------------------------------------------------------------ Lipschitz functions
 
 
@@ -428,6 +461,10 @@ def test_scale(rng):
         assert best_critic(p, q, slope * d)[1] == pytest.approx(slope * w)
     assert linprog(q - p, bounds=(None, None)).status == 3  # without the constraint: unbounded
     assert abs(linprog(p - p, bounds=(None, None)).fun) == 0  # unless the laws are equal
+    # The upper half of part 3 needs no 0 in the class, the lower half does.
+    worse = np.array([(start + d).min(1) for start in (np.arange(6.0), -np.arange(6.0), np.arange(6.0) % 2)])
+    worse *= np.sign(worse @ (q - p))[:, None]
+    assert (worse @ (p - q)).max() < 0 < w
     # Part 3: 1-Lipschitz, but linear; scaling the class scales it, and it is not K times the distance.
     x = rng.normal(size=(6, 2))
     far = np.linalg.norm((p - q) @ x)
@@ -460,7 +497,9 @@ def test_growth_of_an_unrestrained_critic(layers):
         elif layers == 2:
             bound, wrong = v0 * np.exp(4 * nu * t), v0 * np.exp(8 * nu * t)
         else:
-            assert t[-1] <= last * (1 + 1e-4) and values[-1] > 1e9  # it ends, and before T
+            assert t[-1] <= last * (1 + 1e-4) and values[-1] > 1e9  # it ends, at T at the latest
+            if (start == 1).all():
+                assert t[-1] > 0.9998 * last  # and not before
             keep = t < 0.98 * t[-1]
             t, values = t[keep], values[keep]
             power = -layers / (layers - 2)
@@ -529,6 +568,21 @@ def test_what_clipping_guarantees(rng):
             assert norms[0] > 2 * c * math.sqrt(k**2 * into * out)  # the Frobenius norm of the kernel is no bound
 
 
+def test_clipped_critics_do_not_tell_all_laws_apart(rng):
+    def critic(x, w1, b1, w2, b2, w3):
+        return np.maximum(np.maximum(np.multiply.outer(x, w1) + b1, 0) @ w2.T + b2, 0) @ w3
+
+    x = np.array([0.0, 1.0, 2.0])
+    seen = []
+    for _ in range(20):
+        w1, w2, w3 = (rng.uniform(-0.5, 0.5, shape) for shape in (4, (3, 4), 3))
+        for b1, b2 in ((0.0, 0.0), (rng.uniform(-0.5, 0.5, 4), rng.uniform(-0.5, 0.5, 3))):
+            f = critic(x, w1, b1, w2, b2, w3)
+            seen.append(abs(f[1] - (f[0] + f[2]) / 2))
+    assert max(seen[::2]) < 1e-12 and max(seen[1::2]) > 1e-3  # blind without biases, not with them
+    assert on_the_line([1.0], np.ones(1), [0.0, 2.0], np.full(2, 0.5)) == 1
+
+
 @pytest.mark.proves("prop-wgan-gain")
 def test_typical_slope(rng):
     # All signs of a network 2-2-2-1, exactly.
@@ -591,6 +645,16 @@ def test_clipped_weights_go_to_the_walls(rng):
 
     quick = steps(rmsprop, 400)
     assert (quick[m != 0] <= 400).all() and (quick[m != 0] > 250).all() and quick[3] == -1
+    # The rule of 400 steps, for gradients that change in size: one that grows gets there, one that fades may not.
+    for rate, arrives in ((1.0, True), (1.02, True), (0.98, False)):
+        w, v, g = -c, 0.0, 1e-3
+        for t in range(5000):
+            v = 0.99 * v + 0.01 * g**2
+            w = min(w + (eta * g / math.sqrt(v) if v > 0 else 0), c)
+            g *= rate
+            if t == 399:
+                assert (w == c) == arrives
+        assert (w == c) == arrives and (arrives or -0.2 * c < w < -0.1 * c)
     # Part 3: a ReLU critic 2-4-1 without biases, by projected ascent from several starts.
     real, fake = rng.normal(size=(40, 2)) + 1, rng.normal(size=(40, 2))
     for _ in range(5):
@@ -688,6 +752,18 @@ def test_numbers_of_the_page(rng):
     third, half = np.full(3, 1 / 3), np.full(2, 0.5)
     assert on_the_line([-1, 1], half, [-2, 0, 2], third) == pytest.approx(1)
     assert on_the_line([0], np.ones(1), [-1, 1], half) == pytest.approx(1)
+
+
+def test_the_floor_of_64_digits():
+    order = torch.randperm(320, generator=torch.Generator().manual_seed(0))
+    pixels = digits(28, n=320).pixels[order].float() / 127.5 - 1
+    real, other = pixels[:64].flatten(1), pixels[64:128].flatten(1)
+    noise = 2 * torch.rand(64, 784, generator=torch.Generator().manual_seed(0)) - 1
+    mean = pixels[128:].flatten(1).mean(0)
+    floor, far = ((cost := distances(real, y))[linear_sum_assignment(cost)].mean() for y in (other, noise))
+    grey = (real - mean).norm(dim=1).mean().item()
+    assert (floor, far, grey) == pytest.approx((15, 31, 14), abs=0.7)
+    assert grey < floor - 0.2  # one grey cloud for every digit is nearer to the data than the data to themselves
 
 
 def test_noise_brings_laws_together(rng):
