@@ -152,23 +152,19 @@ def test_many_optimal_critics():
 
 
 def test_which_steep_critic_serves_the_generator():
-    """At a generated point f⁻ shows the way to its only partner; f⁺ has the tip of a cone there."""
-    x, y, f_up, f_low, _, _ = optimum()
-    tips = 0
-    for j, point in enumerate(y):
-        rest = f_low(x) - (x - point).norm(dim=1)  # the cones that hang from the data, at this point
-        partner = rest.argmax()
-        assert (rest > rest[partner] - 1e-6).sum() == 1  # a single best partner
-        e = (x[partner] - point) / (x[partner] - point).norm()
-        small = 1e-4 * torch.randn(50, 2)
-        assert torch.allclose(torch.autograd.functional.jacobian(f_low, point), e, atol=1e-7)
-        other = torch.arange(len(y)) != j
-        slack = (f_up(y[other]) + (y[other] - point).norm(dim=1) - f_up(point)).min()
-        if slack > 1e-2:
-            tips += 1
-            assert torch.allclose(f_up(point + small) - f_up(point), small.norm(dim=1), atol=1e-9)  # no direction
-            assert (f_up(point + small) - f_up(point) - small @ e).abs().max() > 1e-5
-    assert tips >= 2  # so "f⁺ costs the game nothing" would be false
+    """At a generated point with a single partner f⁻ shows the way to it; f⁺ may have the tip of a cone there."""
+    x, y = torch.tensor([[0.0, 0.0], [3.0, 1.0]]), torch.tensor([[1.0, 0.5], [2.5, 0.0]])
+    high = (x - y).norm(dim=1)  # f* = these values at the data, 0 at the generated points
+    assert bool((high[:, None] <= torch.cdist(x, y) + 1e-12).all())  # 1-Lipschitz, with equality on the pairs: optimal
+    assert torch.cdist(y, y)[0, 1] > 0 and bool((high[:, None] < torch.cdist(x, y) - 0.5).sum() == 2)
+    f_up, f_low = upper(torch.zeros(2), y), lower(high, x)
+    small = 1e-3 * torch.randn(50, 2)
+    for datum, point in zip(x, y, strict=True):
+        e = (datum - point) / (datum - point).norm()
+        assert torch.allclose(torch.autograd.functional.jacobian(f_low, point), e)
+        assert torch.allclose(f_up(point + small) - f_up(point), small.norm(dim=1))  # equal in all directions
+        rest = (f_up(point + small) - f_up(point) - small @ e).abs().max()
+        assert rest > 5e-4 > 100 * (f_low(point + small) - f_low(point) - small @ e).abs().max()
 
 
 # ----------------------------------------------------------------------------------------------------- the checkpoints
@@ -769,7 +765,7 @@ def test_double_backward_exercise():
         assert close(after(eta), claimed)
         assert (after(eta) - 1) ** 2 < 16  # no step makes it worse, though the formula is above 5 from 5/8 on
         assert not one or both or after(eta) > 2.4
-        assert both or abs(after(eta) - formula) > 0.9
+        assert both or abs(after(eta) - formula) > 0.7
     assert close(after(0.25), 1)
     assert close(after(0.3), 2.53, 1e-3) and after(0.375) == after(0.4) == 0  # the formula says 1 for 0.375
     assert close(after(3 / 11.2 - 1e-9), 0.714, 1e-3) and close(after(3 / 11.2 + 1e-9), 2.62, 1e-3)
