@@ -5,6 +5,7 @@ with slopes that a general minimiser finds on a grid; derivatives that the page 
 """
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -150,6 +151,22 @@ def test_many_optimal_critics():
     assert bool((slopes[differ] < 1 - 1e-13).all()) and torch.allclose(slopes[~differ], torch.ones(()), atol=1e-9)
 
 
+def test_which_steep_critic_serves_the_generator():
+    """At a generated point with a single partner f⁻ shows the way to it; f⁺ may have the tip of a cone there."""
+    x, y = torch.tensor([[0.0, 0.0], [3.0, 1.0]]), torch.tensor([[1.0, 0.5], [2.5, 0.0]])
+    high = (x - y).norm(dim=1)  # f* = these values at the data, 0 at the generated points
+    assert bool((high[:, None] <= torch.cdist(x, y) + 1e-12).all())  # 1-Lipschitz, with equality on the pairs: optimal
+    assert torch.cdist(y, y)[0, 1] > 0 and bool((high[:, None] < torch.cdist(x, y) - 0.5).sum() == 2)
+    f_up, f_low = upper(torch.zeros(2), y), lower(high, x)
+    small = 1e-3 * torch.randn(50, 2)
+    for datum, point in zip(x, y, strict=True):
+        e = (datum - point) / (datum - point).norm()
+        assert torch.allclose(torch.autograd.functional.jacobian(f_low, point), e)
+        assert torch.allclose(f_up(point + small) - f_up(point), small.norm(dim=1))  # equal in all directions
+        rest = (f_up(point + small) - f_up(point) - small @ e).abs().max()
+        assert rest > 5e-4 > 100 * (f_low(point + small) - f_low(point) - small @ e).abs().max()
+
+
 # ----------------------------------------------------------------------------------------------------- the checkpoints
 
 
@@ -188,6 +205,44 @@ def test_mean_displacement():
         assert close(np.abs(flow).mean() * 4.5, w, 1e-9)  # E|v| = W for both
         cost = (pi * np.abs(far)).sum()
         assert w <= cost + 1e-9 and (cost > w + 0.3) == (pi is not ordered)  # E|x − y| is not W for independent pairs
+    # Where no segment passes, F = G.
+    p, q = np.array([0.0, 3.0]), np.array([1.0, 2.0])
+    m = (np.eye(2) / 2 * covered(p, q, t) / np.abs(p[:, None] - q[None])).sum((1, 2))
+    gap = (q[None] <= t[:, None]).mean(1) - (p[None] <= t[:, None]).mean(1)
+    assert (m == 0).any() and not gap[(m == 0) & (t < 3)].any() and gap[m > 0].all()
+
+
+def test_no_flow_alone_proves_nothing():
+    """In the plane the mean displacement may vanish where every optimal critic has slope 1."""
+    fake = np.array([[-1.0, 0.0], [-10.0, 0.1], [10.0, 0.0]])
+    real = np.array([[1.0, 0.0], [-10.0, 0.0], [10.0, 0.1]])
+    costs = sorted((np.linalg.norm(real[list(order)] - fake, axis=1).mean(), order) for order in permutations(range(3)))
+    assert costs[0][1] == (0, 1, 2) and costs[1][0] > costs[0][0] + 1  # the only optimal plan, by Birkhoff's theorem
+    passing = []
+    for x in real:
+        for y in fake:
+            level = abs(x[1]) < 1e-12 and abs(y[1]) < 1e-12
+            if level and min(x[0], y[0]) < 0.3 < max(x[0], y[0]):
+                passing.append((1 / np.linalg.norm(x - y), x - y))
+            elif not level and (x[1] > 0) != (y[1] > 0):  # meets the axis at an end point only
+                assert abs((x if x[1] == 0 else y)[0]) >= 1
+    assert len(passing) == 2
+    assert np.allclose(sum(mass * step for mass, step in passing), 0)  # v = 0
+    n = 100_000
+    x, y = torch.from_numpy(real)[torch.randint(3, (n,))], torch.from_numpy(fake)[torch.randint(3, (n,))]
+    point = between(x, y)
+    there = (point[:, 1] == 0) & (point[:, 0].abs() < 1)
+    assert abs(there.double().mean() - 1.1 / 9) < 0.006
+    assert (x - y)[there].mean(0).norm() < 5 * (x - y)[there].norm(dim=1).std() / there.sum().sqrt()
+    # And yet: a critic of value W must rise by 2 on the segment; "v = 0, so the slope is free" would allow less.
+    values, w = best_values(real, fake)
+    assert close(w, costs[0][0], 1e-7) and close(values[0] - values[3], 2, 1e-7)
+    for f in (
+        upper(torch.from_numpy(values[3:]), torch.from_numpy(fake)),
+        lower(*map(torch.from_numpy, (values[:3], real))),
+    ):
+        gradient = torch.autograd.functional.jacobian(f, torch.tensor([0.3, 0.0]))
+        assert torch.allclose(gradient, torch.tensor([1.0, 0.0]), atol=1e-6)
 
 
 def circles(big: float, small: float, n: int) -> tuple[Tensor, Tensor]:
@@ -394,6 +449,21 @@ def test_bias_in_any_dimension():
     assert best > w + 0.05  # above W: "the penalised value is at most W" would be false
     # For independent pairs of N + N points the share on optimal segments is 1/N.
     assert close(min((1 / 25) / (1 / 5) for _ in rows), 1 / 5)
+    # Where segments overlap, c may be larger than the least p q / π: in the gap ¾, not ½.
+    p, q, t = np.array([0.0, 3.0]), np.array([1.0, 2.0]), np.array([0.3, 0.8, 2.2, 2.9])
+    far, inside = np.abs(p[:, None] - q[None]), covered(p, q, t)
+    ratio = (inside / 4 / far).sum((1, 2)) / (np.eye(2) / 2 * inside / far).sum((1, 2))
+    assert np.allclose(ratio, 3 / 4) and (1 / 4) / (1 / 2) == 1 / 2
+    # The dual of the one-sided penalty: a flow w costs |w| + w²/4λm; with w = m v this sums up to W + E v²/4λ.
+    p, a, q, b = np.array([0.0, 3.0, 4.0]), np.array([0.5, 0.3, 0.2]), np.array([1.0, 2.0]), np.array([0.4, 0.6])
+    t, step, m, v = line(p, a, q, b)
+    slope = np.linspace(-20, 20, 40_001)
+    for mass, speed in sorted({(round(one, 9), round(two, 9)) for one, two in zip(m, v, strict=True)}):
+        dual = (slope * mass * speed - weight * mass * np.maximum(0, np.abs(slope) - 1) ** 2).max()
+        assert close(dual, mass * abs(speed) + (mass * speed) ** 2 / (4 * weight * mass), 1e-5)
+    gap = (q[None] <= t[:, None]) @ b - (p[None] <= t[:, None]) @ a
+    total = (np.abs(m * v) + (m * v) ** 2 / (4 * weight * m)).sum() * step
+    assert close(total, np.abs(gap).sum() * step + (m * v**2).sum() * step / (4 * weight))
     # Unsquared: never above W while λ ≥ the longest pair, above it for a small λ. One pair, a linear critic of slope s.
     for lam, ok in ((2.0, True), (0.5, False)):
         reach = max(s * 1.0 - lam * max(0, s - 1) for s in np.linspace(0, 50, 501))
@@ -410,7 +480,7 @@ def test_dirac():
         omega = {"two": (s - 1) ** 2, "one": np.maximum(0, s - 1) ** 2, "zero": s**2 / 2}[name]
         return phi * theta + lam * omega
 
-    for theta in (0.3, 1.0, -1.0, 3.9, 5.0):
+    for theta in (0.3, 1.0, -1.0, 3.9, 4.0, 5.0):  # at 4 = 2λ the second well has just gone
         sign = np.sign(theta)
         for name in ("two", "one", "zero"):
             best = phi[loss(name, theta).argmin()]
@@ -652,3 +722,73 @@ def test_pitfalls():
     x = (e * torch.randn(9, 2) + (1 - e) * torch.randn(9, 2)).requires_grad_()
     (g,) = torch.autograd.grad((x @ w).sum(), x)
     assert g.shape == (9, 1, 9, 2) and torch.allclose(g.flatten(1).norm(dim=1), torch.full((9,), 3.0))
+
+
+def test_one_datum_two_generated_points():
+    """Part (c) of ex-gp-three: at λ = max|v| the value is W, and the reported distance need not be."""
+    x, y = torch.zeros(2, 1), torch.tensor([[1.0], [3.0]])
+    points = torch.cat([(torch.arange(20_000)[:, None] + 0.5) / 20_000 * end for end in (1.0, 3.0)])
+    for steep in (1.0, 2.0, 5.0):
+
+        def f(z, steep=steep):
+            return -(z[:, 0].clamp(max=1) + steep * (z[:, 0] - 1).relu())
+
+        reported = f(x).mean() - f(y).mean()
+        fine = 3 * (gradient_norms(f, points) - 1).relu().mean()
+        assert close(reported, 1 + steep) and close(fine, steep - 1, 1e-3)
+        assert close(reported - fine, 2, 1e-3)
+        assert close(reported, 2) == (steep == 1)
+    # (d) by the slopes left of the points, which are all that the two-sided penalty with λ = 10 fixes at 3
+    assert close(1 + 1.5 / 20, 1.075) and close(1 + 3 / 20, 1.15) and close(3 / 1.5, 2)
+
+
+def test_double_backward_exercise():
+    """ex-gp-hand: the step in A switches units off, which the linear formula does not know."""
+    matrix, w = torch.tensor([[3.0, 0.0], [0.0, 4.0]], requires_grad=True), torch.ones(2, requires_grad=True)
+    for point, fine, in_matrix, in_w in (
+        ([1.0, 1.0], 16.0, [[4.8, 6.4], [4.8, 6.4]], [14.4, 25.6]),
+        ([1.0, -1.0], 4.0, [[4.0, 0.0], [0.0, 0.0]], [12.0, 0.0]),
+    ):
+        penalty = (gradient_norms(lambda z: (z @ matrix.T).relu() @ w, torch.tensor([point]))[0] - 1) ** 2
+        found = torch.autograd.grad(penalty, [matrix, w])
+        assert close(penalty, fine)
+        assert torch.allclose(found[0], torch.tensor(in_matrix)) and torch.allclose(found[1], torch.tensor(in_w))
+
+    def after(eta):
+        moved = matrix.detach() - eta * torch.tensor([[4.8, 6.4], [4.8, 6.4]])
+        return gradient_norms(lambda z: (z @ moved.T).relu().sum(1), torch.ones(1, 2)).item()
+
+    for eta in np.linspace(0.01, 2, 200):
+        formula = 5 * abs(1 - 3.2 * eta)
+        both, one = eta < 3 / 11.2, eta < 4 / 11.2
+        claimed = formula if both else math.sqrt(64 * eta**2 - 51.2 * eta + 16) if one else 0.0
+        assert close(after(eta), claimed)
+        assert (after(eta) - 1) ** 2 < 16  # no step makes it worse, though the formula is above 5 from 5/8 on
+        assert not one or both or after(eta) > 2.4
+        assert both or abs(after(eta) - formula) > 0.7
+    assert close(after(0.25), 1)
+    assert close(after(0.3), 2.53, 1e-3) and after(0.375) == after(0.4) == 0  # the formula says 1 for 0.375
+    assert close(after(3 / 11.2 - 1e-9), 0.714, 1e-3) and close(after(3 / 11.2 + 1e-9), 2.62, 1e-3)
+
+
+def test_another_norm():
+    """ex-gp-norm (b): the gradient is that of the norm at e, of dual norm 1; in general neither e nor of length 1."""
+    for power in (1.5, 3.0):
+        dual = power / (power - 1)
+
+        def norm(z, power=power):
+            return z.abs().pow(power).sum(-1).pow(1 / power)
+
+        x = torch.tensor([1.2, -0.5])
+        e = x / norm(x)
+        for f in (norm, lambda z, norm=norm, x=x: norm(x) - norm(x - z)):  # optimal critics for the pair (x, 0)
+            gradient = torch.autograd.functional.jacobian(f, 0.3 * x)
+            assert torch.allclose(gradient, e.sign() * e.abs() ** (power - 1))
+            assert close(gradient.abs().pow(dual).sum() ** (1 / dual), 1)
+            assert not close(gradient.norm(), 1, 1e-2) and not torch.allclose(gradient, e, atol=1e-2)
+        tops = torch.randn(2000, 2)
+        tops = tops / norm(tops)[:, None]
+        assert 1 - 1e-3 < (tops @ gradient).max() <= 1 + 1e-12  # the dual norm by its definition
+        h = torch.tensor([0.0, 1e-4])
+        rise = norm(torch.tensor([0.5, 0.0]) + h) - 0.5
+        assert (rise > h.norm() ** 2 / (2 * 0.5)) == (power < 2)  # across the segment: no quadratic bound
