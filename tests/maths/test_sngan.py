@@ -347,11 +347,29 @@ def test_power_iteration(rng):
             error = 1 - s**2 / 4
             assert -1e-12 < error <= 1 - c**2 + 1e-12
             assert error <= ratio ** (4 * k) * tangents[0] ** 2 + 1e-12
+            shares = (right.T @ found[k]) ** 2
+            assert error == pytest.approx((shares * (1 - np.array(values) ** 2 / 4)).sum(), abs=1e-12)
             assert 1 - 1e-12 < sigma(w / s) <= 1 / c + 1e-12
         assert all(b >= a - 1e-12 for a, b in zip(estimates, estimates[1:], strict=False))
         errors = [1 - s / 2 for s in estimates]
         assert errors[6] / errors[5] == pytest.approx(ratio**4, rel=0.05)
         assert not errors[6] / errors[5] == pytest.approx(ratio**2, rel=0.2)
+
+
+@pytest.mark.proves("prop-sn-stop")
+def test_signs_of_the_held_vectors(rng):
+    """σ̂ > 0 does not make both products of one sign; a half round does."""
+    w, u, v = np.diag([1.0, 0.9]), unit(np.array([-0.1, 1.0])), unit(np.array([0.1, 1.0]))
+    assert u @ w @ v > 0.8
+    assert u[0] * v[0] < 0  # the top vectors are (1, 0) and (1, 0), up to a common sign
+    gap = ((np.outer(u, v) - np.outer([1, 0], [1, 0])) ** 2).sum()
+    assert gap == pytest.approx(2 - 2 * u[0] * v[0])
+    assert gap > 2 - 2 * abs(u[0]) * abs(v[0]) + 0.03
+    for _ in range(20):
+        w, v = rng.standard_normal((4, 3)), unit(rng.standard_normal(3))
+        values, left, right = svd(w)
+        cosine = right[:, 0] @ v
+        assert left[:, 0] @ unit(w @ v) == pytest.approx(values[0] * cosine / np.linalg.norm(w @ v))
 
 
 @pytest.mark.proves("prop-sn-stop")
@@ -451,6 +469,23 @@ def test_tracking(rng):
     assert 1 < max(norms) <= math.sqrt(1 + tau**2)
 
 
+@pytest.mark.parametrize(("speed", "worst"), [(1e-4, 1.04), (1e-3, 1.12)])
+def test_a_new_top_value_runs_ahead(speed, worst):
+    """The race of the page: the second value overtakes the first while v has the share ε along its vector."""
+    share, v, norms, step = 1e-7, np.array([1.0, 1e-7]), [], 0
+    while v[1] < 0.999:
+        step += 1
+        w = np.array([1.0, 1 + speed * step])
+        v = unit(w * w * v)
+        norms.append(w[1] / np.linalg.norm(w * v))
+    assert max(norms) == pytest.approx(worst, abs=4e-3)
+    ahead = math.sqrt(speed * math.log(1 / share))
+    assert 0.9 * ahead < max(norms) - 1 < ahead
+    turned = int(np.argmax(norms)) + 1
+    assert 0.9 * ahead / speed < turned < ahead / speed
+    assert max(norms) - 1 > 100 * speed  # so v does not turn before the new value is ahead
+
+
 # --------------------------------------------------------------------------------------------------------- convolutions
 
 
@@ -503,6 +538,13 @@ def test_the_bound_is_reached_and_transposed_layers():
     lonely = nn.Conv2d(1, 1, 3, 1, 1, bias=False)
     with torch.no_grad():
         assert sigma(operator(lonely, 1, 1, 1)) < sigma(lonely.weight.flatten(1))
+    # So it may with DCGAN's layer on a map of 4×4, where every window touches the padding; not on 8×8.
+    corners = nn.Conv2d(1, 1, 4, 2, 1, bias=False)
+    with torch.no_grad():
+        corners.weight.copy_(torch.outer(*[torch.tensor([1.0, 0, 0, 1])] * 2)[None, None])
+        assert sigma(corners.weight.flatten(1)) == pytest.approx(2)
+        assert sigma(operator(corners, 1, 4, 4)) == pytest.approx(1)
+        assert sigma(operator(corners, 1, 8, 8)) == pytest.approx(2)
     # A transposed layer: the bounds hold for the first axis, with the strides.
     for k, stride in ((4, 2), (2, 2), (3, 1)):
         up = nn.ConvTranspose2d(2, 3, k, stride, bias=False)
@@ -652,6 +694,72 @@ def test_full_slope_means_no_bend():
     assert (slope - slope[0]).abs().max() > 1
 
 
+@pytest.mark.proves("prop-sn-affine")
+def test_full_slope_is_one_vector_everywhere():
+    """Slope 1 on two far regions with a bend between: the same gradient in both, and no affine function over both."""
+
+    def flat_step(a):  # slope 1, then 0 on [0, 1], then 1 again
+        return torch.minimum(a, torch.zeros(())) + torch.relu(a - 1)
+
+    turn = torch.linalg.qr(torch.randn(3, 3))[0]
+    f = network([turn, F.normalize(torch.randn(1, 3), dim=1)], [torch.zeros(3), torch.zeros(1)], flat_step)
+    x = 3 * torch.randn(3000, 3)
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad(f(x).sum(), x)
+    full = gradient.norm(dim=1) > 1 - 1e-12
+    assert 0.3 < full.double().mean() < 0.9
+    assert (gradient[full] - gradient[full][0]).abs().max() < 1e-12
+    offset = (f(x).squeeze(1) - x @ gradient[full][0])[full].detach()
+    assert offset.max() - offset.min() > 0.3  # several affine pieces, so the statement about one convex set says less
+    # Points approached from both sides by a penalty: slope 1 towards the middle needs two gradients.
+    sides = torch.tensor([[-1.0], [1.0]], requires_grad=True)
+    (slopes,) = torch.autograd.grad((-sides.abs()).sum(), sides)
+    assert torch.equal(slopes, torch.tensor([[1.0], [-1.0]]))
+
+
+@pytest.mark.parametrize(("mode", "reading"), [("circular", 864.0), ("zeros", 785.85)])
+def test_convolutions_read_more_than_the_distance(mode, reading):
+    """Flattened kernels of norm 1 make no lower bound of W₁."""
+    blur = nn.Conv2d(1, 1, 3, 1, 1, bias=False, padding_mode=mode)
+    with torch.no_grad():
+        blur.weight.fill_(1 / 3)
+        assert sigma(blur.weight.flatten(1)) == pytest.approx(1)
+        last = torch.full((1, 1024), 1 / 32)
+        assert sigma(last) == pytest.approx(1)
+        ones = torch.ones(1, 1, 32, 32)
+        scores = []
+        for image in (ones, torch.zeros_like(ones)):
+            h = image
+            for _ in range(3):
+                h = F.relu(blur(h))
+            scores.append(float((last @ h.flatten()).item()))
+    distance = float(ones.norm())
+    assert distance == 32
+    assert scores[0] - scores[1] == pytest.approx(reading, abs=0.01)
+    assert scores[0] - scores[1] > 20 * distance
+    assert scores[0] - scores[1] <= 27 * distance * (1 + 1e-12)  # the product of the bounds √m
+
+
+@pytest.mark.parametrize("constant", [0.25, 1.0])
+def test_hinge_of_networks_stays_above(rng, constant):
+    """On a short leash, at 0 and ±1: 2 − K for all K-Lipschitz functions, 2 − K/2 with one hidden layer."""
+    least, distance = least_hinge(np.zeros((1, 1)), np.array([[-1.0], [1.0]]), constant)
+    assert (least, distance) == pytest.approx((2 - constant, 1))
+    root, at = math.sqrt(0.5), np.array([[0.0, 1.0, -1.0]])
+
+    def best(w1, b1, w2) -> float:
+        scores = constant * (w2 / sigma(w2) @ np.maximum(w1 / sigma(w1) @ at + b1, 0))[0]
+        return min(hinge(scores[:1] + b, scores[1:] + b) for b in np.linspace(-1.5, 1.5, 61))
+
+    tent = best(root * np.array([[1.0], [-1.0]]), 0.0, -root * np.array([[1.0, 1.0]]))
+    assert tent == pytest.approx(2 - constant / 2)
+    draws = [
+        best(rng.standard_normal((3, 1)), 0.3 * rng.standard_normal((3, 1)), rng.standard_normal((1, 3)))
+        for _ in range(50)
+    ]
+    assert min(draws) >= 2 - constant / 2 - 1e-12
+
+
 def gauge(weights: list[np.ndarray], offsets: list[np.ndarray], phi) -> float:
     """f(0) − ½ (f(e) + f(−e)) on the line, all weights divided by their norms."""
     h = np.array([[0.0, 1.0, -1.0]])
@@ -716,7 +824,67 @@ def test_the_gauge_reads_too_little(rng):
     assert plan.fun == pytest.approx(1)
 
 
+# ------------------------------------------------------------------------------------------------------------ five logs
+
+
+def test_the_learning_rate_is_forgotten_slowly():
+    """Four times the rate after t₀ steps: the exercise's recursion against the solution's two formulas."""
+
+    def norms(rates) -> np.ndarray:
+        s, found = 1.0, []
+        for rate in rates:
+            s += rate**2 / s  # g = r = 1
+            found.append(s)
+        return np.array(found)
+
+    for before, after, rate_ratio, norm_ratio in ((500, 5000, 1.05, 1.96), (10_000, 5000, 1.63, 1.57)):
+        x = after / before
+        plain = norms([1.0] * (before + after))[-1]
+        raised = norms([1.0] * before + [4.0] * after)[-1]
+        assert 4 * plain / raised == pytest.approx(4 * math.sqrt((1 + x) / (1 + 16 * x)), rel=0.01)
+        assert 4 * plain / raised == pytest.approx(rate_ratio, abs=0.01)
+        assert math.sqrt(raised / plain) == pytest.approx(((1 + 16 * x) / (1 + x)) ** 0.25, rel=0.01)
+        assert math.sqrt(raised / plain) == pytest.approx(norm_ratio, abs=0.01)
+    # So "some thousand steps later" is no answer where ten thousand lie behind.
+    assert rate_ratio > 1.5
+
+
+def test_slope_of_a_plain_critic_of_twelve_layers(rng):
+    slopes = []
+    for _ in range(5):
+        x, jacobian = rng.standard_normal(128), np.eye(128)
+        for layer in range(12):
+            weight = rng.standard_normal((128 if layer < 11 else 1, 128))
+            weight /= sigma(weight)
+            if layer:
+                jacobian, x = (x > 0)[:, None] * jacobian, np.maximum(x, 0)
+            x, jacobian = weight @ x, weight @ jacobian
+        slopes.append(np.linalg.norm(jacobian))
+    typical = math.exp(np.mean(np.log(slopes)))
+    assert typical == pytest.approx(0.35**11, rel=0.5)
+    assert typical > 2.5 * 0.35**12  # the last layer, a row, takes nothing away
+    assert 1.06**20 == pytest.approx(3.2, abs=0.01)
+
+
 # ---------------------------------------------------------------------------------------- what the page says of PyTorch
+
+
+def test_assigned_weights_have_old_vectors():
+    at_rest, rounds_later = [], []
+    for _ in range(3):
+        layer = parametrizations.spectral_norm(nn.Linear(64, 64))
+        with torch.no_grad():
+            layer.weight = 0.02 * torch.randn(64, 64)
+            layer.eval()
+            at_rest.append(sigma(layer.weight))
+            layer.train()
+            for _ in range(40):
+                layer.weight  # noqa: B018 (each access runs a round)
+            layer.eval()
+            rounds_later.append(sigma(layer.weight))
+    assert min(at_rest) > 10
+    assert max(at_rest) > 500
+    assert max(rounds_later) < 1.01
 
 
 def test_what_pytorch_does(monkeypatch):
