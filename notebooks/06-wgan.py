@@ -286,6 +286,7 @@ right.axhline(math.log(2), color=grey, lw=1, ls=":")
 for ax in (left, right):
     ax.set(xlabel=lab.t("offset"), ylim=(0, None))
     ax.legend()
+left.set_ylim(0, 10)
 fig
 # %%
 ratio = readings["critic in units"] / exact
@@ -323,21 +324,22 @@ d = on_the_line("discriminator").sigmoid()
 def judges_at(offset):
     k = int((offsets - offset).abs().argmin())
     fig, (left, right) = viz.panels(2, width=3.6, height=2.8)
-    for ax in (left, right):
+    for ax, low, high in ((left, -5, 4.2), (right, 0, 1.1)):
         for cloud, color in ((real[k], blue), (fake[k], orange)):
             ax.hist(
                 cloud[:, 0],
                 bins=40,
                 range=(-2, 6),
-                density=True,
+                bottom=low,
+                weights=torch.full((n,), (high - low) / n),
                 color=color,
                 alpha=0.35,
             )
-        ax.set(xlabel="x", xlim=(-2, 6))
+        ax.set(xlabel="x", xlim=(-2, 6), ylim=(low, high))
     left.plot(seen, f[k] - f[k].mean(), color=green)
     right.plot(seen, d[k], color=green)
-    left.set(title=lab.t("critic in units"), ylim=(-4.2, 4.2))
-    right.set(title="D(x)", ylim=(0, 1.6))
+    left.set(title=lab.t("critic in units"))
+    right.set(title="D(x)")
     return fig
 
 
@@ -356,10 +358,7 @@ else:
     )
 shown
 # %%
-k = torch.arange(len(offsets))
 x = fake.clone().requires_grad_()
-with torch.no_grad():
-    pass
 heights = scores_of(trained["critic in units"], x) / scale[:, None]
 (uphill,) = torch.autograd.grad(heights.sum(), x)
 logits = scores_of(trained["discriminator"], x)
@@ -423,3 +422,98 @@ for name in ("W1", "critic", "critic / slope", "at ±c"):
     values = history[name]
     print(*(f"{v:6.3f}" for v in values[:: max(1, len(values) // 8)]), name)
 print(f"{floor:.3f}")
+# %%
+pale = {"colors": viz.INK, "linewidths": 0.6, "alpha": 0.5}
+
+
+def moment(k):
+    step, made, land = film[k]
+    fig, (ax,) = viz.panels(width=3.6, height=3.6)
+    levels = land.unflatten(0, (49, 49)).T
+    ax.contourf(
+        *plane.unflatten(0, (49, 49)).permute(2, 1, 0)[[0, 1]],
+        levels,
+        levels=20,
+        cmap="Greys_r",
+        alpha=0.6,
+    )
+    ax.scatter(*held.cpu().T, s=3, color=blue, linewidths=0)
+    ax.scatter(*made.T, s=3, color=orange, linewidths=0)
+    ax.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    return fig
+
+
+viz.player([(film[k][0], moment(k)) for k in range(0, len(film), 2)])
+# %% tags=["strict"]
+def linear(net):
+    return [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
+
+
+def bound(net, c):
+    sizes = [layer.weight.numel() for layer in linear(net)]
+    return math.prod(c * math.sqrt(size) for size in sizes)
+
+
+judge = MLPDiscriminator((1, 28, 28), widths=(512, 256)).double()
+c = 0.01
+print(lab.t("largest slope", bound=bound(judge, c)))
+for number in judge.parameters():
+    number.data.fill_(0 if number.ndim == 1 else c)
+white = torch.ones(1, 1, 28, 28, dtype=torch.float64)
+rise = (judge(white) - judge(0 * white)) / white.norm()
+print(lab.t("reached", slope=rise.item()))
+assert abs(rise - bound(judge, c)) < 1e-9
+g = torch.Generator().manual_seed(0)
+for layer in linear(judge):
+    coins = torch.randint(0, 2, layer.weight.shape, generator=g)
+    layer.weight.data = c * (2.0 * coins - 1).double()
+x = torch.rand(200, 1, 28, 28, generator=g).double().requires_grad_()
+(gradient,) = torch.autograd.grad(judge(x).sum(), x)
+typical = gradient.flatten(1).norm(dim=1).square().mean().sqrt()
+print(lab.t("by coins", slope=typical))
+assert typical < bound(judge, c) / 500
+# %%
+deep = 6 * (128,)
+cloud = ring.sample(128).cpu()
+blob = 0.5 * torch.randn(128, 2)
+
+
+def fit(c, steps):
+    ganlib.seed(lab.seed)
+    net = MLPDiscriminator((2,), deep)
+    optimizer = torch.optim.RMSprop(net.parameters(), lr=(c or 1) / 100)
+    ganlib.penalties.clip_weights(net, c)
+    start = [layer.weight.detach().clone() for layer in linear(net)]
+    for _ in range(steps):
+        loss = net(blob).mean() - net(cloud).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        ganlib.penalties.clip_weights(net, c)
+    return net, start
+
+
+def by_layer(net):
+    x = torch.cat([cloud, blob]).requires_grad_()
+    kept, h = [x], x
+    for layer in net.layers:
+        h = layer(h)
+        if isinstance(layer, torch.nn.LeakyReLU):
+            kept.append(h)
+    slopes = torch.autograd.grad(h.sum(), kept)
+    return [s.norm(dim=1).square().mean().sqrt() for s in slopes]
+
+
+clips = (0.01, 0.1, 0.5)
+fitted = {
+    c: fit(c, lab.pick(smoke=5, cpu=300, gpu=1000)) for c in clips
+}
+for c, (net, start) in fitted.items():
+    weights = torch.cat([m.weight.detach().flatten() for m in linear(net)])
+    before = torch.cat([w.flatten() for w in start])
+    walls = [(w.abs() > 0.99 * c).float().mean() for w in (before, weights)]
+    with torch.no_grad():
+        v = net(cloud).mean() - net(blob).mean()
+    print(c, *(f"{w:.2f}" for w in walls), f"{v:.3g}", *(f"{s:.2g}" for s in by_layer(net)))
