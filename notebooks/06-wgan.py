@@ -1,3 +1,31 @@
+# %% [markdown] lang="en"
+# # Lab 06 · A critic that measures ways
+#
+# A discriminator says "real" or "fake". A critic says how far. In this lab you see what that is worth: first where everything can be computed to nine digits, then where a network has to do it, and finally where nobody knows the truth.
+#
+# In this lab you will
+# * solve one transport problem four times, as a plan and as prices, and get one number ([theory page](../../book/en/06-wgan.md));
+# * let a network find the same number from below, by dividing its gain by its steepest slope;
+# * slide two laws apart and compare a critic with the exact $W_1$ of the same samples, and a discriminator with JS;
+# * train a generator and hold the clipped critic's number against the true distance, all along the run;
+# * look inside clipped critics: weights at the walls, and gradients that vanish or explode with depth;
+# * train the WGAN on drawn digits, and find out what its loss is good for.
+#
+# Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes about three minutes, half of them for the digits.
+# %% [markdown] lang="zh" matches="000000000000"
+# # 实验 06 · 会量路程的评论器
+#
+# 判别器说的是“真”或“假”，评论器（critic）说的是“有多远”。这话值多少？先在能算到九位数字的地方看，再换成由网络来做，最后到谁也不知道真值的地方去看。
+#
+# 在这个实验里，你将
+# * 把同一个运输问题解四遍，既当作方案，也当作价格，得到同一个数（见[理论页](../../book/zh/06-wgan.md)）；
+# * 让网络从下方找到这个数，办法是把它的所得除以自己最陡的坡度；
+# * 让两个分布渐行渐远，拿评论器与同一批样本的精确 $W_1$ 对照，拿判别器与 JS 散度对照；
+# * 训练一个生成器，全程比较裁剪的评论器报出的数与真正的距离；
+# * 看看裁剪之后网络里面的样子：权重贴在墙上，梯度随深度消失或爆炸；
+# * 在手写数字上训练 WGAN，弄清它的损失有什么用。
+#
+# 凡有**先猜**之处，请先回答再运行。除了缺少时要装的小程序包 POT，什么也不下载；在两个空闲的核上，整个实验约三分钟，一半花在数字上。
 # %%
 import importlib.util
 import subprocess
@@ -17,6 +45,18 @@ lab = ganlib.Lab(
     lang="@LANG@",
     data={"smoke": "digits", "cpu": "digits", "gpu": "mnist"},
 )
+# %% [markdown] lang="en"
+# ## 1 · One problem, two sides
+#
+# Six heaps of sand $p$ on the left, six pits $q$ on the right, all of different size. A **plan** says how much goes from each heap to each pit. It must empty every heap and fill every pit, and costs mass times distance. That is a linear programme: `linprog` of SciPy takes any such, POT knows only this kind.
+#
+# **Predict.** The two controls below leave out what the heaps have to say, or send everything everywhere in proportion. On which side of the optimum will each lie?
+# %% [markdown] lang="zh"
+# ## 1 · 一个问题，两个侧面
+#
+# 左边六堆沙 $p$，右边六个坑 $q$，大小各不相同。一个**方案**规定从每堆往每坑各运多少：每堆要运空，每坑要填满，费用是质量乘以路程。这是一个线性规划。SciPy 的 `linprog` 什么线性规划都能解，POT 只懂这一种。
+#
+# **先猜。** 下面有两个对照，一个不管沙堆够不够，一个按比例从每处往各处送。它们各在最优值的哪一边？
 # %% tags=["strict"]
 import numpy as np
 import ot
@@ -45,6 +85,18 @@ half = linprog(way.ravel(), A_eq=arrives, b_eq=q)
 print(f"{half.fun:.9f}  {lab.t('arrivals only')}")
 print(f"{p @ way @ q:.9f}  {lab.t('everything everywhere')}")
 assert half.fun < by_pot - 0.1 < by_pot + 0.1 < p @ way @ q
+# %% [markdown] lang="en"
+# Nine digits in common. If only the pits are asked, each takes from the nearest heap, whose sand is sold several times: too cheap. Everything to everywhere is a plan, and a bad one.
+#
+# Now the other side. A contractor charges $u_i$ for fetching and $v_j$ for delivering, with $u_i+v_j\le d_{ij}$, or nobody hires him; he earns $\sum p_iu_i+\sum q_jv_j$. And the same with a single **landscape** $f$ over all twelve places, nowhere steeper than 1, whose gain is $\sum p_if_i-\sum q_jf_j$.
+#
+# **Predict.** How much can the contractor earn? He has twelve prices, the landscape has twelve heights and 132 conditions instead of 36: which of the two earns more? And if slopes up to 2 were allowed?
+# %% [markdown] lang="zh"
+# 九位数字全同。只管坑的话，每个坑都从最近的一堆取沙，同一堆沙就卖了好几遍：便宜得不像话。从每处往各处送，倒是一个方案，只是很差。
+#
+# 再看另一个侧面。承包商在 $i$ 处取沙收 $u_i$，送到 $j$ 处收 $v_j$，必须 $u_i+v_j\le d_{ij}$，否则没人雇他；他的收入是 $\sum p_iu_i+\sum q_jv_j$。另一种写法只用一片**地形** $f$：十二处各有高度，坡度处处不超过 1，所得是 $\sum p_if_i-\sum q_jf_j$。
+#
+# **先猜。** 承包商最多能挣多少？他有十二个价格、36 个条件；地形有十二个高度、132 个条件。两者谁挣得多？如果允许坡度到 2 呢？
 # %% tags=["strict"]
 # en: Two price lists: u where sand is fetched, v where it is delivered.
 # zh: 两张价目表：取沙处的 u，送到处的 v。
@@ -77,6 +129,14 @@ steep = linprog(
 )
 print(f"{-steep.fun:.9f}  {lab.t('slope 2')}")
 assert abs(-steep.fun - 2 * by_pot) < 1e-9
+# %% [markdown] lang="en"
+# All equal, to $10^{-9}$: the price of the best plan, the income of the best price lists, the gain of the best landscape. With slopes up to 2 it is exactly twice as much, which is why the limit on the slope *is* the unit of the measure.
+#
+# The two optima certify each other. **Predict:** what slope has the best landscape along a way that the best plan uses, and along a way that it does not use?
+# %% [markdown] lang="zh"
+# 三者全等，误差不到 $10^{-9}$：最优方案的费用，最优价目表的收入，最优地形的所得。坡度放宽到 2，正好多一倍；所以坡度的上限*就是*这把尺子的单位。
+#
+# 两个最优解互为凭证。**先猜：** 沿着最优方案用到的路，最优地形的坡度是多少？沿着没用到的路呢？
 # %% tags=["strict"]
 height = hills.x
 slope = (height[:6, None] - height[6:]) / way
@@ -86,6 +146,14 @@ print(lab.t("slopes", low=slope[used].min(), high=slope[used].max()))
 print(lab.t("slopes", low=slope[~used].min(), high=slope[~used].max()))
 assert np.abs(slope[used] - 1).max() < 1e-9
 assert slope[~used].max() < 0.999
+# %% [markdown] lang="en"
+# Downhill at slope 1 on the eleven ways in use, less on each of the others. On the twelve places the landscape is settled (up to a constant), but a critic must give a height to *every* point. Here are the highest and the lowest landscape with these heights and no slope above 1. Blue is sand, orange are pits, an arrow is as wide as its load.
+#
+# **Predict.** Where do the two differ most, and where not at all? What does that mean for the gradient that a generated sample, an orange point, receives?
+# %% [markdown] lang="zh"
+# 用到的十一条路上，都以坡度 1 往下走；其余的都不到 1。在这十二处，地形（除了一个常数）是定了的，可是评论器要给*每一个*点一个高度。下面画出高度与此相符、坡度不超过 1 的地形中最高的与最低的。蓝色是沙堆，橙色是坑，箭头的粗细表示运量。
+#
+# **先猜。** 两者在哪里差得最多，在哪里毫无差别？对于生成样本，也就是橙色的点，它收到的梯度又会怎样？
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -121,6 +189,22 @@ for ax, (name, land) in zip(axes, extended.items(), strict=True):
     ax.set(title=lab.t(name), aspect="equal", xticks=[], yticks=[])
     ax.grid(visible=False)
 fig
+# %% [markdown] lang="en"
+# On the green ways both are the same: no freedom there. Beside and behind them there is much. In the highest landscape each pit is the bottom of a funnel, in the lowest the ground goes on falling beyond it: the pit lies at the *end* of its way, and what the slope is there the optimum does not say. (This is the small print of the theory page.)
+#
+# ### A network in place of a programme
+#
+# A network is no linear programme, and nothing keeps its slope at 1. But its steepest slope over all pairs of places can be computed, and gain divided by steepest slope is a number that can never exceed $W_1$, however bad the network is. So let gradient ascent make this quotient large.
+#
+# **Predict.** Each line shows gain / steepest slope = quotient. Which of the three numbers will settle first?
+# %% [markdown] lang="zh"
+# 绿色的路上两者相同，那里没有自由；路旁与路的尽头，自由就大了。最高的地形里，每个坑都是漏斗的底；最低的地形里，过了坑地势还在降。坑位于路的*尽头*，那里的坡度是多少，最优性并没有说。（理论页的告诫说的正是此事。）
+#
+# ### 用网络代替规划
+#
+# 网络不是线性规划，也没有什么把它的坡度限制在 1。但它在所有点对之间最陡的坡度是算得出来的；所得除以最陡的坡度，这个数永远不会超过 $W_1$，不管网络多差。那就用梯度上升把这个商推高。
+#
+# **先猜。** 每行显示：所得 / 最陡的坡度 = 商。三个数里哪一个最先稳定下来？
 # %%
 import torch
 from ganlib.models.mlp import MLPDiscriminator
@@ -149,6 +233,22 @@ for step in range(lab.pick(smoke=20, cpu=400, gpu=400) + 1):
     adam.step()
 print(f"W₁ {by_pot:28.4f}")
 assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
+# %% [markdown] lang="en"
+# The quotient is there after 100 steps, within one per cent of the optimum and below it; gain and slope go on growing together. A critic's gain alone has no unit.
+#
+# ## 2 · Two laws slide apart
+#
+# $\mathcal N(0,\frac14)$ for the data, $\mathcal N(\theta,\frac14)$ for the model. First without any network: both distances and their slopes in $\theta$, by integrals.
+#
+# **Predict** the last column at $\theta=4$, where the two laws are eight standard deviations apart.
+# %% [markdown] lang="zh"
+# 只过了 100 步，商就到了位，在最优值下方，相差不到百分之一；所得与坡度则一起往上涨。单看评论器的所得，是没有单位的。
+#
+# ## 2 · 两个分布渐行渐远
+#
+# 数据 $\mathcal N(0,\frac14)$，模型 $\mathcal N(\theta,\frac14)$。先不用网络，用积分算出两种距离，以及它们对 $\theta$ 的斜率。
+#
+# **先猜** $\theta=4$ 时最后一列是多少，那时两个分布相距八个标准差。
 # %% tags=["strict"]
 import math
 
@@ -190,6 +290,14 @@ for offset in (0.5, 1.0, 2.0, 3.0, 4.0):
     )
     assert abs(found[0] - offset) < 1e-3 and abs(found[1] - 1) < 1e-3
 assert math.log(2) - found[2] < 1e-3 and found[3] < 1e-3
+# %% [markdown] lang="en"
+# $W_1$ has slope 1 wherever the model is. JS is within $10^{-4}$ of $\log2$ and its slope is a few ten-thousandths: flat.
+#
+# Now the judges are networks, and all they get is 150 samples of each law. Nine offsets, and at each offset three judges of one shape: a **discriminator**, paid by cross-entropy; a **clipped critic**, by the WGAN's loss with $c=0.1$; and a critic **in units**, which makes gain / steepest slope large, as above. (On the line the steepest slope over all pairs is that between neighbours. `vmap` trains the nine networks of a row at once.)
+# %% [markdown] lang="zh"
+# 模型无论在哪里，$W_1$ 的斜率都是 1。JS 与 $\log2$ 相差不到 $10^{-4}$，斜率只有万分之几：是平的。
+#
+# 现在由网络来评判，它们只拿到两个分布各 150 个样本。九个位移，每个位移上有三位结构相同的评判：**判别器**，按交叉熵计酬；**裁剪的评论器**，用 WGAN 的损失，$c=0.1$；还有**带单位的评论器**，像上面那样把“所得 / 最陡的坡度”推高。（在直线上，所有点对之间最陡的坡度就在相邻两点之间。`vmap` 让一排九个网络同时训练。）
 # %%
 from ganlib import losses
 from torch.func import functional_call, stack_module_state, vmap
@@ -250,6 +358,14 @@ for name, loss in judges.items():
     trained[name] = nets
     with torch.no_grad():
         said[name] = loss(scores_of(nets, together))
+# %% [markdown] lang="en"
+# What does each of them read off, beside the exact $W_1$ *of the same samples* (POT) and the JS of the laws? A discriminator's loss $L_D$ gives $\log2-\frac12L_D$, as in lab 01.
+#
+# **Predict.** Which of the three rows will be a straight line?
+# %% [markdown] lang="zh"
+# 它们各自读出多少？与之对照的是*同一批样本*的精确 $W_1$（POT）以及两个分布的 JS 散度。判别器的损失 $L_D$ 给出 $\log2-\frac12L_D$，与实验 01 相同。
+#
+# **先猜。** 三行里哪一行是直线？
 # %%
 from ganlib.metrics.transport import wasserstein
 
@@ -288,6 +404,10 @@ for ax in (left, right):
     ax.legend()
 left.set_ylim(0, 10)
 fig
+# %% [markdown] lang="en"
+# The critic in units lies on the exact curve, just below it, at every offset. The discriminator follows JS and ends flat at $\log2$. And the clipped critic rises, mostly, but on a scale of its own: how many of its units make one of $W_1$?
+# %% [markdown] lang="zh"
+# 带单位的评论器处处落在精确曲线上，只低一点点。判别器跟着 JS 走，最后平躺在 $\log2$ 上。裁剪的评论器大体上也在升，用的却是自己的刻度：它的多少个单位，才合 $W_1$ 的一个单位？
 # %%
 ratio = readings["critic in units"] / exact
 unit = readings["clipped critic"] / exact
@@ -301,6 +421,14 @@ if lab.profile != "smoke":
     js_read = readings["JS from D"][late]
     assert js_read.max() - js_read.min() < 0.03
     assert readings["critic in units"][late].diff().min() > 0.2
+# %% [markdown] lang="en"
+# The first row is how much of $W_1$ the critic in units finds: from offset 0.5 on more than nine tenths (at offset 0 the whole $W_1$ is luck of sampling, which takes a zigzag). The second is the unit of the clipped critic, and it nearly halves along the way. Between the last two offsets its reading even *falls*, while the laws move apart. The order of two readings of a clipped critic proves nothing.
+#
+# Look at the judges themselves. In a running notebook you move the offset; the web page has a player. **Predict** the shape of the green curves at offset 4.
+# %% [markdown] lang="zh"
+# 第一行是带单位的评论器找到了 $W_1$ 的几成：位移从 0.5 起，都在九成以上（位移为 0 时，$W_1$ 全是抽样的偶然，要用锯齿形的函数才接得住）。第二行是裁剪的评论器的单位，一路下来几乎减半。在最后两个位移之间，它的读数甚至*下降*了，而两个分布是在远离。可见裁剪的评论器两次读数谁大谁小，说明不了问题。
+#
+# 看看评判们本身。在运行着的笔记本里，你可以移动位移；网页上有播放器。**先猜：** 位移为 4 时，绿色的曲线是什么样子？
 # %%
 import ipywidgets
 
@@ -357,6 +485,10 @@ else:
         caption=f"{lab.t('offset')} {{:.1f}}".format,
     )
 shown
+# %% [markdown] lang="en"
+# The critic is a ramp from the blue samples to the orange ones, at every distance. The discriminator is a step: 1 here, 0 there, flat at both places. So what do the generated samples feel? The mean slope at the orange points, of the critic (per unit of slope), and of the generator's loss $\log(1-D)$:
+# %% [markdown] lang="zh"
+# 评论器是一道从蓝色样本到橙色样本的坡，距离多远都是如此。判别器是一级台阶：这边是 1，那边是 0，两处都是平的。那么生成样本感觉到什么？下面是橙色各点处的平均斜率，一行属于评论器（按单位斜率），一行属于生成器的损失 $\log(1-D)$：
 # %%
 x = fake.clone().requires_grad_()
 heights = scores_of(trained["critic in units"], x) / scale[:, None]
@@ -369,6 +501,18 @@ js_slope = pull.abs().mean((1, 2))
 print(*(f"{value:7.4f}" for value in offsets), " ", lab.t("offset"))
 print(*(f"{value:7.4f}" for value in w_slope), " ", lab.t("critic in units"))
 print(*(f"{value:7.4f}" for value in js_slope), " ", lab.t("minimax"))
+# %% [markdown] lang="en"
+# About 1 at every offset for the critic, and less than a thousandth for the discriminator at the end. (The non-saturating loss pulls there, as chapter 02 shows; but it, too, is a function of the density ratio, and not of the way.)
+#
+# ## 3 · The critic beside a generator
+#
+# Steepest slopes over all pairs are too dear for training on images, and chapter 07 has a better way. The WGAN of 2017 clips. Here is what runs:
+# %% [markdown] lang="zh"
+# 评论器的斜率处处约为 1；判别器的到最后不到千分之一。（非饱和损失在那里还拉得动，见第 02 章；但它也只是密度比的函数，与路程无关。）
+#
+# ## 3 · 评论器与生成器同台
+#
+# 要在图像上训练，求所有点对之间最陡的坡度太贵，第 07 章有更好的办法。2017 年的 WGAN 用的是裁剪。真正运行的代码如下：
 # %% tags=["strict"]
 from ganlib.gans.wgan import WGAN
 
