@@ -162,15 +162,22 @@ from ganlib import viz
 blue, orange, green, violet, ochre, grey = viz.COLORS
 across, up = np.linspace(-4.7, 3.9, 173), np.linspace(-2.4, 2.4, 97)
 field = np.stack(np.meshgrid(across, up), -1)
-reach = np.linalg.norm(field[..., None, :] - places, axis=-1)
 height = height - height.mean()
+
+
+def reach(x):
+    return np.linalg.norm(x[..., None, :] - places, axis=-1)
+
+
 extended = {
-    "highest": (height + reach).min(-1),
-    "lowest": (height - reach).max(-1),
+    "highest": lambda x: (height + reach(x)).min(-1),
+    "lowest": lambda x: (height - reach(x)).max(-1),
 }
 fig, axes = viz.panels(2, width=3.9, height=3.3)
 for ax, (name, land) in zip(axes, extended.items(), strict=True):
-    ax.contourf(*field.T, land.T, levels=24, cmap="Greys_r", alpha=0.6)
+    ax.contourf(
+        across, up, land(field), levels=24, cmap="Greys_r", alpha=0.6
+    )
     for a, b in zip(*np.nonzero(used), strict=True):
         ax.annotate(
             "",
@@ -189,6 +196,19 @@ for ax, (name, land) in zip(axes, extended.items(), strict=True):
     ax.set(title=lab.t(name), aspect="equal", xticks=[], yticks=[])
     ax.grid(visible=False)
 fig
+# %% tags=["strict"]
+t = np.linspace(0, 1, 101)[:, None, None]
+heaps, holes = np.nonzero(used)
+along = (1 - t) * sand[heaps] + t * pits[holes]
+
+
+def freedom(x):
+    return (extended["highest"](x) - extended["lowest"](x)).max()
+
+
+print(lab.t("on the ways", most=abs(freedom(along))))
+print(lab.t("in the picture", most=freedom(field)))
+assert freedom(along) < 1e-9 and freedom(field) > 1
 # %% [markdown] lang="en"
 # On the green ways both are the same: no freedom there. Beside and behind them there is much. In the highest landscape each pit is the bottom of a funnel, in the lowest the ground goes on falling beyond it: the pit lies at the *end* of its way, and what the slope is there the optimum does not say. (This is the small print of the theory page.)
 #
@@ -501,6 +521,9 @@ js_slope = pull.abs().mean((1, 2))
 print(*(f"{value:7.4f}" for value in offsets), " ", lab.t("offset"))
 print(*(f"{value:7.4f}" for value in w_slope), " ", lab.t("critic in units"))
 print(*(f"{value:7.4f}" for value in js_slope), " ", lab.t("minimax"))
+if lab.profile != "smoke":
+    assert 0.8 < w_slope.min() and w_slope.max() < 1.1
+    assert js_slope[-1] < 0.01 < js_slope[:4].min()
 # %% [markdown] lang="en"
 # About 1 at every offset for the critic, and less than a thousandth for the discriminator at the end. (The non-saturating loss pulls there, as chapter 02 shows; but it, too, is a function of the density ratio, and not of the way.)
 #
