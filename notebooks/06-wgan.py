@@ -276,6 +276,7 @@ assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
 #
 # **先猜** $\theta=4$ 时最后一列是多少，那时两个分布相距八个标准差。
 # %% tags=["strict"]
+import copy
 import math
 
 line = torch.linspace(-8, 12, 20_001, dtype=torch.float64)
@@ -485,7 +486,7 @@ def judges_at(offset):
                 bins=40,
                 range=(-2, 6),
                 bottom=low,
-                weights=torch.full((n,), (high - low) / n),
+                weights=torch.full((len(cloud),), (high - low) / len(cloud)),
                 color=color,
                 alpha=0.35,
             )
@@ -572,8 +573,7 @@ film = []
 def look(trainer):
     made = trainer.sample(n)
     x, critic = torch.cat([held, made]), trainer.gan.critic
-    with torch.enable_grad():
-        gain, steep = climb(measure, adam, x, mass, turns)
+    gain, steep = climb(measure, adam, x, mass, turns)
     with torch.no_grad():
         scores, land = critic(x), critic(plane).unflatten(0, (49, 49))
     film.append((trainer.step, made.cpu(), land.T.cpu()))
@@ -639,45 +639,90 @@ typical = gradient.flatten(1).norm(dim=1).square().mean().sqrt()
 print(lab.t("by coins", slope=typical))
 assert typical < bound(judge, c) / 500
 # %%
-deep = 6 * (128,)
-cloud = ring.sample(128).cpu()
-blob = 0.5 * torch.randn(128, 2)
+cloud, blob = ring.sample(128).cpu(), 0.5 * torch.randn(128, 2)
 
 
-def fit(c, steps):
+def fit(widths, c, steps, rate):
     ganlib.seed(lab.seed)
-    net = MLPDiscriminator((2,), deep)
-    optimizer = torch.optim.RMSprop(net.parameters(), lr=(c or 1) / 100)
-    ganlib.penalties.clip_weights(net, c)
-    start = [layer.weight.detach().clone() for layer in linear(net)]
-    for _ in range(steps):
+    net = MLPDiscriminator((2,), widths)
+    optimizer = torch.optim.RMSprop(net.parameters(), lr=rate)
+    values, first = [], None
+    for step in range(steps + 1):
+        if c is not None:
+            ganlib.penalties.clip_weights(net, c)
+        first = first or copy.deepcopy(net)
         loss = net(blob).mean() - net(cloud).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        ganlib.penalties.clip_weights(net, c)
-    return net, start
+        values.append(-loss.item())
+        if step < steps:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return net, first, values
 
 
+for c in (None, 0.1):
+    *_, values = fit((64, 64), c, lab.pick(smoke=80, cpu=640, gpu=640), 1e-3)
+    shown = values[10::][:: 1]
+    print(*(f"{values[k]:9.3g}" for k in (20, 40, 80, 160, 320, 640) if k < len(values)), c)
+# %%
+deep = 6 * (128,)
+fitted = {
+    c: fit(deep, c, lab.pick(smoke=5, cpu=300, gpu=1000), c / 100)
+    for c in (0.01, 0.1, 0.3)
+}
+
+
+def weights_of(net):
+    return torch.cat([m.weight.detach().flatten() for m in linear(net)])
+
+
+at_walls = {}
+for c, (net, first, values) in fitted.items():
+    at_walls[c] = [
+        (weights_of(each).abs() > 0.99 * c).float().mean().item()
+        for each in (first, net)
+    ]
+    print("c = {:4}  {:5.1%} → {:5.1%}   V = {:.2g}".format(c, *at_walls[c], values[-1]))
+# %%
+# alt-en: TODO
+# alt-zh: TODO
+fig, axes = viz.panels(3, width=2.6, height=2.7)
+for ax, (c, (net, first, _)) in zip(axes, fitted.items(), strict=True):
+    for each, look_of in (
+        (first, {"histtype": "step", "color": viz.INK}),
+        (net, {"color": orange, "alpha": 0.7}),
+    ):
+        ax.hist(
+            weights_of(each),
+            bins=41,
+            range=(-c, c),
+            weights=torch.full((len(weights_of(each)),), 100 / len(weights_of(each))),
+            **look_of,
+        )
+    ax.set(title=f"c = {c}", xlabel=lab.t("a weight"))
+axes[0].set_ylabel(lab.t("share") + " (%)")
+fig
+
+
+# %%
+# alt-en: TODO
+# alt-zh: TODO
 def by_layer(net):
-    x = torch.cat([cloud, blob]).requires_grad_()
-    kept, h = [x], x
+    h = torch.cat([cloud, blob]).requires_grad_()
+    kept = [h]
     for layer in net.layers:
         h = layer(h)
         if isinstance(layer, torch.nn.LeakyReLU):
             kept.append(h)
     slopes = torch.autograd.grad(h.sum(), kept)
-    return [s.norm(dim=1).square().mean().sqrt() for s in slopes]
+    return [s.norm(dim=1).square().mean().sqrt().item() for s in slopes]
 
 
-clips = (0.01, 0.1, 0.5)
-fitted = {
-    c: fit(c, lab.pick(smoke=5, cpu=300, gpu=1000)) for c in clips
-}
-for c, (net, start) in fitted.items():
-    weights = torch.cat([m.weight.detach().flatten() for m in linear(net)])
-    before = torch.cat([w.flatten() for w in start])
-    walls = [(w.abs() > 0.99 * c).float().mean() for w in (before, weights)]
-    with torch.no_grad():
-        v = net(cloud).mean() - net(blob).mean()
-    print(c, *(f"{w:.2f}" for w in walls), f"{v:.3g}", *(f"{s:.2g}" for s in by_layer(net)))
+fig, (ax,) = viz.panels(width=5.4, height=3.4)
+for color, (c, (net, first, _)) in zip((blue, green, orange), fitted.items(), strict=True):
+    ax.plot(by_layer(net), "o-", color=color, label=f"c = {c}")
+    ax.plot(by_layer(first), ":", color=color)
+    print(c, *(f"{v:.2g}" for v in by_layer(first)), "|",*(f"{v:.2g}" for v in by_layer(net)))
+ax.set(yscale="log", xlabel=lab.t("layer"), ylabel=lab.t("gradient"))
+ax.legend()
+fig
