@@ -564,17 +564,23 @@ from ganlib.models.mlp import MLPGenerator
 
 heaps = GaussianMixture([[3.0, 1.0], [3.0, -1.0]], 0.3)
 heaps = heaps.to(lab.device)
-ganlib.seed(lab.seed)
-small = (32, 32)
-gan = WGAN(
-    MLPGenerator(heaps.shape, 8, small, batch_norm=False, bounded=False),
-    MLPDiscriminator(heaps.shape, small),
-    latent_dim=8,
-    n_critic=5,
-    clip=0.03,
-    lr=5e-4,
-)
-n = 200
+
+
+def heap_game(kind=WGAN, n_critic=5):
+    ganlib.seed(lab.seed)
+    return kind(
+        MLPGenerator(
+            heaps.shape, 8, (32, 32), batch_norm=False, bounded=False
+        ),
+        MLPDiscriminator(heaps.shape, (32, 32)),
+        latent_dim=8,
+        n_critic=n_critic,
+        clip=0.03,
+        lr=5e-4,
+    )
+
+
+gan, n = heap_game(), 200
 held, other = heaps.sample(n), heaps.sample(n)
 mass = torch.full((2 * n,), 1 / n, device=lab.device)
 mass[n:] *= -1
@@ -724,6 +730,7 @@ assert typical < bound(judge, c) / 500
 # %%
 import copy
 
+ganlib.seed(lab.seed)
 cloud = ganlib.load("ring", std=0.05).sample(128)
 blob = 0.5 * torch.randn(128, 2)
 
