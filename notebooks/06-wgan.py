@@ -997,3 +997,26 @@ for name, images in controls.items():
         sliced_wasserstein(reals, images).value,
     )
     print("{:8.2f} {:11.3f}  ".format(*far[name]), lab.t(name))
+# %%
+def straightness(critic, images):
+    x = images.flatten(1).double().cpu()
+    with torch.no_grad():
+        scores = critic(images).double().cpu()
+    x = torch.cat([x, torch.ones_like(x[:, :1])], 1)
+    learn, test = slice(0, None, 2), slice(1, None, 2)
+    best = torch.linalg.lstsq(x[learn], scores[learn], driver="gelsd")
+    rest = scores[test] - x[test] @ best.solution
+    return 1 - (rest.var() / scores[test].var()).item()
+
+
+made = digits_run.sample(2000)
+many = torch.cat([data.batch(2000).images, made])
+linear_share = straightness(digits_run.gan.critic, many)
+print(lab.t("straight", share=linear_share))
+mean_gap = (reals.mean(0) - made.mean(0)).norm().item()
+pairs = (reals - others).flatten(1).norm(dim=1).mean().item()
+print(lab.t("mean pictures", gap=mean_gap, pairs=pairs))
+if lab.profile == "cpu":
+    assert far["real"][1] < 0.1 < far["generated"][1] < 0.45
+    assert far["generated"][1] < far["one grey image"][1] < far["noise"][1]
+    assert spearmanr(meter[1:], history["sliced W2"][1:]).statistic > 0.8
