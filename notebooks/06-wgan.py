@@ -953,6 +953,10 @@ digits_run = ganlib.Trainer(
     progress=lab.progress,
 ).fit(steps)
 viz.scrubber(snapshots.frames, columns=15, live=lab.live)
+# %% [markdown] lang="en"
+# Drag the slider: a smear of the right size at the right place, then a darker background and a brighter middle; not one digit. Do the readings see progress where your eyes do? (Dashed: what 500 other real digits get; for the critic 0.)
+# %% [markdown] lang="zh"
+# 拖动滑块：先是大小、位置都对的一团，然后背景变暗，中间变亮；一个数字也没有。眼睛看到进步的地方，读数也看到了吗？（虚线：另外 500 个真实数字的读数；对评论器则是 0。）
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -972,6 +976,14 @@ for ax, (name, color) in zip(
     ax.set(title=lab.t(name), xlabel=lab.t("step"))
     ax.set_ylim(bottom=min(0, *history[name]))
 fig
+# %% [markdown] lang="en"
+# All three fall together; even a passing setback shows in all of them. *That* is what the paper praises, and rightly: no loss of the chapters before it sinks while the pictures get better. Now the small print, in numbers: rank correlations over the run; and at four moments the reading of the critic and its unit, the reading divided by the exact $W_1$ of the same samples.
+#
+# **Predict.** By which factor does the unit change within this one run?
+# %% [markdown] lang="zh"
+# 三个读数一同下降，连一时的倒退也都看得出来。论文称道的*正是*这一点，它说得对：前几章没有哪个损失会随着图像变好而下降。然后看小字，用数字说话：全程的秩相关；还有四个时刻的评论器读数，以及它的单位，即读数除以同一批样本的精确 $W_1$。
+#
+# **先猜。** 就在这一次训练里，单位会变几倍？
 # %%
 from scipy.stats import spearmanr
 
@@ -982,6 +994,18 @@ for name in floors:
 for k in (1, len(meter) // 4, len(meter) // 2, len(meter) - 1):
     unit = meter[k] / history["W1"][k]
     print(f"{history.steps('W1')[k]:6}  {meter[k]:7.4f}  {unit:8.5f}")
+# %% [markdown] lang="en"
+# So half of the critic's number may mean nearly the whole distance, or a tenth of it. As a meter it says "better than before"; it never says "near".
+#
+# And does the exact $W_1$ say "near"? Four controls.
+#
+# **Predict.** One and the same grey image, the mean of all digits, five hundred times: how far is it from the digits, compared with other real digits?
+# %% [markdown] lang="zh"
+# 可见评论器的读数减半，可能是距离几乎没变，也可能是只剩一小截。作为仪表，它说的是“比刚才好”，从来不说“已经近了”。
+#
+# 那么精确的 $W_1$ 说不说“近了”？来看四个对照。
+#
+# **先猜。** 全体数字的平均是一幅灰图，把它重复五百遍，它离数字有多远？与另一批真实数字相比呢？
 # %%
 controls = {
     "real": others,
@@ -997,6 +1021,16 @@ for name, images in controls.items():
         sliced_wasserstein(reals, images).value,
     )
     print("{:8.2f} {:11.3f}  ".format(*far[name]), lab.t(name))
+
+
+# %% [markdown] lang="en"
+# In 784 dimensions two clouds of 500 real digits are nearly as far apart as digits and a grey blot: most of the exact $W_1$ is the luck of the draw, and the sliced distance is the better witness here. By it the generated pictures are clearly better than the grey one, and several times as far as real ones.
+#
+# Why no digits? Ask what the clipped critic can see. We fit its scores by a *linear* function of the pixels, on half of 2,000 real and 2,000 generated pictures, and look at the other half: which share of their variance does a straight line explain?
+# %% [markdown] lang="zh"
+# 在 784 维里，两批各 500 个真实数字之间，几乎与数字和一团灰之间一样远：精确的 $W_1$ 大半是抽样的偶然，在这里切片距离是更可靠的证人。照它看，生成的图像明显比灰图好，比真实数字则远好几倍。
+#
+# 为什么没有数字？问问裁剪的评论器能看见什么。用像素的*线性*函数去拟合它的得分：在真实与生成各 2,000 幅图像中，一半用来拟合，另一半用来检验，看方差中有几成能用线性函数解释。
 # %%
 def straightness(critic, images):
     x = images.flatten(1).double().cpu()
@@ -1051,7 +1085,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>Answer 2</summary>
 #
-# When we tried, `wasserstein(held, trainer.sample(n)).value` was 1.08, 0.55 and 0.93. A critic with one turn points the wrong way half of the time. But 25 turns were not better than 5: the theory says to train the critic as well as you can, and means the best of *all* 1-Lipschitz functions. The best of a clipped class is another function, and being nearer to it need not help. (One seed, one task: an observation.)
+# When we tried, `wasserstein(held, trainer.sample(n)).value` was 1.08, 0.55 and 0.93. A critic with one turn lags behind the generator. But 25 turns were not better than 5: the theory says to train the critic as well as you can, and means the best of *all* 1-Lipschitz functions. The best of a clipped class is another function, and being nearer to it need not help. (One seed, one task: an observation.)
 #
 # </details>
 #
@@ -1112,7 +1146,7 @@ if lab.profile == "cpu":
 #
 # <details><summary>答案 2</summary>
 #
-# 我们试的那一次，`wasserstein(held, trainer.sample(n)).value` 是 1.08、0.55 与 0.93。只走一步的评论器，有一半时间指错了方向。可是走 25 步并不比走 5 步好：理论说要把评论器训练到尽可能好，指的是*所有* 1-Lipschitz 函数中最好的；裁剪之后那一类里最好的，是另一个函数，离它近未必有用。（只有一个种子、一个任务，这只是观察。）
+# 我们试的那一次，`wasserstein(held, trainer.sample(n)).value` 是 1.08、0.55 与 0.93。只走一步的评论器，总落在生成器后面。可是走 25 步并不比走 5 步好：理论说要把评论器训练到尽可能好，指的是*所有* 1-Lipschitz 函数中最好的；裁剪之后那一类里最好的，是另一个函数，离它近未必有用。（只有一个种子、一个任务，这只是观察。）
 #
 # </details>
 #
