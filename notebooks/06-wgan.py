@@ -1082,7 +1082,7 @@ if lab.profile == "cpu":
     assert straight["clipped critic"] > 0.99 > straight["control"]
     assert right.float().mean() > 0.95 and mean_gap < pairs / 5
 # %% [markdown] lang="en"
-# The clipped critic is linear, to a tenth of a per cent. Its layers have aligned (section 4), its offsets are at most 0.01, and on these pictures it is one weighted sum of pixels. Such a critic can compare the two *mean pictures*, and nothing else. The generator has made the means agree, 1.5 apart where two digits are 20 apart, and the critic, satisfied, reads nearly zero and teaches nearly nothing. The control sees through every picture.
+# The clipped critic is linear, to a tenth of a per cent. Probably its layers have aligned, as those of section 4 did; in any case, on these pictures it is one weighted sum of pixels. Such a critic can compare the two *mean pictures*, and nothing else. The generator has made the means agree, 1.5 apart where two digits are 20 apart, and the critic, satisfied, reads nearly zero and teaches nearly nothing. The control sees through every picture.
 #
 # This is what "$c$ costs capacity" means. The reading near 0 was true, for the distance of *this class* of critics; it was no statement about digits. (A run at five times the rate got to the same place and stayed there for 800 steps. With seeds other than 0 we did not try the digits.) The paper's images come from larger networks and much longer training; chapter 07 goes another way, and lets go of clipping.
 #
@@ -1147,7 +1147,7 @@ if lab.profile == "cpu":
 #
 # Back to [the theory](../../book/en/06-wgan.md), with its exercises.
 # %% [markdown] lang="zh"
-# 裁剪的评论器是线性的，误差不到千分之一。它的各层步调一致（第 4 节），偏置不超过 0.01，在这些图像上，它就是像素的一个加权和。这样的评论器只会比较两边的*平均图像*，此外什么也不会。生成器已经让平均图像相符：相距 1.5，而两个数字之间相距 20；评论器于是满意了，读数几乎为零，几乎什么也不教。而对照把每一幅图像都看穿了。
+# 裁剪的评论器是线性的，误差不到千分之一。大概是各层已步调一致，像第 4 节那样；不管怎样，在这些图像上，它就是像素的一个加权和。这样的评论器只会比较两边的*平均图像*，此外什么也不会。生成器已经让平均图像相符：相距 1.5，而两个数字之间相距 20；评论器于是满意了，读数几乎为零，几乎什么也不教。而对照把每一幅图像都看穿了。
 #
 # “$c$ 让评论器付出能力的代价”，指的就是这个。读数接近 0 并没有错，对*这一类*评论器的距离来说是对的；它只是没有谈到数字。（学习率大五倍的一次训练走到同样的地方，在那里停了 800 步。数字这一节，我们没有试过 0 以外的种子。）论文中的图像出自更大的网络，训练也久得多；第 07 章换一条路，放弃裁剪。
 #
