@@ -11,7 +11,7 @@
 # * look inside clipped critics: weights at the walls, and gradients that vanish or explode with depth;
 # * train the WGAN on drawn digits, and find out what its loss is good for.
 #
-# Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes about three minutes, half of them for the digits.
+# Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes two to three minutes, half of them for the digits.
 # %% [markdown] lang="zh" matches="000000000000"
 # # 实验 06 · 会量路程的评论器
 #
@@ -25,7 +25,7 @@
 # * 看看裁剪之后网络里面的样子：权重贴在墙上，梯度随深度消失或爆炸；
 # * 在手写数字上训练 WGAN，弄清它的损失有什么用。
 #
-# 凡有**先猜**之处，请先回答再运行。除了缺少时要装的小程序包 POT，什么也不下载；在两个空闲的核上，整个实验约三分钟，一半花在数字上。
+# 凡有**先猜**之处，请先回答再运行。除了缺少时要装的小程序包 POT，什么也不下载；在两个空闲的核上，整个实验要两三分钟，一半花在数字上。
 # %%
 import importlib.util
 import subprocess
@@ -258,7 +258,7 @@ for step in range(0, 401, 100):
 print(f"W₁ {by_pot:28.4f}")
 assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
 # %% [markdown] lang="en"
-# The quotient is there after 100 steps, within one per cent of the optimum and below it; gain and slope go on growing together. A critic's gain alone has no unit.
+# The quotient is there after 100 steps, about one per cent below the optimum; gain and slope go on growing together. A critic's gain alone has no unit.
 #
 # ## 2 · Two laws slide apart
 #
@@ -266,7 +266,7 @@ assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
 #
 # **Predict** the last column at $\theta=4$, where the two laws are eight standard deviations apart.
 # %% [markdown] lang="zh"
-# 只过了 100 步，商就到了位，在最优值下方，相差不到百分之一；所得与坡度则一起往上涨。单看评论器的所得，是没有单位的。
+# 只过了 100 步，商就到了位，比最优值低百分之一左右；所得与坡度则一起往上涨。单看评论器的所得，是没有单位的。
 #
 # ## 2 · 两个分布渐行渐远
 #
@@ -538,13 +538,13 @@ if lab.profile != "smoke":
     assert 0.8 < w_slope.min() and w_slope.max() < 1.1
     assert js_slope[-1] < 0.01 < js_slope[:4].min()
 # %% [markdown] lang="en"
-# About 1 at every offset for the critic, and less than a thousandth for the discriminator at the end. (The non-saturating loss pulls there, as chapter 02 shows; but it, too, is a function of the density ratio, and not of the way.)
+# About 1 at every offset for the critic, and less than a hundredth for the discriminator at the end. (The non-saturating loss pulls there, as chapter 02 shows; but it, too, is a function of the density ratio, and not of the way.)
 #
 # ## 3 · The critic beside a generator
 #
 # Steepest slopes over all pairs are too dear for training on images, and chapter 07 has a better way. The WGAN of 2017 clips. Here is what runs:
 # %% [markdown] lang="zh"
-# 评论器的斜率处处约为 1；判别器的到最后不到千分之一。（非饱和损失在那里还拉得动，见第 02 章；但它也只是密度比的函数，与路程无关。）
+# 评论器的斜率处处约为 1；判别器的到最后不到百分之一。（非饱和损失在那里还拉得动，见第 02 章；但它也只是密度比的函数，与路程无关。）
 #
 # ## 3 · 评论器与生成器同台
 #
@@ -659,11 +659,11 @@ if lab.profile != "smoke":
 
 
 # %% [markdown] lang="en"
-# The critic in units stays just below the exact curve all the way (it never can be above it). The clipped critic's reading is a few thousandths, and between two readings its unit changes several times over; once it is below zero: the generator had run past the data, and the critic, whose weights need hundreds of steps from wall to wall, still pointed the old way.
+# The critic in units stays just below the exact curve all the way (it never can be above it). The clipped critic's reading is a few thousandths, and from one reading to another its unit (last column) changes severalfold. Around step 60 it is even below zero: the generator had run past the data, and the critic, whose weights need 24 steps of the generator to get from wall to wall, still pointed the old way.
 #
 # That is the state of affairs in a real run: the critic is a moment late and has no unit. Here is the run itself, with the clipped critic's landscape in grey, light where it is high. **Predict:** when does the landscape tip over?
 # %% [markdown] lang="zh"
-# 带单位的评论器全程贴在精确曲线下方（它不可能高过那条曲线）。裁剪的评论器只读出千分之几，两次读数之间，单位就能变好几倍；有一次还低于零：生成器冲过了头，而评论器的权重从一面墙走到另一面要几百步，它还指着老方向。
+# 带单位的评论器全程贴在精确曲线下方（它不可能高过那条曲线）。裁剪的评论器只读出千分之几，从一次读数到另一次，单位（最后一列）就能变好几倍。第 60 步前后，它甚至低于零：生成器冲过了头，而评论器的权重从一面墙走到另一面，要等生成器走 24 步，它还指着老方向。
 #
 # 真正的训练也是这样：评论器总慢一拍，而且没有单位。下面就是这次训练，灰色是裁剪的评论器的地形，越亮越高。**先猜：** 地形会在什么时候翻过来？
 # %%
@@ -683,7 +683,7 @@ viz.player([(film[k][0], moment(k)) for k in range(0, len(film), 2)])
 
 
 # %% [markdown] lang="en"
-# It tips when the orange cloud has passed the blue ones, and once more on the way back: overshooting and returning, as in the Dirac-GAN of chapter 03. In the end the cloud is drawn out between the two heaps.
+# It tips when the orange cloud has passed the blue ones, too late, as in the Dirac-GAN of chapter 03. Then it folds, low in the middle and high at both heaps, and the cloud is pulled apart.
 #
 # ## 4 · Inside a clipped critic
 #
@@ -691,7 +691,7 @@ viz.player([(film[k][0], moment(k)) for k in range(0, len(film), 2)])
 #
 # **Predict.** The bound is about 3.7. How steep is the critic if a coin decides the sign of each weight $\pm c$?
 # %% [markdown] lang="zh"
-# 橙色的云越过蓝色的堆时，地形翻过来；折返途中，又翻一次：冲过头，再回来，就像第 03 章的 Dirac-GAN。到最后，云被拉长，横在两堆之间。
+# 橙色的云越过了蓝色的堆，地形才翻过来，晚了一步，就像第 03 章的 Dirac-GAN。后来它折成中间低、两堆处高，把云向两边扯开。
 #
 # ## 4 · 裁剪的评论器内部
 #
@@ -977,11 +977,11 @@ for ax, (name, color) in zip(
     ax.set_ylim(bottom=min(0, *history[name]))
 fig
 # %% [markdown] lang="en"
-# All three fall together; even a passing setback shows in all of them. *That* is what the paper praises, and rightly: no loss of the chapters before it sinks while the pictures get better. Now the small print, in numbers: rank correlations over the run; and at four moments the reading of the critic and its unit, the reading divided by the exact $W_1$ of the same samples.
+# All three fall together; even a passing setback shows in all of them. *That* is what the paper praises, and rightly: a number that training computes anyway, and that sinks while the pictures get better. Now the small print, in numbers: rank correlations over the run; and at four moments the reading of the critic and its unit, the reading divided by the exact $W_1$ of the same samples.
 #
 # **Predict.** By which factor does the unit change within this one run?
 # %% [markdown] lang="zh"
-# 三个读数一同下降，连一时的倒退也都看得出来。论文称道的*正是*这一点，它说得对：前几章没有哪个损失会随着图像变好而下降。然后看小字，用数字说话：全程的秩相关；还有四个时刻的评论器读数，以及它的单位，即读数除以同一批样本的精确 $W_1$。
+# 三个读数一同下降，连一时的倒退也都看得出来。论文称道的*正是*这一点，它说得对：训练本来就要算的一个数，会随着图像变好而下降。然后看小字，用数字说话：全程的秩相关；还有四个时刻的评论器读数，以及它的单位，即读数除以同一批样本的精确 $W_1$。
 #
 # **先猜。** 就在这一次训练里，单位会变几倍？
 # %%
