@@ -31,23 +31,23 @@ dual = linprog(
     -gain, climb, torch.cdist(points, points)[i, j], bounds=(None, None)
 )
 value = torch.from_numpy(dual.x)
-print(f"{w:.6f}  {lab.t('primal')}")
-print(f"{-dual.fun:.6f}  {lab.t('dual')}")
+print(f"{w:.6f}  {lab.t('cheapest pairing')}")
+print(f"{-dual.fun:.6f}  {lab.t('best by programme')}")
 assert abs(w + dual.fun) < 1e-6
 # %% tags=["strict"]
-def upper(z):
+def standing(z):
     return (value[6:] + torch.cdist(z, fake)).amin(1)
 
 
-def lower(z):
+def hanging(z):
     return (value[:6] - torch.cdist(z, real)).amax(1)
 
 
 def middle(z):
-    return (upper(z) + lower(z)) / 2
+    return (standing(z) + hanging(z)) / 2
 
 
-best = {"upper": upper, "lower": lower, "middle": middle}
+best = {"standing": standing, "hanging": hanging, "middle": middle}
 part = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9], dtype=torch.float64)
 part = part[:, None, None]
 on_optimal = part * real + (1 - part) * fake[partner]
@@ -81,7 +81,9 @@ def plane(ax, critic, low, high, levels=18, n=121):
     with torch.no_grad():
         z = torch.stack([x, y], -1).flatten(0, 1)
         heights = critic(z).view(n, n)
-    ax.contour(x, y, heights, levels, colors=grey, linewidths=0.7)
+    ax.contour(
+        x, y, heights, levels, colors=grey, linewidths=0.7, linestyles="-"
+    )
     ax.set(xticks=[], yticks=[], aspect="equal")
     return heights
 
@@ -95,7 +97,7 @@ def twelve(name):
 
 fig, axes = viz.panels(3, width=3.0, height=3.1)
 for ax, name in zip(axes, best, strict=True):
-    plane(ax, twelve(name), (-3.2, -1.8), (2.6, 3.0))
+    plane(ax, twelve(name), (-2.8, -3.1), (2.8, 3.8))
     for a, b in zip(real, fake[partner], strict=True):
         ax.plot(*torch.stack([a, b]).T, color=viz.INK, lw=1.6)
     ax.plot(*real.T, "o", color=blue, ms=6)
@@ -213,8 +215,9 @@ print(f"{'∂P/∂A₁₁':>10}{'∂P/∂b₁':>10}{'∂P/∂w₁':>10}")
 for name, (on_a, on_b, on_v) in ways.items():
     first = on_a[0, 0], on_b[0], on_v[0]
     print(*(f"{value + 0.0:9.5f}" for value in first), "", lab.t(name))
-exact, hand, steps, flat = (torch.cat([p.flatten() for p in way])
-                            for way in ways.values())
+exact, hand, steps, flat = (
+    torch.cat([p.flatten() for p in way]) for way in ways.values()
+)
 assert (exact - hand).abs().max() < 1e-12
 assert 1e-14 < (exact - steps).abs().max() < 1e-7
 assert (exact - flat).abs().max() > 0.1
@@ -225,17 +228,22 @@ print(f"P  {fine:.6f}   ∇f: {type(gradient.grad_fn).__name__}")
 try:
     torch.autograd.grad(fine, weights)
 except RuntimeError as error:
-    print(lab.t("alone"), type(error).__name__)
+    print(lab.t("fine alone"), type(error).__name__)
+
+
+def minus_w():
+    scores = torch.tanh(x_hat @ weights[0].T + weights[1]) @ weights[2]
+    return scores[2:].mean() - scores[:2].mean()
+
+
+(score_only,) = torch.autograd.grad(minus_w(), weights[2])
+print(" " * 9, *(f"{g:8.4f}" for g in score_only), lab.t("only -W"))
 grads = {}
 for key, create in (("complete", True), ("forgotten", False)):
-    fine, scores, _ = penalty(*weights, create_graph=create)
-    loss = 10 * fine - scores[:2].mean() + scores[2:].mean()
-    grads[key] = torch.autograd.grad(loss, weights, retain_graph=True)[2]
-    print(f"{loss:.4f}", *(f"{g:8.4f}" for g in grads[key]), lab.t(key))
-score_only = torch.autograd.grad(
-    scores[2:].mean() - scores[:2].mean(), weights
-)[2]
-assert torch.allclose(grads["forgotten"], score_only)
+    loss = minus_w() + 10 * penalty(*weights, create_graph=create)[0]
+    (grads[key],) = torch.autograd.grad(loss, weights[2])
+    print(f"{loss:9.4f}", *(f"{g:8.4f}" for g in grads[key]), lab.t(key))
+assert torch.equal(grads["forgotten"], score_only)
 assert (grads["complete"] - score_only).abs().max() > 0.5
 # %% tags=["strict"]
 weights = [part.clone().requires_grad_() for part in (A, b, v)]
@@ -263,8 +271,7 @@ for name, shape in (("ReLU", torch.relu), ("softplus", soft)):
     seen = torch.autograd.grad(
         mean, place, allow_unused=True, materialize_grads=True
     )[0]
-    ends = [bent(torch.tensor(0.4 + s, dtype=torch.float64), 0.5, shape)
-            for s in (0.005, -0.005)]
+    ends = [bent(0.4 + step, 0.5, shape) for step in (0.005, -0.005)]
     true = (ends[0] - ends[1]) / 0.01
     print(f"{seen:7.4f} {true:7.4f}   {name}")
     assert (abs(seen - true) < 1e-3) == (name == "softplus")
@@ -312,36 +319,44 @@ def last_axis(real, fake):
     return mix * real + (1 - mix) * fake
 
 
+def four_axes(real, fake):
+    mix = torch.rand(len(real), 1, 1, 1)
+    return mix * real + (1 - mix) * fake
+
+
 n = 32
-batches = {
-    "points": [ganlib.load("ring").sample(n) for _ in range(2)],
-    "digits": ganlib.load("digits", n=2 * n).batch(2 * n).images.chunk(2),
-    "avatars": ganlib.load(
-        "avatars", size=32, n=2 * n
-    ).batch(2 * n).images.chunk(2),
-}
 ganlib.seed(0)
-for name, (real_batch, fake_batch) in batches.items():
-    print(lab.t(name), tuple(real_batch.shape))
-    for way in (per_pair, per_coordinate, last_axis):
+samples = {
+    "points": ganlib.load("ring").sample(2 * n),
+    "image digits": ganlib.load("digits", n=2 * n).pixels / 127.5 - 1,
+    "image avatars": ganlib.load("avatars", size=32, n=2 * n).pixels
+    / 127.5
+    - 1,
+}
+batches = {name: both.chunk(2) for name, both in samples.items()}
+for name, (x, y) in batches.items():
+    print(f"{lab.t(name)} {tuple(x.shape)}\n{lab.t('epsilon head')}")
+    for way in (per_pair, per_coordinate, last_axis, four_axes):
         try:
-            seen = way(real_batch, fake_batch)
+            seen = way(x, y)
         except RuntimeError as error:
-            print(f"   {lab.t(way.__name__)}: {type(error).__name__}")
+            print(f"{type(error).__name__}   {lab.t(way.__name__)}")
             continue
-        step = (real_batch - fake_batch).flatten(1)
-        moved = (seen - fake_batch).flatten(1)
-        place = (moved * step).sum(1) / step.square().sum(1)
-        off = (moved - place[:, None] * step).norm(dim=1) / step.norm(dim=1)
+        if seen.shape != x.shape:
+            print(f"{tuple(seen.shape)}   {lab.t(way.__name__)}")
+            continue
+        line, moved = (x - y).flatten(1), (seen - y).flatten(1)
+        place = (moved * line).sum(1) / line.square().sum(1)
+        off = (moved - place[:, None] * line).norm(dim=1) / line.norm(dim=1)
         print(
-            f"   {lab.t(way.__name__)}: {seen.numel() // real_batch.numel()}"
-            f"×, {place.std():.2f}, {off.mean():.2f}"
+            f"{place.std():7.2f} {off.mean():7.2f}   {lab.t(way.__name__)}"
         )
-        assert (off.max() < 1e-3) == (way is per_pair)
+        right = way is per_pair or (way is four_axes and x.ndim == 4)
+        assert (off.max() < 1e-3) == right
 # %% tags=["strict"]
 from torch import nn
 
-colours = batches["avatars"][0].double()
+colours = batches["image avatars"][0].double()
 
 
 def slope_seen(critic, x, axes):
@@ -406,13 +421,17 @@ lab.show(WGANGP.critic_loss)
 from ganlib.models.mlp import MLPDiscriminator
 from ganlib.penalties import clip_weights
 
-RULES = {"clipped": orange, "two-sided": blue, "one-sided": green}
+RULES = {
+    "weights clipped": orange,
+    "two-sided fine": blue,
+    "one-sided fine": green,
+}
 
 
 def train_critic(draw, rule, steps, weight=10.0, clip=0.1, width=64):
     ganlib.seed(lab.seed)
     critic = MLPDiscriminator((2,), widths=(width, width))
-    if rule == "clipped":
+    if rule == "weights clipped":
         optimizer = torch.optim.RMSprop(critic.parameters(), clip / 50)
     else:
         optimizer = torch.optim.Adam(
@@ -423,14 +442,14 @@ def train_critic(draw, rule, steps, weight=10.0, clip=0.1, width=64):
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         x, y = draw(256)
         loss = critic(y).mean() - critic(x).mean()
-        if rule != "clipped":
+        if rule != "weights clipped":
             loss = loss + weight * gradient_penalty(
-                critic, x, y, one_sided=rule == "one-sided"
+                critic, x, y, one_sided=rule == "one-sided fine"
             )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if rule == "clipped":
+        if rule == "weights clipped":
             clip_weights(critic, clip)
     return critic
 
@@ -454,10 +473,10 @@ def congested(r, R=2.0, weight=10.0, bins=50):
 radii = (0.5, 1.0, 1.5, 1.9)
 steps = lab.pick(smoke=5, cpu=300, gpu=1000)
 entrants = {
-    "clipped 0.05": ("clipped", 0.05),
-    "clipped 0.1": ("clipped", 0.1),
-    "two-sided": ("two-sided", None),
-    "one-sided": ("one-sided", None),
+    "clipped at 0.05": ("weights clipped", 0.05),
+    "clipped at 0.1": ("weights clipped", 0.1),
+    "two-sided fine": ("two-sided fine", None),
+    "one-sided fine": ("one-sided fine", None),
 }
 trained, told = {}, {}
 for name, (rule, clip) in entrants.items():
@@ -470,9 +489,9 @@ for name, (rule, clip) in entrants.items():
         )
         trained[name, r] = critic
         told[name, r] = says(critic, circle(2, 4000), circle(r, 4000))
-print(" " * 14, *(f"{2 - r:7.3f}" for r in radii), f"   {lab.t('exact')}")
+print(" " * 14, *(f"{2 - r:7.3f}" for r in radii), f"   {lab.t('exact W')}")
 print(" " * 14, *(f"{congested(r):7.3f}" for r in radii), end="")
-print(f"   {lab.t('by the page')}")
+print(f"   {lab.t('congested W')}")
 for name in entrants:
     print(f"{name:14}", *(f"{told[name, r]:7.3f}" for r in radii), end="")
     print(f"   {lab.t(name)}")
@@ -481,10 +500,10 @@ for name in entrants:
 # alt-zh: TODO
 fig, (left, right) = viz.panels(2, width=4.2, height=3.3)
 LOOKS = {
-    "clipped 0.05": (ochre, ":"),
-    "clipped 0.1": (orange, "--"),
-    "two-sided": (blue, "-"),
-    "one-sided": (green, "-"),
+    "clipped at 0.05": (ochre, ":"),
+    "clipped at 0.1": (orange, "--"),
+    "two-sided fine": (blue, "-"),
+    "one-sided fine": (green, "-"),
 }
 away = torch.linspace(0.02, 2.4, 120)
 for name, (color, line) in LOOKS.items():
@@ -515,9 +534,9 @@ import functools
 import ipywidgets
 
 WORLDS = {
-    "ring": ganlib.load("ring", protocol="wgan-gp"),
-    "swiss-roll": ganlib.load("swiss-roll"),
-    "grid": ganlib.load("grid", protocol="wgan-gp"),
+    "8 Gaussians": ganlib.load("ring", protocol="wgan-gp"),
+    "swiss roll": ganlib.load("swiss-roll"),
+    "25 Gaussians": ganlib.load("grid", protocol="wgan-gp"),
 }
 
 
@@ -588,11 +607,12 @@ for world in WORLDS:
     x, y = noisy(world, n)
     truth, partner = exact(x, y)
     floor, _ = exact(x, WORLDS[world].sample(n))
-    print(f"{truth:6.3f} ({floor:.3f})   {lab.t(world)}")
+    name = lab.t(world)
+    print(f"{truth:6.3f}   {lab.t('exact here', floor=floor, name=name)}")
     for rule, critic in critics(world).items():
         looks = {
-            "independent": gradient_norms(critic, between(x, y)).detach(),
-            "optimal": gradient_norms(
+            "independent pairs": gradient_norms(critic, between(x, y)).detach(),
+            "optimal pairs": gradient_norms(
                 critic, between(x, y[partner])
             ).detach(),
         }
@@ -608,9 +628,9 @@ for world in WORLDS:
 fig, axes = viz.panels(3, width=3.0, height=2.9)
 edges = torch.linspace(0, 2, 41)
 for ax, rule in zip(axes, RULES, strict=True):
-    for pairs, color in (("independent", grey), ("optimal", violet)):
+    for pairs, color in (("independent pairs", grey), ("optimal pairs", violet)):
         ax.hist(
-            slopes["ring", rule][pairs].clamp(max=1.99),
+            slopes["8 Gaussians", rule][pairs].clamp(max=1.99),
             edges,
             color=color,
             alpha=0.55,
@@ -627,9 +647,9 @@ steps = lab.pick(smoke=4, cpu=400, gpu=4000)
 looks = lab.pick(smoke=2, cpu=10, gpu=20)
 n_look = lab.pick(smoke=50, cpu=600, gpu=2000)
 GAMES = {
-    "clipped": ("wgan", {"clip": 0.1, "lr": 5e-4}),
-    "two-sided": ("wgan-gp", {"lr": 1e-3, "beta1": 0.5}),
-    "one-sided": (
+    "weights clipped": ("wgan", {"clip": 0.1, "lr": 5e-4}),
+    "two-sided fine": ("wgan-gp", {"lr": 1e-3, "beta1": 0.5}),
+    "one-sided fine": (
         "wgan-gp",
         {"lr": 1e-3, "beta1": 0.5, "one_sided": True},
     ),
@@ -668,7 +688,7 @@ for rule, (name, options) in GAMES.items():
         progress=lab.progress,
     ).fit(steps)
 floor = exact(data.sample(n_look), data.sample(n_look))[0]
-print(f"{floor:.3f}  {lab.t('floor')}")
+print(f"{floor:.3f}  {lab.t('two real clouds')}")
 for rule, run in runs.items():
     last = {
         key: np.mean(run.history[key][-looks // 2 :])
@@ -756,8 +776,12 @@ viz.grid(
 # alt-zh: TODO
 fig, (left, right) = viz.panels(2, width=4.2, height=3.0)
 history = trainer.history
-for key, color in (("W", orange), ("penalty", violet)):
-    left.plot(history.steps(key), history[key], color=color, label=lab.t(key))
+for key, word, color in (
+    ("W", "W says", orange),
+    ("penalty", "weighted fine", violet),
+):
+    at = history.steps(key)
+    left.plot(at, history[key], color=color, label=lab.t(word))
 left.set(xlabel=lab.t("step"), yscale="symlog")
 left.legend()
 x = faces.batch(256).images.to(lab.device)
@@ -765,7 +789,7 @@ y = trainer.sample(256).to(lab.device)
 slope = gradient_norms(gan.critic, between(x, y)).detach().cpu()
 right.hist(slope, 40, color=violet, alpha=0.7, density=True)
 right.axvline(1, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
-right.set(xlabel="‖∇f‖", yticks=[], title=lab.t("checkpoints"))
+right.set(xlabel="‖∇f‖", yticks=[], title=lab.t("slopes at checkpoints"))
 fig
 # %% tags=["strict"]
 from torch.utils.flop_counter import FlopCounterMode
