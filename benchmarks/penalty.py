@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -90,14 +91,29 @@ def build(game: Game, side: str, whole: bool, shape: Sequence[int]) -> Fined:
     return gan
 
 
+class Products(TorchDispatchMode):
+    """Counts the floating-point operations in products and convolutions, those of backward passes included.
+
+    torch's own counter also asks which layer they belong to, and cannot where a gradient is taken in a layer's input.
+    """
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            self.total += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=out)
+        return out
+
+
 def products(game: Game, side: str, images: ganlib.data.Images) -> int:
     """Floating-point operations in products and convolutions of a critic's step on four images; all grow like N."""
     gan = build(game, side, False, images.shape)
     gan.generator.requires_grad_(False)
-    with FlopCounterMode(display=False) as counter:
+    with Products() as counter:
         terms, _ = gan.critic_loss(images.batch(4))
         sum(terms.values()).backward()
-    return counter.get_total_flops()
+    return counter.total
 
 
 def play(name: str, steps: int, rounds: int, batch: int, device: torch.device, images: int) -> dict[str, Any]:
