@@ -130,7 +130,7 @@ def checkpoints(r, R=2.0):
     return seen.flatten(0, 1), (x - y).expand_as(seen).flatten(0, 1)
 
 
-print(f"{lab.t('circles head')}")
+print(lab.t("circles head"))
 for ratio in (0.1, 0.5, 0.9, 0.99):
     r = 2 * ratio
     seen, way = checkpoints(r)
@@ -365,6 +365,7 @@ def slope_seen(critic, x, axes):
     return torch.linalg.vector_norm(gradient, dim=axes)
 
 
+print(lab.t("norm head"))
 for steep in (1 / math.sqrt(3), 1 / math.sqrt(3 * 32 * 32)):
     tilt = lambda x, k=steep: k * x.flatten(1).sum(1)
     pixel = (slope_seen(tilt, colours, 1) - 1).square().mean()
@@ -397,6 +398,7 @@ rows = {
     "layer last": normalising(nn.LayerNorm(16)),
     "layer first": normalising(nn.LayerNorm(16), last=False),
 }
+print(lab.t("batch norm head"))
 for name, critic in rows.items():
     x = colours.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(x).sum(), x)
@@ -489,12 +491,16 @@ for name, (rule, clip) in entrants.items():
         )
         trained[name, r] = critic
         told[name, r] = says(critic, circle(2, 4000), circle(r, 4000))
-print(" " * 14, *(f"{2 - r:7.3f}" for r in radii), f"   {lab.t('exact W')}")
-print(" " * 14, *(f"{congested(r):7.3f}" for r in radii), end="")
-print(f"   {lab.t('congested W')}")
+for key, value in (("exact W", lambda r: 2 - r), ("congested W", congested)):
+    print(*(f"{value(r):7.3f}" for r in radii), f"   {lab.t(key)}")
 for name in entrants:
-    print(f"{name:14}", *(f"{told[name, r]:7.3f}" for r in radii), end="")
-    print(f"   {lab.t(name)}")
+    print(*(f"{told[name, r]:7.3f}" for r in radii), f"   {lab.t(name)}")
+if lab.profile != "smoke":
+    for r in radii:
+        assert abs(told["one-sided fine", r] - congested(r)) < 0.04
+        assert told["clipped at 0.05", r] < told["clipped at 0.1", r] / 4
+    assert abs(told["two-sided fine", 1.0] - congested(1.0)) < 0.04
+    assert told["two-sided fine", 1.9] < 0.05 < told["one-sided fine", 1.9]
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -858,6 +864,7 @@ players = {
         portraits,
     ),
 }
+print(lab.t("cost head"))
 for name, (critic, x) in players.items():
     plain, fined = (seconds(critic, x, w, rounds) for w in (0, 10))
     flops = products(critic, x, 10) / products(critic, x, 0)
