@@ -71,7 +71,7 @@ SIDES = {"without": Unfined, "with": Fined}
 
 
 def settings(device: torch.device) -> dict[str, dict[str, Any]]:
-    """How steps are computed: on a CPU as written; on a GPU in float32 in three ways and once more in half precision."""
+    """How steps are computed: on a CPU as written; on a GPU in three ways, and in half precision."""
     if device.type != "cuda":
         return {"eager": {}}
     half = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
@@ -136,7 +136,12 @@ def play(name: str, steps: int, rounds: int, batch: int, device: torch.device, i
                 "ratio": common.ratio(times["with"], times["without"]),
             }
     parameters = sum(p.numel() for p in build(game, "with", False, data.shape).critic.parameters())
-    return {"title": game.title, "parameters": parameters, "products": counts["with"] / counts["without"], "timed": timed}
+    return {
+        "title": game.title,
+        "parameters": parameters,
+        "products": counts["with"] / counts["without"],
+        "timed": timed,
+    }
 
 
 def tables(games: dict[str, Any]) -> dict[str, Any]:

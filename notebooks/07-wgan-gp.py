@@ -34,6 +34,8 @@ value = torch.from_numpy(dual.x)
 print(f"{w:.6f}  {lab.t('cheapest pairing')}")
 print(f"{-dual.fun:.6f}  {lab.t('best by programme')}")
 assert abs(w + dual.fun) < 1e-6
+
+
 # %% tags=["strict"]
 def standing(z):
     return (value[6:] + torch.cdist(z, fake)).amin(1)
@@ -76,7 +78,9 @@ blue, orange, green, violet, ochre, grey = viz.COLORS
 
 
 def plane(ax, critic, low, high, levels=18, n=121):
-    side = [torch.linspace(a, b, n) for a, b in zip(low, high, strict=True)]
+    side = [
+        torch.linspace(a, b, n) for a, b in zip(low, high, strict=True)
+    ]
     y, x = torch.meshgrid(side[1], side[0], indexing="ij")
     with torch.no_grad():
         z = torch.stack([x, y], -1).flatten(0, 1)
@@ -137,9 +141,7 @@ for ratio in (0.1, 0.5, 0.9, 0.99):
     away = seen.norm(dim=1)
     q, formula = (away < r).double().mean(), 2 / math.pi * math.asin(ratio)
     steep = gradient_norms(lambda z: z.norm(dim=1), seen)
-    flat = gradient_norms(
-        lambda z, r=r: z.norm(dim=1).clamp(min=r), seen
-    )
+    flat = gradient_norms(lambda z, r=r: z.norm(dim=1).clamp(min=r), seen)
     fines = [(slope - 1).square().mean() for slope in (steep, flat)]
     over = max((slope - 1).relu().max() for slope in (steep, flat))
     outwards = (way * seen).sum(1) / away
@@ -253,9 +255,10 @@ on_relu = torch.autograd.grad(
 )
 for name, part in zip(("A", "b", "w"), on_relu, strict=True):
     print(f"|∂P/∂{name}| = {part.norm():.4f}")
-assert on_relu[1].norm() == 0 and min(
-    on_relu[0].norm(), on_relu[2].norm()
-) > 0.1
+assert (
+    on_relu[1].norm() == 0
+    and min(on_relu[0].norm(), on_relu[2].norm()) > 0.1
+)
 
 
 def bent(place, height, shape, n=20_000):
@@ -304,6 +307,8 @@ for name, norm in norms.items():
     broken[name] = asleep.weight.grad.isnan().any().item()
     print(f"{fine:.4f}  {asleep.weight.grad[0].tolist()}  {name}")
 assert list(broken.values()) == [False, True, True, False]
+
+
 # %% tags=["strict"]
 def per_pair(real, fake):
     return between(real, fake)
@@ -347,7 +352,9 @@ for name, (x, y) in batches.items():
             continue
         line, moved = (x - y).flatten(1), (seen - y).flatten(1)
         place = (moved * line).sum(1) / line.square().sum(1)
-        off = (moved - place[:, None] * line).norm(dim=1) / line.norm(dim=1)
+        off = (moved - place[:, None] * line).norm(dim=1) / line.norm(
+            dim=1
+        )
         print(
             f"{place.std():7.2f} {off.mean():7.2f}   {lab.t(way.__name__)}"
         )
@@ -383,7 +390,9 @@ def normalising(norm, last=True):
     after = [norm, nn.Linear(16, 1)]
     if not last:
         after = [norm, nn.Tanh(), nn.Linear(16, 1)]
-    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 16), *after).double()
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3072, 16), *after
+    ).double()
 
 
 def own_slope(critic, x):
@@ -430,9 +439,13 @@ RULES = {
 }
 
 
-def train_critic(draw, rule, steps, weight=10.0, clip=0.1, width=64):
+def train_critic(
+    draw, rule, steps, weight=10.0, clip=0.1, width=64, start=None
+):
     ganlib.seed(lab.seed)
     critic = MLPDiscriminator((2,), widths=(width, width))
+    if start:
+        critic.load_state_dict(start.state_dict())
     if rule == "weights clipped":
         optimizer = torch.optim.RMSprop(critic.parameters(), clip / 50)
     else:
@@ -469,7 +482,9 @@ def says(critic, x, y):
 def congested(r, R=2.0, weight=10.0, bins=50):
     away = checkpoints(r, R)[0].norm(dim=1)
     share = away.histc(bins, r, R) / len(away)
-    return R - r + (((R - r) / bins) ** 2 / share).sum().item() / 2 / weight
+    return (
+        R - r + (((R - r) / bins) ** 2 / share).sum().item() / 2 / weight
+    )
 
 
 radii = (0.5, 1.0, 1.5, 1.9)
@@ -491,7 +506,10 @@ for name, (rule, clip) in entrants.items():
         )
         trained[name, r] = critic
         told[name, r] = says(critic, circle(2, 4000), circle(r, 4000))
-for key, value in (("exact W", lambda r: 2 - r), ("congested W", congested)):
+for key, value in (
+    ("exact W", lambda r: 2 - r),
+    ("congested W", congested),
+):
     print(*(f"{value(r):7.3f}" for r in radii), f"   {lab.t(key)}")
 for name in entrants:
     print(*(f"{told[name, r]:7.3f}" for r in radii), f"   {lab.t(name)}")
@@ -511,7 +529,7 @@ LOOKS = {
     "two-sided fine": (blue, "-"),
     "one-sided fine": (green, "-"),
 }
-away = torch.linspace(0.02, 2.4, 120)
+away, profile = torch.linspace(0.02, 2.4, 120), {}
 for name, (color, line) in LOOKS.items():
     share = [told[name, r] / (2 - r) for r in radii]
     left.plot(radii, share, line, marker="o", ms=4, color=color)
@@ -521,10 +539,16 @@ for name, (color, line) in LOOKS.items():
         trained[name, 1.0], (away[:, None, None] * spokes).flatten(0, 1)
     ).detach()
     slope = slope.view(len(away), -1)
-    right.plot(away, slope.mean(1), line, color=color, label=lab.t(name))
+    profile[name] = slope.mean(1)
+    right.plot(away, profile[name], line, color=color, label=lab.t(name))
     right.fill_between(
         away, slope.amin(1), slope.amax(1), color=color, alpha=0.13, lw=0
     )
+if lab.profile != "smoke":
+    middle_of = {name: p[away < 0.5].mean() for name, p in profile.items()}
+    in_ring = profile["one-sided fine"][(away > 1.1) & (away < 1.9)]
+    assert middle_of["two-sided fine"] > middle_of["one-sided fine"] + 0.05
+    assert (in_ring - 1 - 0.075).abs().max() < 0.05
 for ax in (left, right):
     ax.axhline(1, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
 right.axvspan(1, 2, color=grey, alpha=0.12, lw=0)
@@ -598,6 +622,8 @@ else:
         seconds=6,
     )
 shown
+
+
 # %%
 def exact(x, y):
     length = torch.cdist(x, y)
@@ -617,7 +643,9 @@ for world in WORLDS:
     print(f"{truth:6.3f}   {lab.t('exact here', floor=floor, name=name)}")
     for rule, critic in critics(world).items():
         looks = {
-            "independent pairs": gradient_norms(critic, between(x, y)).detach(),
+            "independent pairs": gradient_norms(
+                critic, between(x, y)
+            ).detach(),
             "optimal pairs": gradient_norms(
                 critic, between(x, y[partner])
             ).detach(),
@@ -634,7 +662,10 @@ for world in WORLDS:
 fig, axes = viz.panels(3, width=3.0, height=2.9)
 edges = torch.linspace(0, 2, 41)
 for ax, rule in zip(axes, RULES, strict=True):
-    for pairs, color in (("independent pairs", grey), ("optimal pairs", violet)):
+    for pairs, color in (
+        ("independent pairs", grey),
+        ("optimal pairs", violet),
+    ):
         ax.hist(
             slopes["8 Gaussians", rule][pairs].clamp(max=1.99),
             edges,
@@ -670,9 +701,7 @@ def look(trainer):
     seen = between(x, y).to(trainer.device)
     return {
         "W exact": exact(x, y)[0],
-        "W says": says(
-            critic, x.to(trainer.device), y.to(trainer.device)
-        ),
+        "W says": says(critic, x.to(trainer.device), y.to(trainer.device)),
         "slope seen": gradient_norms(critic, seen).mean().item(),
     }
 
@@ -704,7 +733,9 @@ for rule, run in runs.items():
         key: np.mean(run.history[key][-looks // 2 :])
         for key in ("W exact", "W says", "slope seen")
     }
-    print(*(f"{value:7.3f}" for value in last.values()), f"  {lab.t(rule)}")
+    print(
+        *(f"{value:7.3f}" for value in last.values()), f"  {lab.t(rule)}"
+    )
 # %%
 # alt-en: TODO
 # alt-zh: TODO
