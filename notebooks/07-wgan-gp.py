@@ -638,8 +638,23 @@ def exact(x, y):
     return length[rows, columns].mean().item(), columns
 
 
+def hills(critic, world):
+    # en: A heap is found if all points 0.3 away from it are lower.
+    # zh: 若离数据堆 0.3 处的点都更低，就算找到了它。
+    heaps = WORLDS[world].modes
+    if heaps is None:
+        return None
+    turn = 2 * math.pi * even(16).float()
+    around = heaps[:, None] + 0.3 * torch.stack(
+        [turn.cos(), turn.sin()], 1
+    )
+    with torch.no_grad():
+        edge = critic(around.flatten(0, 1)).view(len(heaps), 16)
+        return (critic(heaps) > edge.amax(1)).sum().item()
+
+
 measured, slopes = {}, {}
-n = lab.pick(smoke=100, cpu=1000, gpu=2000)
+n = lab.pick(smoke=100, cpu=500, gpu=2000)
 print(lab.t("surfaces head"))
 for world in WORLDS:
     ganlib.seed(2)
@@ -662,7 +677,8 @@ for world in WORLDS:
         print(f"{measured[world, rule][0]:6.3f}   ", end="")
         for look in looks.values():
             print(f"{look.mean():6.2f} ± {look.std():4.2f}", end="  ")
-        print(lab.t(rule))
+        found = hills(critic, world)
+        print("  " if found is None else f"{found:2}", "", lab.t(rule))
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -691,8 +707,8 @@ from ganlib.models.mlp import MLPGenerator
 
 data = ganlib.load("ring", std=0.05)
 steps = lab.pick(smoke=4, cpu=240, gpu=4000)
-looks = lab.pick(smoke=2, cpu=12, gpu=20)
-n_look = lab.pick(smoke=50, cpu=600, gpu=2000)
+looks = lab.pick(smoke=2, cpu=8, gpu=20)
+n_look = lab.pick(smoke=50, cpu=400, gpu=2000)
 adam = {"lr": 1e-3, "beta1": 0.5}
 GAMES = {
     "weights clipped": (WGAN, {"clip": 0.1, "lr": 5e-4}),
