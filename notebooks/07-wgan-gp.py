@@ -521,6 +521,10 @@ if lab.profile != "smoke":
         assert told["clipped at 0.05", r] < told["clipped at 0.1", r] / 4
     assert abs(told["two-sided fine", 1.0] - congested(1.0)) < 0.04
     assert told["two-sided fine", 1.9] < 0.05 < told["one-sided fine", 1.9]
+    plane_slope = gradient_norms(
+        trained["two-sided fine", 1.9], circle(1.5, 500)
+    )
+    assert abs(plane_slope.mean() - 1) < 0.05
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -653,7 +657,7 @@ def hills(critic, world):
         return (critic(heaps) > edge.amax(1)).sum().item()
 
 
-measured, slopes = {}, {}
+measured, slopes, found = {}, {}, {}
 n = lab.pick(smoke=100, cpu=500, gpu=2000)
 print(lab.t("surfaces head"))
 for world in WORLDS:
@@ -677,8 +681,24 @@ for world in WORLDS:
         print(f"{measured[world, rule][0]:6.3f}   ", end="")
         for look in looks.values():
             print(f"{look.mean():6.2f} ± {look.std():4.2f}", end="  ")
-        found = hills(critic, world)
-        print("  " if found is None else f"{found:2}", "", lab.t(rule))
+        found[world, rule] = hills(critic, world)
+        count = found[world, rule]
+        print(f"{'' if count is None else count:>2}  {lab.t(rule)}")
+        assert lab.profile == "smoke" or (
+            looks["optimal pairs"].mean()
+            > looks["independent pairs"].mean()
+        )
+if lab.profile != "smoke":
+    assert found["8 Gaussians", "one-sided fine"] == 8
+    assert found["8 Gaussians", "weak fine"] == 8
+    assert found["8 Gaussians", "two-sided fine"] <= 2
+    assert found["8 Gaussians", "weights clipped"] <= 2
+    for world in WORLDS:
+        two = slopes[world, "two-sided fine"]["independent pairs"]
+        assert abs(two.mean() - 1) < 0.05 and two.std() < 0.15
+        for rule in ("weights clipped", "weak fine"):
+            report, truth = measured[world, rule]
+            assert report > 1.3 * truth
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -699,7 +719,8 @@ for ax, rule in zip(axes, RULES, strict=True):
         )
     ax.axvline(1, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
     ax.set(title=lab.t(rule), xlabel="‖∇f‖", yticks=[])
-axes[0].legend(loc="upper right")
+lines = axes[0].get_legend_handles_labels()
+fig.legend(*lines, loc="outside lower center", ncols=2)
 fig
 # %%
 from ganlib.gans.wgan import WGAN
