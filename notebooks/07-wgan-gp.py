@@ -772,14 +772,26 @@ for rule, (game, options) in GAMES.items():
 floor = exact(data.sample(n_look), data.sample(n_look))[0]
 print(lab.t("game head"))
 print(f"{floor:7.3f}                   {lab.t('two real clouds')}")
+late = {}
 for rule, run in runs.items():
-    last = {
-        key: np.mean(run.history[key][-looks // 2 :])
+    late[rule] = [
+        np.mean(run.history[key][-looks // 2 :])
         for key in ("W exact", "W says", "slope seen")
-    }
-    print(
-        *(f"{value:7.3f}" for value in last.values()), f"  {lab.t(rule)}"
+    ]
+    print(*(f"{value:7.3f}" for value in late[rule]), f"  {lab.t(rule)}")
+if lab.profile == "cpu":
+    way, told_late, slope = (
+        {rule: values[i] for rule, values in late.items()}
+        for i in range(3)
     )
+    for rule in ("one-sided fine", "weak fine"):
+        assert way[rule] < 0.5 < way["two-sided fine"] / 1.3
+    assert abs(slope["two-sided fine"] - 1) < 0.1
+    assert told_late["one-sided fine"] < way["one-sided fine"]
+    assert told_late["weak fine"] > way["weak fine"]
+    assert told_late["weights clipped"] < way["weights clipped"] / 2
+    reports = runs["two-sided fine"].history["W says"]
+    assert min(reports) < 0 < 0.5 < max(reports)
 # %%
 # alt-en: TODO
 # alt-zh: TODO
@@ -800,7 +812,8 @@ for ax, (rule, run) in zip(axes, runs.items(), strict=True):
         )
     ax.axhline(floor, color=grey, lw=0.9, ls=":")
     ax.set(title=lab.t(rule), xlabel=lab.t("step"), ylim=(-1.5, 2))
-axes[0].legend(loc="upper right")
+lines = axes[0].get_legend_handles_labels()
+fig.legend(*lines, loc="outside lower center", ncols=2)
 fig
 # %%
 # alt-en: TODO
