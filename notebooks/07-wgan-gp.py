@@ -128,8 +128,8 @@ print(f"{length.mean():.4f}  {lab.t('mean length')}")
 #
 # 下面是三者的等高线，蓝色是真实点，橙色是生成点，黑线是最省的配对。**你看到了什么？**
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Three panels with six blue and six orange points, joined in pairs by black segments, and level lines. Left, f⁺: circles around the orange points. Middle, f⁻: circles around the blue points. Right, their mean: lines with corners and wide gaps. On the segments the lines are equally dense in all three and cross them at right angles.
+# alt-zh: 三个子图，六个蓝点与六个橙点由黑色线段两两相连，另有等高线。左图 f⁺：以橙点为中心的圆。中图 f⁻：以蓝点为中心的圆。右图是两者的平均：线条带折角，间隔宽。在线段上，三个图的等高线一样密，并与线段垂直。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -740,8 +740,8 @@ if lab.profile != "smoke":
 #
 # 两种罚款都报得比 $W$ 略大，与预先算出的只差百分之几。到 $r=1.9$，两者分道扬镳：单侧的评论器照样找到 0.1，双侧的几乎什么也没报出来。左图：报出的距离除以 $W$。右图：$r=1$ 时沿半径的斜率，线是 48 个方向的平均，阴影从最小到最大；灰色是圆环。
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Two panels. Left, the reported distance divided by W against r from 0.5 to 1.9: both fines fall from 1.09 to about 1 at r = 1.5; at 1.9 the one-sided is still near 1, the two-sided at 0.06. Clipping at 0.1 stays near 1 and falls to 0.4, clipping at 0.05 stays at 0.13 and falls to 0.05. Right, the slope against the distance from the centre for r = 1: both fines rise from a blunt tip to 1 at 0.5 and stay a little above 1 in the grey ring; clipping at 0.1 is 0 up to 0.5 and then near 1 in a broad band from 0.7 to 1.4; clipping at 0.05 stays at 0.13.
+# alt-zh: 左右两图。左图是报出的距离除以 W，横轴 r 从 0.5 到 1.9：两种罚款从 1.09 降到 r = 1.5 处的 1 左右；到 1.9，单侧的仍接近 1，双侧的只有 0.06。裁剪在 0.1 的保持在 1 附近，最后落到 0.4；裁剪在 0.05 的保持在 0.13，最后落到 0.05。右图是 r = 1 时斜率随离中心距离的变化：两种罚款从钝尖升起，到 0.5 处达到 1，在灰色的环里略高于 1；裁剪在 0.1 的到 0.5 为止都是 0，此后在 1 附近，带子很宽，从 0.7 到 1.4；裁剪在 0.05 的停在 0.13。
 fig, (left, right) = viz.panels(2, width=4.2, height=3.3)
 LOOKS = {
     "clipped at 0.05": (ochre, ":"),
@@ -952,8 +952,8 @@ if lab.profile != "smoke":
 #
 # 第二问：看不出来。$1.02\pm0.08$ 是表里最漂亮的斜率，罚款几乎为零，而这个评论器漏了八个堆里的七个，该报 0.84 却报了 0.50。日志里惩罚很小，只证明斜率是 1，不证明评论器好。单侧罚款报出 0.85。（由 500 个点得来的估计，本身也略微偏大。）$\lambda=0.5$ 时山头也一个不缺，代价写在距离上：大了一倍还多，因为斜率是 $1+\frac{|v|}{2\lambda}=1+|v|$。下面是圆环数据上全部的斜率：
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four panels with two histograms each of slopes from 0 to 5, for independent and for optimal pairs. Clipped: separate spikes between 1 and 5. Two-sided: one narrow peak at 1. One-sided: a peak at 1 with a tail to the left, the optimal pairs a little to the right of it. Two-sided with λ = 0.5: two groups near 1.4 and 2.8, the optimal pairs mostly in the right one.
+# alt-zh: 四个子图，各有独立配对与最优配对两个斜率直方图，横轴从 0 到 5。裁剪：1 与 5 之间几根分开的尖刺。双侧：1 处一个窄峰。单侧：1 处的峰，左边拖一条尾巴，最优配对略偏右。λ = 0.5 的双侧：1.4 与 2.8 附近两群，最优配对多在右边一群。
 fig, axes = viz.panels(4, width=2.3, height=2.7)
 edges = torch.linspace(0, 5, 51)
 for ax, rule in zip(axes, RULES, strict=True):
@@ -1065,8 +1065,8 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 以上是训练后半程的平均：精确的距离、报出的距离、平均斜率。再看随时间的变化，点线是两团真实样本之间的距离：
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four panels over 240 steps, a solid line for the exact distance and a dashed one for the reported distance. Clipped: the exact one falls from 0.9 to 0.4, the reported one stays near 0. Two-sided: the exact one jumps between 0.6 and more than 2, the reported one between −0.6 and more than 2. One-sided: both come together from 0.9 and 0 and fall to 0.3, the dashed line just below. λ = 0.5: the same, the dashed line just above.
+# alt-zh: 四个子图，横轴 240 步，实线是精确距离，虚线是报出的距离。裁剪：精确值从 0.9 降到 0.4，报出的停在 0 附近。双侧：精确值在 0.6 与 2 以上之间乱跳，报出的在 −0.6 与 2 以上之间。单侧：两条线从 0.9 与 0 走到一起，降到 0.3，虚线略低。λ = 0.5：一样，只是虚线略高。
 fig, axes = viz.panels(4, width=2.5, height=2.9)
 for ax, (rule, run) in zip(axes, runs.items(), strict=True):
     history = run.history
@@ -1096,8 +1096,8 @@ fig
 #
 # 最后的样本：
 # %%
-# alt-en: TODO
-# alt-zh: TODO
+# alt-en: Four panels with eight blue heaps on a circle and orange samples. Clipped: spread over the whole square. Two-sided: all samples in the lower right corner, outside of the ring. One-sided and λ = 0.5: on the ring and in its inside, denser at some of the heaps.
+# alt-zh: 四个子图，蓝色是圆上的八个堆，橙色是样本。裁剪：散布在整个方块里。双侧：全部样本都在右下角，圆环之外。单侧与 λ = 0.5：在环上和环内，有几个堆附近更密。
 truth = data.sample(400)
 fig, axes = viz.panels(4, width=2.4, height=2.6)
 for ax, (rule, film) in zip(axes, films.items(), strict=True):
@@ -1293,7 +1293,7 @@ for name, (critic, x) in players.items():
 # print(congested(10.0, 20.0), congested(10.0, 20.0, weight=100.0))
 # ```
 #
-# TODO1
+# 17.68 instead of 10, and 10.77, ten times the 1.077 of section 5, for $\lambda=100$. The weight has a unit, that of a length: $\lambda$ must grow with the data. On pictures in $[0,255]$ instead of $[-1,1]$, $\lambda=10$ is a weight of 0.08.
 #
 # </details>
 #
@@ -1301,7 +1301,16 @@ for name, (critic, x) in players.items():
 #
 # <details><summary>Answer 2</summary>
 #
-# TODO2
+# ```python
+# near = lambda n: (circle(2, n), circle(1.9, n))
+# ways = ("one-sided fine", "two-sided fine")
+# for first, second in (ways, ways[::-1]):
+#     start = trained[first, 1.9]
+#     critic = train_critic(near, second, 300, start=start)
+#     print(says(critic, circle(2, 4000), circle(1.9, 4000)))
+# ```
+#
+# When we tried: 0.0996 and 0.0962, where $W=0.1$ and the two-sided critic, started afresh, reported 0.006. The cone is a good place for both fines; only the way there is barred to one of them. And the tilted plane is no trap for the one-sided fine: going more slowly costs nothing, so it can turn.
 #
 # </details>
 #
@@ -1309,7 +1318,7 @@ for name, (critic, x) in players.items():
 #
 # <details><summary>Answer 3</summary>
 #
-# TODO3
+# When we tried: 0.059, with slopes of 0.05. $\lambda\|\nabla f\|^2$ is $\frac\gamma2\|\nabla f\|^2$ with $\gamma=20$, and its best critic has the slope $v/\gamma$ and reports $\frac1\gamma\int_r^R\frac{d\rho}{m(\rho)}=0.077$, the very number by which `congested(1.0)` exceeds $W=1$; 300 steps bring it three quarters of the way. It is a squared distance, divided by a weight. $W$ itself is nowhere in it.
 #
 # </details>
 #
@@ -1339,7 +1348,7 @@ for name, (critic, x) in players.items():
 # print(congested(10.0, 20.0), congested(10.0, 20.0, weight=100.0))
 # ```
 #
-# TODO1
+# 是 17.68 而不是 10；取 $\lambda=100$ 则是 10.77，恰是第 5 节那个 1.077 的十倍。权重是有单位的，单位就是长度：数据放大，$\lambda$ 也得跟着放大。图像若取值 $[0,255]$ 而不是 $[-1,1]$，$\lambda=10$ 就只相当于 0.08。
 #
 # </details>
 #
@@ -1347,7 +1356,16 @@ for name, (critic, x) in players.items():
 #
 # <details><summary>答案 2</summary>
 #
-# TODO2
+# ```python
+# near = lambda n: (circle(2, n), circle(1.9, n))
+# ways = ("one-sided fine", "two-sided fine")
+# for first, second in (ways, ways[::-1]):
+#     start = trained[first, 1.9]
+#     critic = train_critic(near, second, 300, start=start)
+#     print(says(critic, circle(2, 4000), circle(1.9, 4000)))
+# ```
+#
+# 我们试的那一次是 0.0996 与 0.0962，而 $W=0.1$；从头训练的双侧评论器只报出 0.006。对两种罚款，锥都是好地方，只是去那里的路，对其中一种被堵死了。斜板困不住单侧罚款：走慢些不花钱，所以转得过身来。
 #
 # </details>
 #
@@ -1355,7 +1373,7 @@ for name, (critic, x) in players.items():
 #
 # <details><summary>答案 3</summary>
 #
-# TODO3
+# 我们试的那一次是 0.059，斜率是 0.05。$\lambda\|\nabla f\|^2$ 就是 $\gamma=20$ 的 $\frac\gamma2\|\nabla f\|^2$，它的最优评论器斜率是 $v/\gamma$，报出 $\frac1\gamma\int_r^R\frac{d\rho}{m(\rho)}=0.077$，正是 `congested(1.0)` 超出 $W=1$ 的那个数；300 步走完了四分之三的路。这是一个平方距离除以权重，里面根本没有 $W$。
 #
 # </details>
 #
