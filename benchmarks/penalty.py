@@ -152,7 +152,8 @@ def tables(games: dict[str, Any]) -> dict[str, Any]:
             for setting, row in found.items():
                 ms = row["ms_per_step"]
                 promised = f"{game['products']:.2f}" if part == "critic" else "–"
-                name = ", ".join([game["title"], *([part] if part != "critic" else []), setting])
+                words = [game["title"], *([part] if part != "critic" else []), *([setting] if len(found) > 1 else [])]
+                name = ", ".join(words)
                 rows.append([name, f"{ms['without']:.1f}", f"{ms['with']:.1f}", f"{row['ratio']:.2f}", promised])
     head = ["Networks", "Without, ms", "With, ms", "Ratio", "Ratio of products"]
     return {"": {"title": "A step with and without the gradient penalty, batch {batch}", "head": head, "rows": rows}}

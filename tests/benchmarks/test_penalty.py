@@ -16,7 +16,7 @@ def test_runs_and_reports():
     for part in game["timed"].values():
         assert part["eager"]["ratio"] > 0 and min(part["eager"]["ms_per_step"].values()) > 0
     text = penalty.table(record)
-    assert "| MLP, digits 28, eager |" in text and "| MLP, digits 28, whole step, eager |" in text
+    assert "| MLP, digits 28 |" in text and "| MLP, digits 28, whole step |" in text
     assert all(len(row) == len(record["tables"][""]["head"]) for row in record["tables"][""]["rows"])
 
 
