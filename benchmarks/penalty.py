@@ -78,8 +78,8 @@ def settings(device: torch.device) -> dict[str, dict[str, Any]]:
     return {
         "eager": {"precision": "fp32", "graphs": False},
         "compiled": {"precision": "fp32", "graphs": False, "compile": True},
-        "graphs": {"precision": "fp32"},
-        f"graphs, {half}": {"precision": half},
+        "CUDA graphs": {"precision": "fp32"},
+        f"CUDA graphs, {half}": {"precision": half},
     }
 
 
@@ -144,19 +144,34 @@ def play(name: str, steps: int, rounds: int, batch: int, device: torch.device, i
     }
 
 
+TITLES = {
+    "critic": "A step of the critic with and without the gradient penalty, batch {batch}",
+    "whole step": "Five steps of the critic and one of the generator, batch {batch}",
+}
+
+
 def tables(games: dict[str, Any]) -> dict[str, Any]:
-    """What pages and labs show of the record."""
-    rows = []
-    for game in games.values():
-        for part, found in game["timed"].items():
-            for setting, row in found.items():
-                ms = row["ms_per_step"]
-                promised = f"{game['products']:.2f}" if part == "critic" else "–"
-                words = [game["title"], *([part] if part != "critic" else []), *([setting] if len(found) > 1 else [])]
-                name = ", ".join(words)
-                rows.append([name, f"{ms['without']:.1f}", f"{ms['with']:.1f}", f"{row['ratio']:.2f}", promised])
-    head = ["Networks", "Without, ms", "With, ms", "Ratio", "Ratio of products"]
-    return {"": {"title": "A step with and without the gradient penalty, batch {batch}", "head": head, "rows": rows}}
+    """What pages and labs show of the record: a table for the critic's step and one for the whole, for each setting.
+
+    Their keys are ``"critic"`` and ``"step"``; on a GPU with the setting behind, whose name then heads the rows.
+    """
+    made = {}
+    all_settings = next(iter(games.values()))["timed"]["critic"]
+    for part, title in TITLES.items():
+        for setting in all_settings:
+            alone = len(all_settings) == 1
+            rows = []
+            for game in games.values():
+                row = game["timed"][part][setting]
+                ms, promised = row["ms_per_step"], [f"{game['products']:.2f}"] if part == "critic" else []
+                rows.append(
+                    [game["title"], f"{ms['without']:.1f}", f"{ms['with']:.1f}", f"{row['ratio']:.2f}", *promised]
+                )
+            head = ["Networks" if alone else setting, "Without, ms", "With, ms", "Ratio"]
+            head += ["Ratio of products"] if part == "critic" else []
+            key = [part.split()[-1], *([] if alone else [setting.replace(",", "").replace(" ", "-")])]
+            made[" ".join(key)] = {"title": title, "head": head, "rows": rows}
+    return made
 
 
 def measure(
@@ -180,12 +195,12 @@ def measure(
 
 def table(record: dict[str, Any]) -> str:
     """The record as Markdown."""
-    made, protocol = record["tables"][""], record["protocol"]
-    return (
-        f"{common.where(record)} Batch {protocol['batch']}, medians of {protocol['rounds']} rounds in turn. Rows "
-        "without more words are the critic's step, a whole step is five of the critic and one of the generator.\n\n"
-        + common.markdown(made["head"], made["rows"])
-    )
+    protocol = record["protocol"]
+    parts = [f"{common.where(record)} Medians of {protocol['rounds']} rounds in turn.\n"]
+    for made in record["tables"].values():
+        parts.append(f"**{made['title'].format(**protocol)}**\n")
+        parts.append(common.markdown(made["head"], made["rows"]))
+    return "\n".join(parts)
 
 
 def main() -> None:

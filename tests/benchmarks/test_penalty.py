@@ -15,9 +15,19 @@ def test_runs_and_reports():
     assert game["parameters"] == 533_505 and set(game["timed"]) == {"critic", "whole step"}
     for part in game["timed"].values():
         assert part["eager"]["ratio"] > 0 and min(part["eager"]["ms_per_step"].values()) > 0
+    assert set(record["tables"]) == {"critic", "step"}
+    for made in record["tables"].values():
+        assert [row[0] for row in made["rows"]] == ["MLP, digits 28"] and len(made["rows"][0]) == len(made["head"])
     text = penalty.table(record)
-    assert "| MLP, digits 28 |" in text and "| MLP, digits 28, whole step |" in text
-    assert all(len(row) == len(record["tables"][""]["head"]) for row in record["tables"][""]["rows"])
+    assert "| MLP, digits 28 |" in text and "batch 8" in text
+
+
+def test_a_gpu_has_a_table_for_each_setting():
+    times = {"ms_per_step": {"without": 1.0, "with": 2.0}, "ratio": 2.0}
+    timed = {part: {"eager": times, "CUDA graphs, bf16": times} for part in penalty.WHOLE}
+    made = penalty.tables({"mlp": {"title": "MLP", "products": 2.3, "timed": timed}})
+    assert set(made) == {"critic eager", "critic CUDA-graphs-bf16", "step eager", "step CUDA-graphs-bf16"}
+    assert made["critic eager"]["rows"] == [["MLP", "1.0", "2.0", "2.00", "2.30"]]
 
 
 @pytest.mark.parametrize("whole, turns", [(False, 1), (True, 6)])
