@@ -149,7 +149,6 @@ def plane(ax, critic, low, high, levels=18, n=121):
         x, y, heights, levels, colors=grey, linewidths=0.7, linestyles="-"
     )
     ax.set(xticks=[], yticks=[], aspect="equal")
-    return heights
 
 
 def twelve(name):
@@ -229,7 +228,10 @@ for ratio in (0.1, 0.5, 0.9, 0.99):
     fines = [(slope - 1).square().mean() for slope in (steep, flat)]
     over = max((slope - 1).relu().max() for slope in (steep, flat))
     outwards = (way * seen).sum(1) / away
-    inside, outside = outwards[away < r].mean(), outwards[away > r].mean()
+    inside, outside = (
+        round(outwards[part].mean().item(), 3) + 0.0
+        for part in (away < r, away > r)
+    )
     print(
         f"{ratio:5.2f} {q:8.3f} {formula:8.3f} {fines[0]:8.3f}"
         f"{fines[1]:8.3f} {inside:8.3f} {outside:8.3f}"
