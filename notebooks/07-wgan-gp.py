@@ -503,12 +503,12 @@ def four_axes(real, fake):
 
 n = 32
 ganlib.seed(0)
+grey_pixels = ganlib.load("digits", n=2 * n).pixels
+colour_pixels = ganlib.load("avatars", size=32, n=2 * n).pixels
 samples = {
     "points": ganlib.load("ring").sample(2 * n),
-    "image digits": ganlib.load("digits", n=2 * n).pixels / 127.5 - 1,
-    "image avatars": ganlib.load("avatars", size=32, n=2 * n).pixels
-    / 127.5
-    - 1,
+    "image digits": grey_pixels / 127.5 - 1,
+    "image avatars": colour_pixels / 127.5 - 1,
 }
 batches = {name: both.chunk(2) for name, both in samples.items()}
 for name, (x, y) in batches.items():
@@ -524,16 +524,15 @@ for name, (x, y) in batches.items():
             continue
         line, moved = (x - y).flatten(1), (seen - y).flatten(1)
         place = (moved * line).sum(1) / line.square().sum(1)
-        off = (moved - place[:, None] * line).norm(dim=1) / line.norm(
-            dim=1
-        )
+        off = (moved - place[:, None] * line).norm(dim=1)
+        off = off / line.norm(dim=1)
         print(
             f"{place.std():7.2f} {off.mean():7.2f}   {lab.t(way.__name__)}"
         )
         right = way is per_pair or (way is four_axes and x.ndim == 4)
         assert (off.max() < 1e-3) == right
 # %% [markdown] lang="en"
-# `between` takes the number of axes from the data, and is right for all three. `rand_like` lands in the middle of every pair, wrapped in noise as long as 0.29 of the segment: in 3,072 dimensions it never comes near a real or a generated picture. `rand(N)` is an error, unless the width of the picture happens to equal the batch size; then it is one $\varepsilon$ per *column* of pixels. And the shape made for pictures, given points, returns every pair of the batch with every $\varepsilon$: 32 times the work, without a word.
+# `between` takes the number of axes from the data, and is right for all three. `rand_like` leaves the segment; with pictures it lands in the middle of every pair, wrapped in noise as long as 0.29 of the segment, and in 3,072 dimensions it never comes near a real or a generated one. `rand(N)` is an error, unless the width of the picture happens to equal the batch size; then it is one $\varepsilon$ per *column* of pixels. And the shape made for pictures, given points, returns every pair of the batch with every $\varepsilon$: 32 times the work, without a word.
 #
 # ### Which norm, and whose gradient
 #
@@ -541,7 +540,7 @@ for name, (x, y) in batches.items():
 #
 # **Predict.** The fine per pixel is 0. How steep is the critic? And what does line 2 see of a critic with batch normalisation just before its last layer?
 # %% [markdown] lang="zh"
-# `between` 按数据取轴数，三种都对。`rand_like` 总是落在每一对的正中，裹着长度为线段 0.29 倍的噪声：在 3,072 维里，它从不靠近任何一幅真图或假图。`rand(N)` 会报错，除非图像的宽度碰巧等于批大小；那时它给每一*列*像素一个 $\varepsilon$。而为图像准备的形状，用到点上，就让批里的每一对配上每一个 $\varepsilon$：32 倍的工作量，一声不吭。
+# `between` 按数据取轴数，三种都对。`rand_like` 离开了线段；对图像，它总是落在每一对的正中，裹着长度为线段 0.29 倍的噪声，在 3,072 维里从不靠近任何一幅真图或假图。`rand(N)` 会报错，除非图像的宽度碰巧等于批大小；那时它给每一*列*像素一个 $\varepsilon$。而为图像准备的形状，用到点上，就让批里的每一对配上每一个 $\varepsilon$：32 倍的工作量，一声不吭。
 #
 # ### 哪个范数，谁的梯度
 #
@@ -631,13 +630,13 @@ lab.show(WGANGP.critic_loss)
 # %% [markdown] lang="en"
 # The model stands still, and a critic (two hidden layers of 64 units, LeakyReLU) is trained against it: data and model on the two circles of section 2, where $W=2-r$ is known. Four entrants: weights clipped at $c=0.05$ and at $c=0.1$ (RMSProp, as its authors have it), the two-sided and the one-sided fine with $\lambda=10$ (Adam).
 #
-# For a fine the answer can be worked out beforehand. By symmetry the best critic depends on $\rho=\|z\|$ only; if $m(\rho)$ is the density of $\|\hat x\|$, the whole flow passes through every circle of the ring, so that the mean displacement is $v=1/m$, and as on the line the best slope is $1+\frac{v}{2\lambda}$. It reports $W+\frac1{2\lambda}\int_r^R\frac{d\rho}{m(\rho)}$.
+# For a fine the answer can be worked out beforehand. By symmetry the best critic depends on $\rho=\|z\|$ only; if $m(\rho)$ is the density of $\|\hat x\|$, the whole flow passes through every circle of the ring, so that the mean displacement is $v=1/m$, and as on the line the best slope is $1+\frac{v}{2\lambda}$. (The one-sided fine is convex, so that a critic may be averaged over all rotations; the two-sided fine is nowhere smaller, and on a cone that goes on into the disc both are equal.) It reports $W+\frac1{2\lambda}\int_r^R\frac{d\rho}{m(\rho)}$.
 #
 # **Predict.** Which of the four report the right distance? What will the two-sided fine make of the last column, $r=1.9$, where according to section 2 four fifths of the checkpoints stand in the disc?
 # %% [markdown] lang="zh"
 # 模型不动，只训练评论器（两个 64 单元的隐藏层，LeakyReLU）：数据与模型就在第 2 节的两个圆上，$W=2-r$ 是已知的。参赛的有四个：权重裁剪在 $c=0.05$ 与 $c=0.1$（照原作者用 RMSProp），双侧与单侧罚款，$\lambda=10$（用 Adam）。
 #
-# 罚款的结果可以预先算出。由对称性，最优评论器只依赖 $\rho=\|z\|$；设 $m(\rho)$ 是 $\|\hat x\|$ 的密度，环内每一个圆上都流过全部流量，所以平均位移是 $v=1/m$，与直线上一样，最优斜率是 $1+\frac{v}{2\lambda}$。它报出 $W+\frac1{2\lambda}\int_r^R\frac{d\rho}{m(\rho)}$。
+# 罚款的结果可以预先算出。由对称性，最优评论器只依赖 $\rho=\|z\|$；设 $m(\rho)$ 是 $\|\hat x\|$ 的密度，环内每一个圆上都流过全部流量，所以平均位移是 $v=1/m$，与直线上一样，最优斜率是 $1+\frac{v}{2\lambda}$。（单侧罚款是凸的，所以可以把评论器对一切旋转取平均；双侧罚款处处不比它小，而在一直延伸进圆盘的锥上，两者相等。）它报出 $W+\frac1{2\lambda}\int_r^R\frac{d\rho}{m(\rho)}$。
 #
 # **先猜。** 四个当中，哪些报得出正确的距离？最后一列 $r=1.9$，按第 2 节有五分之四的检查点站在圆盘里，双侧罚款会怎样？
 # %%
