@@ -1346,7 +1346,7 @@ for name, (critic, x) in players.items():
 # | one-sided | 8 (0.85) | 8 (0.85) | 8 (0.85) |
 # | two-sided, $\lambda=0.5$ | 8 (1.94) | 8 (1.90) | 8 (1.94) |
 #
-# Neither the fine nor the slopes tell the second row from the third. (Nor does this make the two-sided penalty a bad one: with $\lambda=0.5$ it finds all, and with the patience of many thousand steps it may with $\lambda=10$. The theory page says why there is something in the way.)
+# Neither the fine nor the slopes tell the second row from the third. (Nor does this make the two-sided penalty a bad one: with $\lambda=0.5$ it finds all eight. Whether many thousand steps would help with $\lambda=10$ we did not try.)
 #
 # </details>
 #
@@ -1410,7 +1410,7 @@ for name, (critic, x) in players.items():
 # | 单侧 | 8（0.85） | 8（0.85） | 8（0.85） |
 # | 双侧，$\lambda=0.5$ | 8（1.94） | 8（1.90） | 8（1.94） |
 #
-# 罚款与斜率都分不出第二行与第三行。（这并不说明双侧惩罚不好：$\lambda=0.5$ 时它全找得到，$\lambda=10$ 时多些耐心，走上几万步，也许行。前面有什么拦路，理论页说得明白。）
+# 罚款与斜率都分不出第二行与第三行。（这并不说明双侧惩罚不好：$\lambda=0.5$ 时八个它全找得到。$\lambda=10$ 时再走几千几万步有没有用，我们没有试。）
 #
 # </details>
 #
