@@ -78,7 +78,7 @@ WORDS = {
         "top_relu": "最大，ReLU",
         "typical_relu": "典型，ReLU",
         "random": "随机层，范数均为 1",
-        "gauge": "量 $W_1=1$",
+        "gauge": "$W_1=1$ 的三种读数",
         "along": r"$e^\top x$",
         "sorting": "排序：读数 1",
         "two_hidden": "2 × ReLU：0.56",

@@ -31,8 +31,8 @@ class SNGAN(VanillaGAN):
     Raises:
         GanlibError: a number outside its range, a layer without spectral normalisation, or one that undoes it.
 
-    Source: Miyato et al. (2018). The defaults are those of the authors' code for residual networks on CIFAR-10; with
-    plain convolutions the paper does best with n_dis = 1, β₁ = 0.5 and β₂ = 0.999 (its setting C).
+    Source: Miyato et al. (2018). The defaults are those of the authors' code for residual networks on CIFAR-10; for
+    plain convolutions other code of theirs has n_dis = 1, β₁ = 0.5 and β₂ = 0.999, setting C of the paper.
     """
 
     name = "sngan"

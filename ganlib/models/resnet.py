@@ -120,7 +120,7 @@ class ResNetGenerator(nn.Module):
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
 
-    *Source*: Gulrajani et al. (2017), appendix F, for 32×32; of another size, one block more or less.
+    *Source*: Gulrajani et al. (2017), the code published for CIFAR-10; of another size, one block more or less.
     """
 
     def __init__(self, shape: Sequence[int], latent_dim: int = 128, width: int = 128):
@@ -149,7 +149,7 @@ class ResNetDiscriminator(nn.Module):
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
 
-    *Source*: Gulrajani et al. (2017), appendix F, for 32×32; sums: Miyato et al. (2018), table 4.
+    *Source*: Gulrajani et al. (2017), the code published for CIFAR-10; sums: Miyato et al. (2018), table 4.
     """
 
     def __init__(self, shape: Sequence[int], width: int = 128, norm: str = "batch"):

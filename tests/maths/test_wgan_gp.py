@@ -647,3 +647,8 @@ def test_pitfalls():
     assert close((g.norm(2, dim=1) - 1).square().mean(), 0) and close(g.flatten(1).norm(dim=1)[0], 8)
     s = torch.tensor([0.999, 1.001])
     assert torch.allclose((s**2 - 1) ** 2 / (s - 1) ** 2, torch.full((2,), 4.0), atol=1e-2)
+    # ε of shape (N, 1, 1, 1) for points (N, d): the slope 1 of a linear critic is taken for √N.
+    e, w = torch.rand(9, 1, 1, 1), torch.tensor([0.6, 0.8])
+    x = (e * torch.randn(9, 2) + (1 - e) * torch.randn(9, 2)).requires_grad_()
+    (g,) = torch.autograd.grad((x @ w).sum(), x)
+    assert g.shape == (9, 1, 9, 2) and torch.allclose(g.flatten(1).norm(dim=1), torch.full((9,), 3.0))
