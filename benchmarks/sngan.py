@@ -1,11 +1,11 @@
 """What is a second worth? Spectral normalisation beside a gradient penalty: FID on drawn faces against training time.
 
-The same networks (`dcgan-small`), faces, batch and averages for all, one turn of the critic per step of the generator,
-and each method at three learning rates, because one for all would favour the method that it suits. The second row's
-critic has layer normalisation, as its authors advise; the third one's has nothing and is, but for the division, the
-critic of the first. All are given the time in which SNGAN takes its steps. What a step costs is measured beforehand, in
-turn with SNGAN, as in `league.py`: the runs themselves are not clocked, and a second is one of the machine on that
-occasion. Judged are samples drawn with averaged weights, by the features of held-out faces.
+The same networks (`dcgan-small`), faces, batch, averages and momenta (β₁ = 0, β₂ = 0.9) for all, one turn of the critic
+per step of the generator, and each method at three learning rates, because one for all would favour the method that it
+suits. The second row's critic has layer normalisation, as its authors advise; the third one's has nothing and is, but
+for the division, the critic of the first. All are given the time in which SNGAN takes its steps. What a step costs is
+measured beforehand, in turn with SNGAN, as in `league.py`: the runs themselves are not clocked, and a second is one of
+the machine on that occasion. Judged are samples drawn with averaged weights, by the features of held-out faces.
 
 Each run is kept as soon as it is done, so a benchmark that was stopped goes on where it was.
 
@@ -41,7 +41,7 @@ MODEL = "dcgan-small"
 RATES = (2e-4, 5e-4, 1e-3)
 REFERENCE = "sngan"
 ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {  # name → title, game, options
-    "sngan": ("SNGAN", "sngan", {"n_dis": 1, "beta1": 0.5, "beta2": 0.999}),
+    "sngan": ("SNGAN", "sngan", {"n_dis": 1, "beta1": 0.0, "beta2": 0.9}),
     "wgan-gp": ("WGAN-GP", "wgan-gp", {"n_critic": 1, "beta1": 0.0, "beta2": 0.9}),
     "wgan-gp-bare": ("WGAN-GP, bare critic", "wgan-gp", {"n_critic": 1, "beta1": 0.0, "beta2": 0.9, "norm": "none"}),
 }
