@@ -1,0 +1,804 @@
+# %% [markdown] lang="en"
+# # Lab 08 · Spectral normalisation
+#
+# Divide each weight matrix by the most that it can stretch, and the network can stretch nothing. It takes two products of a matrix with a vector per layer and step, and no new term in the loss. Here you build the ruler for it yourself, find out what it measures and what it does not, and let a GAN that is held by it race one that pays a gradient penalty.
+#
+# In this lab you will
+# * write power iteration in a dozen lines, hold it beside the SVD and beside PyTorch's layer from the same start, and count the rounds that PyTorch has made before you look;
+# * check both rates of [the theory page](../../book/en/08-sngan.md), $(\sigma_2/\sigma_1)^2$ for the vectors and $(\sigma_2/\sigma_1)^4$ for $\sigma$;
+# * watch a Wasserstein critic run away from every penalty on its norms;
+# * find out by how much a convolution "of norm 1" really stretches an image;
+# * hold the product bound beside slopes that were found, before and after training;
+# * let critics measure a distance of 1, and read $\tfrac12$;
+# * train SNGAN and WGAN-GP on faces, follow $\sigma$ of every layer, and compare quality *per second*.
+#
+# Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, most of them for the two GANs.
+# %% [markdown] lang="zh"
+# # 实验 08 · 谱归一化
+#
+# 每个权重矩阵，都除以它最多能把向量拉长的倍数，整个网络就什么也拉不长了。代价是每层每步两次矩阵乘向量，损失里不添任何新项。在这个实验里，你要亲手做一把量它的尺子，弄清这把尺子量得出什么、量不出什么，再让一个受它约束的 GAN，与一个付梯度惩罚的 GAN 赛一场。
+#
+# 在这个实验里，你将
+# * 用十来行代码写出幂迭代，与 SVD 对照，再从同样的起点出发与 PyTorch 的层对照，数出在你看它之前，PyTorch 已经走了几轮；
+# * 核对[理论页](../../book/zh/08-sngan.md)的两个速率：向量是 $(\sigma_2/\sigma_1)^2$，$\sigma$ 是 $(\sigma_2/\sigma_1)^4$；
+# * 看一个 Wasserstein 评论器怎样挣脱对范数的任何惩罚；
+# * 弄清“范数为 1”的卷积，实际上能把图像拉长多少；
+# * 把乘积上界与实际找到的斜率放在一起，训练前看一次，训练后再看一次；
+# * 让评论器去量一个等于 1 的距离，读到的却是 $\tfrac12$；
+# * 在人像上训练 SNGAN 与 WGAN-GP，追踪每一层的 $\sigma$，比较*每秒*换来的质量。
+#
+# 凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，大半花在两个 GAN 上。
+# %%
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("ganlib") is None:
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    subprocess.run([*pip, "git+@REPOSITORY@"], check=True)
+
+import ganlib
+
+lab = ganlib.Lab("08-sngan", lang="@LANG@", data="avatars")
+# %% [markdown] lang="en"
+# ## 1 · A ruler in a dozen lines
+#
+# Multiply a vector by $W$, then by $W^\top$, and again. Each time the direction that $W$ stretches most gains on the others. `power` asks only for the two products, as functions: the same lines will serve for convolutions, whose matrix nobody writes down. One round is $v\leftarrow W^\top u$, $u\leftarrow Wv$, each divided by its length, and $\hat\sigma$ is the length of $Wv$.
+#
+# The matrix is $\begin{pmatrix}3&0\\4&5\end{pmatrix}$, the start $u=(1,0)$. **Predict:** after how many rounds are three decimals of $\hat\sigma$ right, and which of $\hat\sigma$ and the direction $v$ gets there first?
+# %% [markdown] lang="zh"
+# ## 1 · 十来行的尺子
+#
+# 拿一个向量，乘 $W$，再乘 $W^\top$，如此反复。$W$ 拉得最长的那个方向，每次都比别的方向多长一些。`power` 只要两个函数，分别算这两种乘法：后面的卷积没有人写出矩阵，也用得上这几行。一轮就是 $v\leftarrow W^\top u$，$u\leftarrow Wv$，各除以自己的长度；$\hat\sigma$ 是 $Wv$ 的长度。
+#
+# 矩阵取 $\begin{pmatrix}3&0\\4&5\end{pmatrix}$，起点 $u=(1,0)$。**先猜：** 几轮之后，$\hat\sigma$ 的三位小数就对了？$\hat\sigma$ 与方向 $v$，哪个先到？
+# %% tags=["strict"]
+import math
+
+import torch
+
+
+def power(times, back, u):
+    u = u / u.norm()
+    while True:
+        v = back(u)
+        v = v / v.norm()
+        image = times(v)
+        sigma = image.norm()
+        u = image / sigma
+        yield sigma, u, v
+
+
+def of(matrix):
+    return matrix.mv, matrix.T.mv
+
+
+def tangent(v, direction):
+    along = v @ direction
+    return ((v - along * direction).norm() / along).abs().item()
+
+
+W = torch.tensor([[3.0, 0.0], [4.0, 5.0]], dtype=torch.float64)
+_, (first, second), rows = torch.linalg.svd(W)
+start = torch.tensor([1.0, 0.0], dtype=torch.float64)
+print(lab.t("rounds, estimate, tangent"))
+for k, (sigma, _, v) in zip(range(1, 7), power(*of(W), start)):
+    print(f"{k:4}   {sigma:.6f}   {tangent(v, rows[0]):.6f}")
+print(f" SVD   {first:.6f}")
+assert abs(first - 45**0.5) < 1e-12 and abs(sigma - first) < 1e-8
+assert abs(tangent(v, rows[0]) - (second / first) ** 10) < 1e-12
+# %% [markdown] lang="en"
+# The first two rounds are those of the page's first exercise, $5$ and $6.672$. After three rounds $\hat\sigma=6.708$ is right, while $v$ is still off by more than one per cent: the error of the estimate is the *square* of the other.
+#
+# ### Two rates
+#
+# Larger matrices, $60\times40$, made with $\sigma_1=1$ and a chosen $\sigma_2$, all others at most half of that. The errors $1-\hat\sigma$ and $\tan\theta$ shrink from round to round; by which factors, in the end? **Predict** for $\sigma_2=0.5$, $0.8$ and $0.95$.
+# %% [markdown] lang="zh"
+# 头两轮正是理论页第一道习题里的 $5$ 与 $6.672$。三轮之后 $\hat\sigma=6.708$ 已经对了，而 $v$ 还差百分之一以上：估计值的误差，是方向误差的*平方*。
+#
+# ### 两个速率
+#
+# 换大一点的矩阵，$60\times40$，造得使 $\sigma_1=1$，$\sigma_2$ 任选，其余至多是 $\sigma_2$ 的一半。误差 $1-\hat\sigma$ 与 $\tan\theta$ 一轮比一轮小；到最后，每轮各缩小到几分之几？对 $\sigma_2=0.5$、$0.8$、$0.95$ **先猜**。
+# %% tags=["strict"]
+from itertools import islice
+
+
+def stretching(ratio, rows=60, columns=40):
+    torch.manual_seed(lab.seed)
+    left, right = (
+        torch.linalg.qr(torch.randn(n, columns, dtype=torch.float64)).Q
+        for n in (rows, columns)
+    )
+    small = torch.linspace(ratio / 2, 0.01, columns - 2)
+    values = torch.cat([torch.tensor([1.0, ratio]), small]).double()
+    return left * values @ right.T
+
+
+def errors(W, start, rounds):
+    top = torch.linalg.svd(W).Vh[0]
+    made = islice(power(*of(W), start), rounds)
+    found = [(1 - sigma, tangent(v, top)) for sigma, _, v in made]
+    return torch.tensor(found, dtype=torch.float64)
+
+
+torch.manual_seed(lab.seed + 1)
+start = torch.randn(60, dtype=torch.float64)
+for ratio, rounds in ((0.5, 8), (0.8, 24), (0.95, 80)):
+    found = errors(stretching(ratio), start, rounds)
+    assert (found > 0).all() and (found.diff(dim=0) < 0).all()
+    of_sigma, of_vector = found[-1] / found[-2]
+    print(f"{of_vector:.4f} ≈ {ratio}²   {of_sigma:.4f} ≈ {ratio}⁴")
+    assert abs(of_vector - ratio**2) < 1e-3 > abs(of_sigma - ratio**4)
+    # en: A control: neither has the rate of the other.
+    # zh: 对照：谁也不以对方的速率收敛。
+    assert abs(of_sigma - ratio**2) > 0.08 < abs(of_vector - ratio**4)
+# %% [markdown] lang="en"
+# The rates of the theorem. And all errors are positive and fall in each round: the estimate comes from **below**, so what is divided by it is never too small. Keep that in mind for section 7.
+#
+# ### PyTorch's layer, from the same start
+#
+# `torch.nn.utils.parametrizations.spectral_norm` draws two vectors by lot, and then? Draw the same two, let *our* rounds go on from there, and look after which of our rounds the vectors agree with those that PyTorch keeps. (A round of PyTorch begins at the other end, with $u\leftarrow Wv$. That is our `power` for $W^\top$, begun with $v$.)
+#
+# **Predict** five counts: right after wrapping; after one look at `layer.weight`; after two passes through the layer; after two looks within `parametrize.cached()`; after a look and a pass in evaluation mode.
+# %% [markdown] lang="zh"
+# 正是定理的速率。而且所有误差都为正，每轮都在减小：估计值从**下方**逼近，所以除以它之后绝不会偏小。这一点请记住，第 7 节要用。
+#
+# ### PyTorch 的层，从同样的起点出发
+#
+# `torch.nn.utils.parametrizations.spectral_norm` 先随机抽两个向量，然后呢？我们也抽出同样的两个，从那里起走*自己的*轮次，看走到第几轮时，向量与 PyTorch 存着的一致。（PyTorch 的一轮从另一头开始，先算 $u\leftarrow Wv$。这就是我们的 `power` 作用在 $W^\top$ 上，从 $v$ 出发。）
+#
+# **先猜**五个轮数：刚包装完；看一次 `layer.weight` 之后；让数据通过这一层两次之后；在 `parametrize.cached()` 之内看两次之后；评估模式下看一次、通过一次之后。
+# %% tags=["strict"]
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+
+def wrapped(W):
+    layer = nn.Linear(W.shape[1], W.shape[0], bias=False).double()
+    layer.weight.data.copy_(W)
+    torch.manual_seed(5)
+    return parametrizations.spectral_norm(layer)
+
+
+def drawn(W):
+    torch.manual_seed(5)
+    return [torch.randn(n, dtype=W.dtype) for n in W.shape]
+
+
+W = stretching(0.95)
+layer, (_, v) = wrapped(W), drawn(W)
+inside = layer.parametrizations.weight[0]
+ours = [u for _, u, _ in islice(power(*of(W.T), v), 40)]
+x = torch.zeros(1, 40, dtype=torch.float64)
+
+
+def rounds_made():
+    away = torch.stack([(u - inside._v).norm() for u in ours])
+    nearest, next_best = away.sort().values[:2]
+    # en: One of our rounds has the very vector, and no other comes near.
+    # zh: 有且只有一轮的向量与它相同，其余都离得远。
+    assert nearest < 1e-12 and next_best > 1e-4
+    return away.argmin().item() + 1
+
+
+counts = [rounds_made()]
+layer.weight.sum()
+counts.append(rounds_made())
+layer(x), layer(x)
+counts.append(rounds_made())
+with parametrize.cached():
+    layer.weight, layer.weight.sum()
+counts.append(rounds_made())
+layer.eval()
+layer.weight.sum(), layer(x)
+counts.append(rounds_made())
+print(counts)
+assert counts == [16, 17, 19, 20, 20]
+# %% [markdown] lang="en"
+# Sixteen, before anybody has used the layer: 15 when it is made, and one when PyTorch tries it out while registering it. From then on each look in training mode is a round, a cached one is counted once, and evaluation mode leaves all at rest.
+#
+# So the norm of what the layer computes with, $W/\hat\sigma$, is no secret either. **Predict:** on which side of 1 does it lie, and by which factor does the distance to 1 shrink with each look?
+# %% [markdown] lang="zh"
+# 十六轮，这时谁也还没有用过这一层：构造时走 15 轮，登记时 PyTorch 试算一次，又是一轮。此后，训练模式下每看一次就走一轮，`cached` 之内只算一次，评估模式下一概不动。
+#
+# 那么，这一层实际使用的 $W/\hat\sigma$，它的范数也就不是秘密。**先猜：** 它在 1 的哪一侧？每看一次，它与 1 的距离缩小到几分之几？
+# %% tags=["strict"]
+layer.train()
+norms = torch.stack(
+    [torch.linalg.matrix_norm(layer.weight.detach(), 2) for _ in range(20)]
+)
+away, by_hand = 1 - 1 / norms, errors(W.T, v, 40)[20:, 0]
+print(f"{norms[0]:.6f} … {norms[-1]:.6f}")
+print(f"{away[-1] / away[-2]:.4f} ≈ 0.95⁴ = {0.95**4:.4f}")
+assert torch.allclose(away, by_hand, rtol=1e-6, atol=0)
+assert (norms > 1).all() and (norms.diff() < 0).all()
+assert abs(away[-1] / away[-2] - 0.95**4) < 1e-3
+# %% [markdown] lang="en"
+# Rounds 21 to 40 of both agree in every digit that there is. Now all ratios. Left, how a vector loses what it should not have: its share in each singular direction, the first in orange, the second in blue. Right, both errors on a logarithmic scale, as dots; the lines have the slopes $\rho^2$ and $\rho^4$ with $\rho=\sigma_2/\sigma_1$, the crosses are PyTorch's layer from its first use on. (In a running notebook you choose $\rho$ and the number of rounds; the web page shows seven values of $\rho$.)
+#
+# **Predict:** PyTorch begins with 16 rounds. From which $\rho$ on is that too few for an error below $0.1\,\%$?
+# %% [markdown] lang="zh"
+# 两边的第 21 至 40 轮，每一位数字都相同。下面把各种比值都看一遍。左图是向量怎样一点点丢掉不该有的部分：它在各个奇异方向上的份额，橙色是第一个方向，蓝色是第二个。右图是两种误差，纵轴为对数，画成点；两条直线的斜率是 $\rho^2$ 与 $\rho^4$，其中 $\rho=\sigma_2/\sigma_1$；叉是 PyTorch 的层，从它第一次使用起。（在运行着的笔记本里，$\rho$ 与轮数由你来选；网页上依次显示七个 $\rho$。）
+#
+# **先猜：** PyTorch 先走 16 轮。$\rho$ 从多大起，16 轮不足以使误差低于 $0.1\,\%$？
+# %%
+import ipywidgets
+from ganlib import viz
+
+blue, orange, green, violet, ochre, grey = viz.COLORS
+
+
+def portrait(ratio=0.8, rounds=40):
+    W = stretching(ratio)
+    _, v = drawn(W)
+    made = islice(power(*of(W.T), v), rounds)
+    shares = torch.stack([u for _, _, u in made]) @ torch.linalg.svd(W).U
+    found, layer = errors(W.T, v, rounds), wrapped(W)
+    used = [
+        1 - 1 / torch.linalg.matrix_norm(layer.weight.detach(), 2)
+        for _ in range(rounds - 16)
+    ]
+    k = torch.arange(1, rounds + 1)
+    fig, (left, right) = viz.panels(2, width=3.7, height=3.1)
+    left.plot(k, shares[:, 2:12].abs(), color=grey, lw=0.7)
+    for j, color in ((1, blue), (0, orange)):
+        left.plot(k, shares[:, j].abs(), color=color, lw=2)
+    left.set(xlabel=lab.t("rounds"), ylim=(0, 1.03))
+    left.set_title(lab.t("shares"), fontsize=10)
+    marks = (("tan θ", 1, blue, 2), ("1 − σ̂/σ", 0, orange, 4))
+    for name, j, color, exponent in marks:
+        right.semilogy(k, found[:, j], ".", color=color, ms=4, label=name)
+        slope = found[9, j] * ratio ** (exponent * (k - 10.0))
+        right.semilogy(k, slope, color=color, lw=1)
+    looks = {"color": viz.INK, "ms": 4, "label": "PyTorch"}
+    right.semilogy(k[16:], used, "x", **looks)
+    right.set(ylim=(1e-10, 10), xlabel=lab.t("rounds"))
+    right.set_title(lab.t("errors"), fontsize=10)
+    right.legend(fontsize=9, loc="upper right")
+    return fig
+
+
+if lab.live:
+    ipywidgets.interact(
+        portrait,
+        ratio=ipywidgets.FloatSlider(
+            0.8,
+            min=0.1,
+            max=0.99,
+            step=0.01,
+            description="ρ",
+            continuous_update=False,
+        ),
+        rounds=ipywidgets.IntSlider(
+            40,
+            min=20,
+            max=200,
+            step=20,
+            description=lab.t("rounds"),
+            continuous_update=False,
+        ),
+    )
+    converging = None
+else:
+    ratios = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
+    converging = viz.player(
+        [(f"ρ = {ratio}", portrait(ratio)) for ratio in ratios],
+        caption=str,
+        seconds=9,
+    )
+converging
+# %% tags=["strict"]
+at_first_use = {}
+for ratio in (0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
+    W = stretching(ratio)
+    at_first_use[ratio] = errors(W.T, drawn(W)[1], 16)[-1, 0].item()
+    print(f"ρ = {ratio:4}   {at_first_use[ratio]:.1e}")
+assert at_first_use[0.7] < 1e-6 and max(at_first_use.values()) < 0.02
+# %% [markdown] lang="en"
+# From about $0.96$ on, with this start. But look at the last two lines: $\rho=0.99$ converges three times more slowly than $0.97$ and is hardly worse. Where the second value is nearly as large as the first, it does little harm to take its direction. The norm is right long before the vector is.
+#
+# ## 2 · A gradient that knows of the division
+#
+# The optimiser moves $W$, the layer uses $W/\sigma$. Nobody wants to differentiate an SVD, so everybody holds $u$ and $v$ constant and differentiates $\hat\sigma=u^\top Wv$ only. Is that allowed? And what if one holds $\hat\sigma$ itself constant, by `.item()`, `.data` or `.detach()`, as public code now and then does? The cell takes the gradient of some loss in all three ways; the first column is the distance from the page's formula.
+#
+# **Predict** the second column, the product of the gradient with $W$.
+# %% [markdown] lang="zh"
+# 从这个起点出发，大约从 $0.96$ 起。但请看最后两行：$\rho=0.99$ 收敛得比 $0.97$ 慢三倍，误差却几乎没有更大。第二个奇异值若与第一个差不多大，取了它的方向也无妨。范数早就对了，向量还远没有对。
+#
+# ## 2 · 知道做过除法的梯度
+#
+# 优化器移动的是 $W$，层里用的是 $W/\sigma$。谁也不想对 SVD 求导，所以大家都把 $u$、$v$ 当常量，只对 $\hat\sigma=u^\top Wv$ 求导。这样做可以吗？若像有些公开代码那样，用 `.item()`、`.data` 或 `.detach()` 把 $\hat\sigma$ 本身也当成常量，又会怎样？下面用三种办法求某个损失的梯度；第一列是与理论页公式的距离。
+#
+# **先猜**第二列，即梯度与 $W$ 的内积。
+# %% tags=["strict"]
+W = 3 * stretching(0.6, 5, 4)
+_, u, v = next(islice(power(*of(W), torch.ones(5).double()), 200, None))
+
+
+def loss(normalised):
+    return normalised.sum(1).pow(3).sum()
+
+
+def gradient(sigma):
+    weight = W.clone().requires_grad_()
+    value = loss(weight / sigma(weight))
+    return torch.autograd.grad(value, weight)[0]
+
+
+ways = {
+    "through the SVD": lambda W: torch.linalg.matrix_norm(W, 2),
+    "u and v constant": lambda W: u @ W @ v,
+    "σ constant": lambda W: (u @ W @ v).detach(),
+}
+used = (W / 3).requires_grad_()
+(G,) = torch.autograd.grad(loss(used), used)
+formula = (G - (G * used).sum() * u.outer(v)) / 3
+for name, sigma in ways.items():
+    found = gradient(sigma)
+    off, along = (found - formula).abs().max(), (found * W).sum().abs()
+    print(f"{off:.4f}   {along:.4f}   {lab.t(name)}")
+    assert (off < 1e-12 and along < 1e-12) == (name != "σ constant")
+# %% [markdown] lang="en"
+# The first two agree: at the top, a maximum does not care that the maximiser moves. Both are orthogonal to $W$, so a step changes the direction of $W$ and never shortens it. The third pushes along $W$, which does nothing to the function; the weights drift.
+#
+# And the layer that the course uses, in which you will find each of these lines again (its numbers are those of PyTorch's, beyond that it works under mixed precision):
+# %% [markdown] lang="zh"
+# 前两种一致：在最大值处，最大点移不移动无关紧要。两者都与 $W$ 正交，所以走一步只改变 $W$ 的方向，绝不会使它变短。第三种沿着 $W$ 推，对函数毫无作用，权重却漂走了。
+#
+# 再看课程库所用的层，上面各行都找得到（它的数值与 PyTorch 的相同，此外还适用于混合精度）：
+# %% tags=["strict"]
+from ganlib.models import layers
+
+lab.show(layers.SpectralNorm.iterate, layers.SpectralNorm.forward)
+# %% [markdown] lang="en"
+# ## 3 · Charge or divide?
+#
+# Yoshida and Miyato first *charged* for the norm: the loss gets a term $\tfrac\lambda2\sum\sigma(W)^2$. Alone, on a matrix with the singular values $3$, $2$, $1$ and $\tfrac12$, with steps of $\eta\lambda=0.1$: **predict** the values after 1, 3 and 12 steps. And with weight decay, $\tfrac\lambda2\|W\|_F^2$?
+# %% [markdown] lang="zh"
+# ## 3 · 收费，还是做除法？
+#
+# Yoshida 与 Miyato 起初是对范数*收费*：给损失加一项 $\tfrac\lambda2\sum\sigma(W)^2$。只留这一项，矩阵的奇异值为 $3$、$2$、$1$、$\tfrac12$，步长 $\eta\lambda=0.1$：**先猜** 1、3、12 步之后的奇异值。换成权重衰减 $\tfrac\lambda2\|W\|_F^2$ 呢？
+# %% tags=["strict"]
+from ganlib import penalties
+
+
+def four_values():
+    torch.manual_seed(lab.seed)
+    left, right = (
+        torch.linalg.qr(torch.randn(n, 4, dtype=torch.float64)).Q
+        for n in (6, 4)
+    )
+    values = torch.tensor([3.0, 2.0, 1.0, 0.5], dtype=torch.float64)
+    return left * values @ right.T
+
+
+def descend(charge, steps=12):
+    layer = nn.Linear(4, 6, bias=False).double()
+    layer.weight.data.copy_(four_values())
+    sgd = torch.optim.SGD(layer.parameters(), lr=0.1)
+    path = []
+    for _ in range(steps + 1):
+        path.append(torch.linalg.svdvals(layer.weight.detach()))
+        sgd.zero_grad()
+        charge(layer).backward()
+        sgd.step()
+    return torch.stack(path)
+
+
+def for_norm(layer):
+    # en: 500 rounds: two of the values come close to each other.
+    # zh: 走 500 轮：有两个奇异值会靠得很近。
+    return penalties.spectral_norm_regularisation(
+        layer, n_power_iterations=500
+    )
+
+
+def for_all(layer):
+    return layer.weight.square().sum() / 2
+
+
+paths = {"charge for σ": descend(for_norm)}
+paths["weight decay"] = descend(for_all)
+for name, path in paths.items():
+    print(lab.t(name))
+    for k in (0, 1, 3, 12):
+        print(f"{k:4}  ", *(f"{value:6.3f}" for value in path[k]))
+before, after = paths["charge for σ"][:-1], paths["charge for σ"][1:]
+one_less = torch.cat([0.9 * before[:, :1], before[:, 1:]], 1)
+assert torch.allclose(after, one_less.sort(1, descending=True).values)
+assert torch.allclose(paths["weight decay"][12], 0.9**12 * before[0])
+# %% [markdown] lang="en"
+# The charge takes from the richest only, until the second is richest; in the end they are level. Weight decay takes from all in proportion, and after 12 steps the layer has lost what made it a layer.
+#
+# Does the charge hold a critic? Two clouds, one a copy of the other, moved by 2, so that $W_1=2$ exactly. A critic with three layers, LeakyReLU, no offsets, maximises $\mathbb E_{p_r}[f]-\mathbb E_{p_\theta}[f]$ while it is charged with $\lambda=0.3$, $1$ or $3$; a fourth one divides instead. And a fifth is charged, but plays the hinge loss.
+#
+# **Predict:** which of the five come to rest, and where?
+# %% [markdown] lang="zh"
+# 收费只向最富的收，收到第二名成了最富的为止，最后大家一般高。权重衰减人人按比例交，12 步之后，这一层就不成其为层了。
+#
+# 收费管得住评论器吗？两团点云，其中一团是另一团平移 2 得来的，所以 $W_1$ 恰为 2。评论器三层，LeakyReLU，没有偏置，最大化 $\mathbb E_{p_r}[f]-\mathbb E_{p_\theta}[f]$，同时按 $\lambda=0.3$、$1$、$3$ 收费；第四个改用除法；第五个照样收费，但用合页损失。
+#
+# **先猜：** 五个之中哪几个会停下来？停在哪里？
+# %%
+# alt-en: Mean difference of the scores over 300 steps on a logarithmic axis. Charged with λ = 0.3 and 1, it climbs through 10 at step 20 to above 100,000. With λ = 3 it falls from 1 to below a millionth. Divided, it is flat at 1.9 just below the dashed line at 2; with the hinge loss flat at 2.
+# alt-zh: 得分之差随 300 步的变化，纵轴为对数。λ 取 0.3 与 1 时，第 20 步越过 10，一直升到十万以上；λ 取 3 时，从 1 降到百万分之一以下。做除法的平稳地停在 1.9，略低于虚线 2；用合页损失的平稳地停在 2 左右。
+from ganlib import losses
+
+
+def clouds(n=128):
+    real, fake = 0.3 * torch.randn(2, n, 2)
+    return real, fake + torch.tensor([2.0, 0.0])
+
+
+def wasserstein(on_real, on_fake):
+    return on_fake.mean() - on_real.mean()
+
+
+def score_gap(charge=0.0, divide=False, paid=wasserstein):
+    torch.manual_seed(lab.seed)
+    widths, parts = (2, 32, 32, 1), []
+    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        parts += [nn.Linear(n_in, n_out, bias=False), nn.LeakyReLU(0.2)]
+    critic, vectors, gaps = nn.Sequential(*parts[:-1]), {}, []
+    if divide:
+        layers.spectrally_normalised(critic)
+    adam = torch.optim.Adam(critic.parameters(), lr=1e-2)
+    for _ in range(lab.pick(smoke=20, cpu=300, gpu=300)):
+        on_real, on_fake = layers.on_each(critic, *clouds())
+        loss = paid(on_real, on_fake)
+        if charge:
+            norms = penalties.spectral_norm_regularisation(critic, vectors)
+            loss = loss + charge * norms
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        gaps.append((on_real.mean() - on_fake.mean()).item())
+    return torch.tensor(gaps)
+
+
+hinge = losses.get("hinge").discriminator
+gaps = {f"λ = {weight}": score_gap(weight) for weight in (0.3, 1, 3)}
+gaps["divided"] = score_gap(divide=True)
+gaps["hinge, λ = 0.1"] = score_gap(0.1, paid=hinge)
+fig, (ax,) = viz.panels(width=7, height=3.4)
+for name, path in gaps.items():
+    ax.semilogy(path, lw=1.8, label=lab.t(name))
+ax.axhline(2, color=viz.INK, lw=1, ls=(0, (4, 3)))
+ax.set(ylim=(1e-5, 1e6), xlabel=lab.t("step"), title=lab.t("gap"))
+ax.legend(loc="lower right")
+fig
+# %%
+for name, path in gaps.items():
+    print(f"{path[-50:].mean():12.4f}   {lab.t(name)}")
+if lab.profile != "smoke":
+    rest = {name: path[-50:].mean() for name, path in gaps.items()}
+    assert rest["λ = 0.3"] > 1e4 < rest["λ = 1"] and rest["λ = 3"] < 1e-3
+    assert 1.7 < rest["divided"] < 2.05 and rest["hinge, λ = 0.1"] < 4
+# %% [markdown] lang="en"
+# Three layers make the gap grow like the third power of the weights, the charge grows like the second. So a small $\lambda$ is overrun, a large one squeezes the critic to nothing before it has found anything out, and no $\lambda$ is right. The divided critic stands where it should, a little below $W_1=2$. With the hinge loss the charge does work: this loss has a floor. (It is also what the penalty was made for: the loss of a classifier, with a floor too.)
+#
+# ## 4 · A convolution "of norm 1"
+#
+# What libraries divide by is the norm of the *flattened* kernel, a matrix $R$ with a row per output channel. What the convolution does to an image is another matter, and our `power` can measure it: $Wv$ is a convolution, $W^\top u$ the transposed one. Beside it, where images are small enough, the SVD of the full matrix; and for circular padding the formula with frequencies, three lines.
+#
+# Four kernels of the page's second exercise on $16\times16$ pixels, then random ones with 8 channels on $8\times8$: $3\times3$ with stride 1, $4\times4$ with stride 2.
+#
+# **Predict:** which kernel is underestimated most by $\sigma(R)$? By how much could it be, at most, with stride 2?
+# %% [markdown] lang="zh"
+# 三层使得分之差按权重的三次方增长，收费只按二次方。所以 $\lambda$ 小了拦不住，大了就在评论器还什么都没学会时把它压成零，没有哪个 $\lambda$ 合适。做除法的评论器停在该停的地方，略低于 $W_1=2$。换成合页损失，收费就有用，因为这个损失有下界。（惩罚本来就是为这样的情形设计的：分类器的损失，也有下界。）
+#
+# ## 4 · “范数为 1”的卷积
+#
+# 各个库除以的，是*展平*的卷积核的范数：矩阵 $R$，每个输出通道一行。卷积把图像拉长多少，则是另一回事，用我们的 `power` 量得出来：$Wv$ 是卷积，$W^\top u$ 是转置卷积。图像小，所以旁边还可以放上整个矩阵的 SVD；循环填充另有频率的公式，三行就够。
+#
+# 先是理论页第二题的四个卷积核，图像 $16\times16$；再是随机的卷积核，8 个通道，图像 $8\times8$：$3\times3$ 步幅 1，以及 $4\times4$ 步幅 2。
+#
+# **先猜：** $\sigma(R)$ 对哪个卷积核低估得最厉害？步幅为 2 时，最多能低估到几分之几？
+# %% tags=["strict"]
+from torch.nn import functional as F
+
+
+def flattened(kernel):
+    return torch.linalg.matrix_norm(kernel.flatten(1), 2)
+
+
+def by_frequencies(kernel, n):
+    waves = torch.fft.fft2(kernel, s=(n, n)).flatten(2)
+    return torch.linalg.matrix_norm(waves.permute(2, 0, 1), 2).max()
+
+
+def by_rounds(kernel, n, stride):
+    shape = 1, kernel.shape[1], n, n
+
+    def times(image):
+        return F.conv2d(image, kernel, None, stride, 1)
+
+    def back(made):
+        return F.conv_transpose2d(made, kernel, None, stride, 1)
+
+    torch.manual_seed(lab.seed)
+    start = times(torch.randn(shape, dtype=torch.float64))
+    *_, (sigma, _, image) = islice(power(times, back, start), 300)
+    return sigma, image
+
+
+def by_svd(kernel, n, stride, circular=False):
+    channels = kernel.shape[1]
+    pixels = torch.eye(channels * n * n, dtype=torch.float64)
+    images = pixels.unflatten(1, (channels, n, n))
+    images = F.pad(images, [1] * 4, "circular" if circular else "constant")
+    made = F.conv2d(images, kernel, None, stride)
+    return torch.linalg.matrix_norm(made.flatten(1), 2)
+
+
+def one_channel(*rows):
+    return torch.tensor(rows, dtype=torch.float64)[None, None]
+
+
+torch.manual_seed(lab.seed + 1)
+kernels = {
+    "one in the centre": one_channel([0, 0, 0], [0, 1, 0], [0, 0, 0]),
+    "all ones": one_channel([1, 1, 1], [1, 1, 1], [1, 1, 1]),
+    "Laplace": one_channel([0, 1, 0], [1, -4, 1], [0, 1, 0]),
+    "Sobel": one_channel([-1, 0, 1], [-2, 0, 2], [-1, 0, 1]),
+    "random": torch.randn(8, 8, 3, 3, dtype=torch.float64),
+    "random, stride 2": torch.randn(8, 8, 4, 4, dtype=torch.float64),
+}
+stretched = {}
+print(lab.t("norms"))
+for name, kernel in kernels.items():
+    n, stride = (16 if len(kernel) == 1 else 8), len(kernel[0, 0]) - 2
+    R, waves = flattened(kernel), by_frequencies(kernel, n)
+    sigma, stretched[name] = by_rounds(kernel, n, stride)
+    exact = by_svd(kernel, n, stride)
+    numbers = R, sigma, exact, exact / R, waves
+    print(*(f"{number:8.3f}" for number in numbers), "  ", lab.t(name))
+    m = math.ceil(kernel.shape[-1] / stride) ** 2
+    assert sigma <= exact + 1e-9 and abs(sigma / exact - 1) < 1e-3
+    assert R - 1e-9 <= exact <= m**0.5 * R
+    # en: Frequencies are exact for circular padding and stride 1 only.
+    # zh: 频率的公式只对循环填充、步幅 1 精确。
+    circular = by_svd(kernel, n, stride, circular=True)
+    assert (abs(waves - circular) < 1e-9) == (stride == 1)
+    assert (waves > exact + 0.01) == (name != "one in the centre")
+# %% [markdown] lang="en"
+# Columns: the norm that the layer is divided by; the true one, by rounds and by SVD; how many times larger that is; and what the frequencies say. The blur, all ones, is underestimated most, by $2.93$: the bound is $3=\sqrt{3\cdot3}$ with stride 1, and $2$ for $4\times4$ with stride 2, where a pixel is read by four taps only. With zero padding the frequencies say too much (the rim is missing), and with stride 2 far too much.
+#
+# The last thing that `power` left behind is the image that is stretched most. **Predict** the four pictures.
+# %% [markdown] lang="zh"
+# 各列依次是：层要除以的范数；真实的范数，先用轮次、再用 SVD；后者是前者的几倍；频率给出的数。低估得最厉害的是模糊核，即全为 1 的那个，差到 $2.93$ 倍：步幅 1 的上界是 $3=\sqrt{3\cdot3}$；$4\times4$ 步幅 2 的上界是 $2$，因为每个像素只被四个抽头读到。零填充时频率给的数偏大（少了边缘以外的部分），步幅为 2 时就大得太多。
+#
+# `power` 最后剩下的，是被拉得最长的那幅图像。**先猜**这四幅图的样子。
+# %%
+# alt-en: Four pictures of 16 by 16 pixels. One in the centre: noise. All ones: a single hill in the middle that fades towards the rim. Laplace: a chessboard, strongest in the middle. Sobel: vertical stripes that repeat every four columns, red, pale, blue, pale, strongest in the middle.
+# alt-zh: 四幅 16×16 像素的图。中心为一：噪声。全为一：中间一座小丘，向边缘渐弱。Laplace：棋盘，中间最强。Sobel：竖条纹，每四列重复一次，红、浅、蓝、浅，中间最强。
+fig, axes = viz.panels(4, width=2.1, height=2.4)
+for ax, name in zip(axes, list(kernels)[:4], strict=True):
+    image = stretched[name][0, 0]
+    most = image.abs().max()
+    ax.imshow(image, cmap="RdBu_r", vmin=-most, vmax=most)
+    ax.set_title(lab.t(name), fontsize=10)
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+fig
+# %% [markdown] lang="en"
+# A constant, a chessboard, stripes with period 4: the waves of the exercise, each tapered off towards the rim, where zeros would waste it. The first kernel stretches nothing, so `power` never leaves its random start.
+#
+# ## 5 · The bound and the slope
+#
+# Random networks from $\mathbb R^{16}$ to $\mathbb R$, ReLU, width 64, every layer divided by its norm. The product bound is 1 at every depth. How steep are they really? Nobody can try all points, but whatever slope one *finds* is a lower bound on the Lipschitz constant. Two searches: the largest gradient at 1,000 random points; and 200 pairs of points that climb to where $|f(x)-f(y)|/\|x-y\|$ is large.
+#
+# **Predict** what they find at depth 1, 2, 4 and 8. How will it look for the same networks before the division?
+# %% [markdown] lang="zh"
+# 常值、棋盘、周期为 4 的条纹：正是习题里的那些波，只是各自向边缘渐弱，因为边缘外面是零，放在那里白费。第一个卷积核什么也不拉长，所以 `power` 一直停在随机的起点上。
+#
+# ## 5 · 上界与斜率
+#
+# 从 $\mathbb R^{16}$ 到 $\mathbb R$ 的随机网络，ReLU，宽 64，每层都除以自己的范数。不论多深，乘积上界都是 1。它们实际上有多陡？谁也不能把所有的点试遍，但*找到*的任何斜率，都是 Lipschitz 常数的下界。找法有两种：1,000 个随机点上最大的梯度；200 对点，各自爬向 $|f(x)-f(y)|/\|x-y\|$ 大的地方。
+#
+# **先猜**深度为 1、2、4、8 时各找到多少。同样的网络在做除法之前，又是什么样？
+# %%
+def network(depth, divide):
+    torch.manual_seed(lab.seed)
+    widths, parts = (16, *[64] * (depth - 1), 1), []
+    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        parts += [nn.Linear(n_in, n_out), nn.ReLU()]
+    net = nn.Sequential(*parts[:-1])
+    # en: 1,000 rounds at once, so that the division is exact here.
+    # zh: 一次走足 1,000 轮，使这里的除法是精确的。
+    return layers.spectrally_normalised(net, 1000) if divide else net
+
+
+def weights(net):
+    return [part.weight.detach() for part in net[::2]]
+
+
+def product_bound(net):
+    norms = [torch.linalg.matrix_norm(W, 2) for W in weights(net)]
+    return torch.stack(norms).prod().item()
+
+
+def largest_gradient(net, x):
+    return penalties.gradient_norms(net, x).max().item()
+
+
+def climbing_pairs(net, x, steps=100, rate=0.05):
+    ends = torch.stack([x, x + 0.1 * torch.randn_like(x)])
+    ends.requires_grad_()
+    adam, best = torch.optim.Adam([ends], lr=rate), 0.0
+    for _ in range(steps):
+        rise = (net(ends[0]) - net(ends[1])).flatten().abs()
+        slopes = rise / (ends[0] - ends[1]).flatten(1).norm(dim=1)
+        best = max(best, slopes.max().item())
+        adam.zero_grad()
+        (-slopes.clamp(min=1e-12).log().sum()).backward()
+        adam.step()
+    return best
+
+
+torch.manual_seed(lab.seed)
+somewhere = 3 * torch.randn(1000, 16)
+print(lab.t("bound, gradients, pairs"))
+slopes = {}
+for depth in (1, 2, 4, 8):
+    for divide in (True, False):
+        net = network(depth, divide).eval()
+        found = (
+            product_bound(net),
+            largest_gradient(net, somewhere),
+            climbing_pairs(net, somewhere[:200]),
+        )
+        slopes[depth, divide] = found
+        name = lab.t("divided" if divide else "as it was")
+        print(depth, *(f"{value:9.4f}" for value in found), "  ", name)
+        assert max(found[1:]) <= found[0] * (1 + 1e-4)
+for depth, most in ((1, 1.001), (2, 0.6), (4, 0.2), (8, 0.02)):
+    assert abs(slopes[depth, True][0] - 1) < 1e-4
+    assert max(slopes[depth, True][1:]) < most
+assert slopes[8, False][0] > 1.5
+# %% [markdown] lang="en"
+# One layer reaches the bound. With each further layer the slope that can be found falls, to about a thousandth at depth 8, while the bound stays at 1: "1-Lipschitz" is true, and says little. The undivided networks show that the bound is only a bound as well: it grows, the slope falls.
+#
+# Is that the end for a deep critic? Its loss rewards a large slope. So train, against two clouds that are again 2 apart, and watch three numbers: the bound; the largest gradient found; and how well neighbouring layers are *aligned*, $|\langle u_1(W^l),v_1(W^{l+1})\rangle|$, the smallest over the layers.
+#
+# **Predict** all three for depth 8.
+# %% [markdown] lang="zh"
+# 一层就达到上界。每加一层，找得到的斜率就降一截，到深度 8 只剩千分之一左右，而上界始终是 1：说它“1-Lipschitz”没有错，只是没说出多少东西。没有做除法的网络也表明上界只是上界：它在增大，斜率却在减小。
+#
+# 深的评论器就没有希望了吗？它的损失奖励大斜率。那就训练，对手仍是相距 2 的两团点云，盯住三个数：上界；找到的最大梯度；以及相邻两层*对得*有多*齐*，即 $|\langle u_1(W^l),v_1(W^{l+1})\rangle|$，取各层中最小的。
+#
+# **先猜**深度 8 时的这三个数。
+# %%
+# alt-en: Two panels over 200 steps, lines for depth 2, 4 and 8. Left, the largest gradient: from 0.35, 0.05 and below 0.01 all climb to 1, depth 2 within ten steps, depth 8 within about fifty. Right, the worst alignment of neighbouring layers: from near 0 up to 1 at the same times.
+# alt-zh: 左右两图，横轴 200 步，深度 2、4、8 各一条线。左图是最大的梯度：分别从 0.35、0.05 和 0.01 以下升到 1，深度 2 只用十步，深度 8 约五十步。右图是相邻层中对得最不齐的：同时从 0 附近升到 1。
+def alignment(net):
+    tops = [torch.linalg.svd(W, full_matrices=False) for W in weights(net)]
+    pairs = zip(tops[:-1], tops[1:], strict=True)
+    return min((a.U[:, 0] @ b.Vh[0]).abs().item() for a, b in pairs)
+
+
+def apart(n=64):
+    real, fake = 0.5 * torch.randn(2, n, 16)
+    return real, fake + 2 * torch.eye(16)[0]
+
+
+watched = {}
+for depth in (2, 4, 8):
+    net = network(depth, divide=False)
+    layers.spectrally_normalised(net)
+    adam, seen = torch.optim.Adam(net.parameters(), lr=1e-2), []
+    for step in range(lab.pick(smoke=12, cpu=200, gpu=200) + 1):
+        if step % 4 == 0:
+            with layers.evaluating(net):
+                steepest = largest_gradient(net, torch.cat(apart()))
+                looks = product_bound(net), steepest, alignment(net)
+            seen.append((step, *looks))
+        loss = wasserstein(*layers.on_each(net, *apart()))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    watched[depth] = torch.tensor(seen)
+fig, (left, right) = viz.panels(2, width=4, height=3)
+colors = (blue, green, orange)
+for (depth, seen), color in zip(watched.items(), colors, strict=True):
+    at, looks = seen[:, 0], {"color": color, "lw": 1.8}
+    left.plot(at, seen[:, 1], color=color, lw=1, ls=(0, (4, 2)))
+    left.plot(at, seen[:, 2], **looks)
+    name = f"{lab.t('depth')} {depth}"
+    right.plot(at, seen[:, 3], label=name, **looks)
+left.set_title(lab.t("steepest"), fontsize=10)
+right.set_title(lab.t("alignment"), fontsize=10)
+right.legend(loc="lower right")
+for ax, most in ((left, 2), (right, 1.05)):
+    ax.set(xlabel=lab.t("step"), ylim=(0, most))
+fig
+# %%
+for depth, seen in watched.items():
+    for step, *numbers in seen[[0, -1]].tolist():
+        print(depth, f"{step:4.0f}", *(f"{n:8.4f}" for n in numbers))
+    assert (seen[:, 1] > 1 - 1e-4).all()
+    assert (seen[:, 2] <= seen[:, 1] * (1 + 1e-4)).all()
+    if lab.profile != "smoke":
+        assert seen[0, 3] < 0.5 < 0.98 < seen[-1, 2:].min()
+# %% [markdown] lang="en"
+# The columns are depth, step, bound, gradient, alignment. Within a few dozen steps training lines up the top singular vectors of all layers, and the bound, which was out by a factor of a thousand, is *tight*. (In the first steps it lies well above 1, dashed on the left, because large steps leave one round behind: $\hat\sigma\le\sigma$. It is never below.)
+#
+# But this task was a friendly one. Two clouds, one the other's copy, are measured best by an *affine* function, and an affine function has full slope everywhere.
+#
+# ## 6 · A distance of 1 that reads ½
+#
+# The page's unfriendly task: $P$ is the point 0, $Q$ half at $1$ and half at $-1$, so $W_1=1$. The best 1-Lipschitz critic is a tent, $-|x|$: slope 1, with a bend. Three critics whose layers are divided by their exact norms climb $f(0)-\tfrac12(f(1)+f(-1))$: one hidden layer of ReLU, three of them, and one hidden layer that *sorts* pairs of numbers instead.
+#
+# **Predict** what each of them reads after 300 steps.
+# %% [markdown] lang="zh"
+# 各列是深度、步数、上界、梯度、对齐的程度。短短几十步，训练就把各层的首奇异向量排成一线，原先差了上千倍的上界，现在是*紧的*。（开头几步，上界明显高于 1，见左图的虚线，因为步子太大，一轮迭代跟不上：$\hat\sigma\le\sigma$。它从不低于 1。）
+#
+# 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都有满斜率。
+#
+# ## 6 · 距离是 1，读出来是 ½
+#
+# 理论页上那个难对付的任务：$P$ 是点 0，$Q$ 一半在 $1$，一半在 $-1$，所以 $W_1=1$。最好的 1-Lipschitz 评论器是一顶帐篷，$-|x|$：斜率为 1，还要拐弯。三个评论器，各层都除以精确的范数，攀升 $f(0)-\tfrac12(f(1)+f(-1))$：一层隐藏层的 ReLU；三层的 ReLU；以及一层隐藏层，不用 ReLU，而是把数两两*排序*。
+#
+# **先猜** 300 步之后，三者各读多少。
+# %%
+class Exact(nn.Module):
+    def __init__(self, hidden, sorts, width=12):
+        super().__init__()
+        widths = (1, *[width] * hidden, 1)
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.W = nn.ParameterList(torch.randn(m, n) for n, m in pairs)
+        self.b = nn.ParameterList(torch.zeros(m) for _, m in pairs)
+        self.sorts = sorts
+
+    def forward(self, x):
+        for i, (W, b) in enumerate(zip(self.W, self.b, strict=True)):
+            if i and self.sorts:
+                x = x.unflatten(1, (-1, 2)).sort(2).values.flatten(1)
+            elif i:
+                x = x.relu()
+            x = x @ (W / torch.linalg.matrix_norm(W, 2)).T + b
+        return x.squeeze(1)
+
+
+CRITICS = {"1 × ReLU": (1, False), "3 × ReLU": (3, False), "sorting": (1, True)}
+places, line = torch.tensor([[0.0], [1.0], [-1.0]]), torch.linspace(-2, 2, 161)
+shapes, readings = {}, {}
+steps = lab.pick(smoke=20, cpu=300, gpu=300)
+for name, (hidden, sorts) in CRITICS.items():
+    torch.manual_seed(lab.seed)
+    critic, seen = Exact(hidden, sorts), []
+    adam = torch.optim.Adam(critic.parameters(), lr=1e-2)
+    for step in range(steps + 1):
+        top, right, left = critic(places)
+        reading = top - (right + left) / 2
+        if step % (steps // 10) == 0:
+            with torch.no_grad():
+                seen.append((step, critic(line[:, None]) - top))
+        adam.zero_grad()
+        (-reading).backward()
+        adam.step()
+    shapes[name], readings[name] = seen, reading.item()
+
+
+def tents(i):
+    fig, (ax,) = viz.panels(width=5.2, height=3)
+    ax.plot(line, -line.abs(), color=viz.INK, lw=1, ls=(0, (4, 3)))
+    for name, color in zip(CRITICS, (blue, green, orange), strict=True):
+        ax.plot(line, shapes[name][i][1], color=color, lw=2, label=lab.t(name))
+    ax.plot([0], [0], "o", color=viz.INK)
+    ax.plot([1, -1], [-1, -1], "s", color=viz.INK)
+    ax.set(ylim=(-2, 1), xlabel="x")
+    ax.legend(loc="upper right", fontsize=9)
+    return fig
+
+
+viz.player([(shapes["sorting"][i][0], tents(i)) for i in range(11)])
+# %%
+for name, reading in readings.items():
+    print(f"{reading:.3f}   {lab.t(name)}")
+assert readings["1 × ReLU"] <= 0.5 + 1e-5
+assert readings["3 × ReLU"] <= (3 / 4) ** 0.5 + 1e-5
+assert readings["sorting"] <= 1 + 1e-5
+if lab.profile != "smoke":
+    assert 0.47 < readings["1 × ReLU"] < 0.52 < readings["3 × ReLU"] < 0.7
+    assert readings["sorting"] > 0.97
