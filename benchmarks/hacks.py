@@ -153,8 +153,10 @@ def table(record: dict[str, Any]) -> str:
     """The record as Markdown."""
     protocol = record["protocol"]
     lost = [f"{ROWS[name].title}: {it['diverged']}" for name, it in record["results"].items() if it["diverged"]]
+    here = [it.get("machine", record)["cpu"] == record["cpu"] for it in record["results"].values()]
+    other = f" {here.count(False)} of {len(here)} rows on an earlier machine, as the JSON file says." * (not all(here))
     return "\n".join([
-        f"{common.where(record)} The {LAW} of 8 Gaussians, {protocol['steps']:,} steps of {BATCH} points, "
+        f"{common.where(record)}{other} The {LAW} of 8 Gaussians, {protocol['steps']:,} steps of {BATCH} points, "
         f"{protocol['seeds']} seeds, {modes.SAMPLES:,} samples of each at the end; means ± standard errors over the "
         "seeds. Effects are differences from the plain GAN, seed by seed; of one batch from batches apart, of "
         "looking ahead beside a slow D from the slow D alone.\n",

@@ -12,7 +12,7 @@
 # * take the repair to a grid of 25 modes and to a spiral.
 #
 # Where it says **Predict**, answer before you run the cell. On two idle cores the lab takes two to three minutes. Players show their last frame at first: drag the slider back to the start.
-# %% [markdown] lang="zh" matches="282a78b6af2f"
+# %% [markdown] lang="zh" matches="30c821167d34"
 # # 实验 03 · 训练为何困难
 #
 # 最小的 GAN 只有两个参数，它在原地兜圈子。大一些的有八万五千个参数，有几类数据造得还不错，其余的却从来不造。在这个实验里，你会看着这两件事发生，看清判别器把样本往哪个方向推，然后把两者都修好。
@@ -808,7 +808,18 @@ fig
 #
 # `benchmarks/hacks.py` plays the plain GAN on the ring and follows one piece of the usual advice at a time, with ten seeds each, so that every effect comes with its standard error.
 #
-# <!-- @RECORD hacks@ -->
+# @RECORD hacks@
+#
+# "High quality" is the share of points within three standard deviations of a mode, and the reverse KL compares the shares of the modes among those points. The first row is what the others are compared with, seed by seed, and its own ten runs end with anything from one mode to eight. So an effect of less than two of its errors may be luck. Read with that in mind:
+#
+# * **Three changes ruin everything**: data ten times as wide, the saturating loss, batch normalisation in D. The advice to keep real and generated batches apart makes the last of them worse here. In one batch three more modes are found, though hardly a point lies in them.
+# * **A D that learns a tenth as fast is ruin, too**: G runs from mode to mode, ahead of it. Looking ahead was made for that: after 400 steps it finds 5.9 modes, where the slow D alone has 0.2. But D gets steeper while the imagined steps keep their rate, and at the end all is lost, in three of ten runs to infinite numbers. Beside the D of the first row, which keeps up, it did nothing good at any of four step sizes that we tried.
+# * **Noise, minibatch discrimination, packs of two and R1 keep the modes and cost sharpness**: two or three modes more, 30 to 50 points of quality less, and a reverse KL of 0.3 to 0.9 instead of 1.3. Four thousand steps are not enough for both, and section 6 has said why quality alone must not decide.
+# * **Five turns of D do the opposite**: all ten runs end in a single mode, 96% sharp. By quality alone this would be the best row.
+# * **Averaged weights sharpen and lose no mode**, for next to nothing. G goes round; its mean stays. Whatever else is better than the plain GAN in one column is worse in the other.
+# * **Nothing to see**: one-sided smoothing, a D four times as fast, and momentum of 0.9 or 0. Two-sided smoothing finds no more modes than nothing at all and loses three quarters of the quality: bad fakes feel no slope, as the page computes.
+#
+# One ring, one pair of networks, 4,000 steps: with images some of it may be otherwise, and lab 04 takes up the advice that was given for them. What the table does say is what "a known trick" is worth before somebody has measured it.
 # %% [markdown] lang="zh"
 # 起初也有蓝色的半边，后来就没有了，只剩一颗淡淡的星，每道光芒指着一个模式，箭头从里、从外指来。样本不论走失到哪里，坡总通向某个真实的地方。
 #
@@ -818,7 +829,18 @@ fig
 #
 # `benchmarks/hacks.py` 让普通 GAN 学这个环，每次只照一条建议改动，各跑十个种子，所以每个效果都带着标准误。
 #
-# <!-- @RECORD hacks@ -->
+# @RECORD hacks@
+#
+# “高质量”是离某个模式不超过三个标准差的点所占的比例，逆向 KL 比较的是这些点在各模式之间的份额。第一行是别的行比较的对象，逐个种子相比；而它自己的十次训练，最后找到一个到八个模式的都有。所以不到两倍标准误的效果，可能只是运气。带着这一点来读：
+#
+# * **三种改动毁掉一切**：数据放大到十倍、饱和损失、判别器用批归一化。对于最后一种，“真假分批”的建议在这里反而更糟。合成一批能多找到三个模式，虽然几乎没有点落在里面。
+# * **判别器的学习率只取十分之一，也是毁灭**：G 跑在它前面，从一个模式窜到另一个。“向前看”正是为此而设：400 步时它找到 5.9 个模式，只有慢的 D 时是 0.2 个。可是 D 越来越陡，设想的步子学习率却不变，到最后全部丢光，十次里有三次连数值也变成了无穷。而在第一行那个跟得上的 D 旁边，我们试了四种步长，哪一种都没有好处。
+# * **噪声、小批量判别、两两打包与 R1 保住模式，代价是清晰**：模式多两三个，高质量比例少 30 到 50 个百分点，逆向 KL 从 1.3 降到 0.3 至 0.9。四千步不够两全；第 6 节说过，不能只凭高质量比例下判断。
+# * **判别器每轮走五步，正好相反**：十次训练全都只剩一个模式，96% 的点落在其中。只看高质量比例，这一行就是最好的。
+# * **参数取平均，点更准，模式也没丢**，又几乎不花什么。G 在绕圈，它的平均却不动。其余的，凡有一列胜过普通 GAN，另一列就不如它。
+# * **看不出效果的**：单侧标签平滑、判别器的学习率取四倍、动量取 0.9 或 0。双侧平滑找到的模式并不更多，高质量比例却去掉四分之三：糟糕的假样本感觉不到坡度，与理论页的计算一致。
+#
+# 一个圆环，一对网络，四千步：换成图像，有些结果也许就不同，为图像而提的建议留给实验 04。这张表说的是：一条“人人皆知的技巧”，在有人测过之前值多少。
 # %% [markdown] lang="en"
 # ### Switch one on
 #

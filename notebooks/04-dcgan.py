@@ -11,7 +11,7 @@
 # * compute with latents, "long blonde minus short blonde plus short blue", and count how often the sum comes out right.
 #
 # Where it says **Predict**, answer before you run the cell. The cell below installs the course's small library where it is missing and chooses a profile: `cpu` takes about three minutes on two idle cores, for faces of $32\times32$ pixels; `gpu` trains the network of the usual size on $64\times64$.
-# %% [markdown] lang="zh" matches="5e80ea800da5"
+# %% [markdown] lang="zh" matches="462481f78484"
 # # 实验 04 · 让 GAN 学会画人像
 #
 # 在实验 02 里，相邻的两个像素在网络眼中素不相识。这一回双方都由卷积搭成，画的是彩色的人像，有刘海，有眼镜。三分钟之后，一个小小的 DCGAN 画出的脸，已经可以用文字来描述；这些文字又有一个网络替我们读出来，所以它学会了什么，可以*数*。
@@ -906,7 +906,7 @@ viz.grid(
 #
 # ## 9 · Each guideline switched off once
 #
-# The theory page lists the paper's five guidelines; here each of them is given up once, while everything else stays as it is in this lab.
+# The theory page lists the paper's five guidelines; `benchmarks/guidelines.py` gives each of them up once, with five seeds, while everything else stays as it is. The table will stand here when all of its rows are measured.
 # %% [markdown] lang="zh"
 # 数字是这样说的：
 #
@@ -919,7 +919,7 @@ viz.grid(
 #
 # ## 9 · 五条准则，逐条关掉
 #
-# 理论页列出了论文的五条准则；这里每次放弃其中一条，其余一切都与本实验相同。
+# 理论页列出了论文的五条准则；`benchmarks/guidelines.py` 每次放弃其中一条，各跑五个种子，其余一切不变。各行都测完之后，表就放在这里。
 # %% [markdown] lang="en"
 # ## Try it
 #

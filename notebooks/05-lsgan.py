@@ -11,7 +11,7 @@
 # * give six losses the same networks on a ring of eight modes, and **measure**.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the ring.
-# %% [markdown] lang="zh" matches="730584dac832"
+# %% [markdown] lang="zh" matches="474995b0af4a"
 # # 实验 05 · 六种损失，同样的网络
 #
 # 平方、合页、指数：每篇论文都有自己的一套计酬方式，还各配一个散度。训练的一步，减小的究竟是哪个散度？这里亲手来量：能精确计算的就算，算不了的就训练。
@@ -913,15 +913,25 @@ for name, (what, bound) in gauges.items():
 #
 # `benchmarks/losses.py` plays each of the six losses with five seeds and at three learning rates on the ring, on a grid of 25 modes and on drawn digits, because a single rate would favour the loss that it happens to suit.
 #
-# <!-- @RECORD losses ring modes@ -->
+# @RECORD losses ring modes@
 #
-# <!-- @RECORD losses ring quality@ -->
+# @RECORD losses ring quality@
 #
-# <!-- @RECORD losses grid modes@ -->
+# @RECORD losses grid modes@
 #
-# <!-- @RECORD losses grid quality@ -->
+# @RECORD losses grid quality@
 #
-# <!-- @RECORD losses digits@ -->
+# @RECORD losses digits@
+#
+# **What do you see?** Read along the rows before you read down the columns. On the digits the rate makes a factor of six to nine for five of the six, and at one rate these five differ by at most 1.6. The largest rate was the best for all six, so a longer list could change the order once more. On the plane every loss finds fewer modes at the highest rate than at the lowest, and four of six put more points into those of the ring. Whoever compares losses at one rate compares rates.
+#
+# What holds from table to table?
+#
+# * **The saturating loss breaks first.** At the lowest rate it keeps up with the others; at the highest it finds nothing on the ring or the grid.
+# * **Pearson covers, and blurs.** On the ring it finds the most modes at every rate; but at the two larger ones at most a tenth of its points are good, and on the grid one in forty at best. Its step follows the forward KL if $D$ is optimal (the theory page), and that is what the forward KL would do. An observation that fits, no proof: these discriminators are not optimal. On the digits, where real and generated samples hardly overlap, comes what the page feared of a loss without a lower end: an FID of 92 at best, where the others have 21 to 33, and 381 at the middle rate.
+# * **Among the other four nothing holds.** Least squares leads on the digits at $0.0003$ and at $0.001$ is behind three others, by more than two errors. The hinge has the smallest FID there, and on the grid at that rate nearly the fewest modes. Most differences are smaller than twice their errors.
+#
+# Lucic and others (*Are GANs created equal?*, 2018) came to the same end on photographs, with many more runs: with enough tuning the losses are alike. So the divergences of this chapter tell you what each loss is *for*; what a run with a real discriminator does is decided by other things, which the next three chapters take up.
 # %% [markdown] lang="zh"
 # 四个数彼此不可比，说的却是同一件事：不管图上看着怎样，每一对数据与模型离相等都还远。而四个损失本身，$1.1$、$0.19$、$1.3$ 和一个负数，说明不了谁更好。
 #
@@ -929,15 +939,25 @@ for name, (what, bound) in gauges.items():
 #
 # `benchmarks/losses.py` 让六种损失在圆环、25 个模式的网格与手写数字上各跑五个种子、三种学习率，因为只取一种学习率，就会偏袒恰好适合它的那种损失。
 #
-# <!-- @RECORD losses ring modes@ -->
+# @RECORD losses ring modes@
 #
-# <!-- @RECORD losses ring quality@ -->
+# @RECORD losses ring quality@
 #
-# <!-- @RECORD losses grid modes@ -->
+# @RECORD losses grid modes@
 #
-# <!-- @RECORD losses grid quality@ -->
+# @RECORD losses grid quality@
 #
-# <!-- @RECORD losses digits@ -->
+# @RECORD losses digits@
+#
+# **你看到了什么？** 先横着读每一行，再竖着比每一列。在手写数字上，六种损失里有五种，学习率能造成六到九倍的差别，而同一学习率下，这五种之间至多差 1.6 倍。六种损失都是试过的最大的学习率最好，再试更多的学习率，名次也许又会变。在平面上，每种损失在最大的学习率下找到的模式都比最小时少，而落进圆环各模式的点，六种里有四种反而更多。只用一种学习率比较损失，比的其实是学习率。
+#
+# 哪些话对每张表都成立？
+#
+# * **饱和损失最先垮掉。** 学习率最小时它还跟得上；最大时，在圆环和网格上什么也找不到。
+# * **Pearson 罩得宽，画得糊。** 在圆环上，每种学习率下都是它找到的模式最多；可是较大的两种学习率下，它的点至多一成是好的，在网格上至多四十分之一。若 $D$ 最优，它的一步减小的是前向 KL 散度（见理论页），而前向 KL 散度正该这样做。这只是观察与理论相符，不是证明：这里的判别器并不最优。到了手写数字，真假样本几乎不重叠，理论页所担心的事就来了，因为它的损失没有下界：FID 最好也有 92，别的是 21 到 33；中间那种学习率下竟到 381。
+# * **其余四种之间，没有一句话处处成立。** 最小二乘在手写数字上，学习率 $0.0003$ 时领先，到 $0.001$ 就落在三种之后，差别都超过标准误的两倍；合页的 FID 在那里最小，在网格上，同一学习率下找到的模式却几乎最少。其余差别大多不到标准误的两倍。
+#
+# Lucic 等人（*Are GANs created equal?*，2018）用照片、用多得多的训练，得到同样的结论：调得够细，各种损失不相上下。所以本章的散度告诉你的，是每种损失*为了什么*；面对真实的判别器，一次训练的结果由别的东西决定，接下来的三章就讲它们。
 # %% [markdown] lang="en"
 # ## Try it
 #

@@ -87,6 +87,7 @@ def fill(root: Path, lang: str, text: str) -> str:
     def markdown(place: re.Match[str]) -> str:
         made = table(root, lang, place["name"], place["key"].strip())
         lines = [made.head, [":---", *["---:"] * (len(made.head) - 1)], *made.rows]
-        return "\n".join([f"**{made.title}**", "", *(f"| {' | '.join(line)} |" for line in lines)])
+        text = "\n".join([f"**{made.title}**", "", *(f"| {' | '.join(line)} |" for line in lines)])
+        return text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")  # a notebook has no style to keep it whole
 
     return PLACE.sub(markdown, text)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ganlib.data import cache
+from ganlib.data.exact import root_
 from ganlib.data.images import Images, drawn, whole
 from ganlib.data.parallel import in_parts
 from ganlib.errors import GanlibError, unknown
@@ -270,7 +271,7 @@ class _Portraits:
     def round(self, squares: Tensor, radius: Tensor | float) -> Tensor:
         """Where a sum of squares is below 1, for a shape of about that radius; overwrites the sum."""
         scale = radius * self.per_unit
-        return squares.sqrt_().mul_(-scale).add_(scale + 0.5).clamp_(0, 1)
+        return root_(squares).mul_(-scale).add_(scale + 0.5).clamp_(0, 1)
 
     # -- colours
     def paint(self, cover: Tensor, colour: Tensor) -> None:

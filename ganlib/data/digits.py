@@ -5,8 +5,9 @@ traced by a pen. Image and labels come for free, and so do the attributes (slant
 does not tell.
 
 Every CPU draws the same bytes from the same seed. All choices start as integers from torch's generator, and everything
-after uses only operations that IEEE 754 defines to the last bit (+ − × ÷ √, minimum, maximum) on tables of exact
-constants: no sine or exponential, no fused multiply-add, no sum or matrix product whose order a library may choose.
+after uses only operations that IEEE 754 defines to the last bit (+ − × ÷, minimum, maximum, and √ as `exact.root_`
+takes it) on tables of exact constants: no sine or exponential, no fused multiply-add, no sum or matrix product whose
+order a library may choose.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ganlib.data import cache
+from ganlib.data.exact import root_
 from ganlib.data.images import Images, drawn
 from ganlib.data.parallel import one_thread
 from ganlib.errors import GanlibError
@@ -366,7 +368,7 @@ def _ink(
     wide = (..., None, None)
     across = (along * edge_x[wide]).sub_(px.unsqueeze(-2)).square_()
     down = (along * edge_y[wide]).sub_(py.unsqueeze(-1)).square_()
-    distance = across.add_(down).sqrt_()
+    distance = root_(across.add_(down))
     depth = along.mul_((end - start)[wide]).add_(start[wide]).sub_(distance)
 
     # Where the windows lie in the image. The largest depth wins, so the order of the pieces does not matter.

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ganlib.data import avatars, cache
 from ganlib.data.domains import Domains, Truth
+from ganlib.data.exact import root_
 from ganlib.data.images import Images, drawn
 from ganlib.data.pairs import COUNTS, _wave
 from ganlib.data.parallel import beside, in_parts
@@ -111,7 +112,7 @@ def _painted(images: Tensor, draws: Tensor) -> Tensor:
     slope_y = (soft[:, 4:, 2:-2] - soft[:, :-4, 2:-2]).flatten(1).gather(1, at)
     way_x = 0.12 * (2 * hand[:, :1] - 1) + 0.08 * (2 * strokes[:, 2] - 1) - slope_y
     way_y = 0.10 + 0.08 * (2 * strokes[:, 3] - 1) + slope_x
-    length = (way_x * way_x + way_y * way_y).sqrt_().clamp_(min=1e-3)
+    length = root_(way_x * way_x + way_y * way_y).clamp_(min=1e-3)
     way_x, way_y = way_x / length, way_y / length
     half, radius = 1.25 * cell, 0.62 * cell
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganlib.data import cache
 from ganlib.data.domains import Domains, Truth
+from ganlib.data.exact import root_
 from ganlib.data.images import Images, drawn
 from ganlib.data.parallel import beside, in_parts
 from ganlib.errors import GanlibError
@@ -169,7 +170,7 @@ def _cone(
     across = (nearest * ex).sub_(px)
     down = (nearest * ey).sub_(py)
     radius = (nearest * (end - start)).add_(start)
-    distance = (across * across).add_(down * down).sqrt_()
+    distance = root_((across * across).add_(down * down))
     distance = radius - distance
     if soft != 1:
         distance.div_(soft)
@@ -251,7 +252,7 @@ class _Canvas:
         top = torch.minimum(top, torch.tensor([float(self.size - height) for height in heights]))
         first = (top * self.size + left).to(torch.int64)
         ex, ey = bx - ax, by - ay
-        length = (ex * ex + ey * ey).sqrt_()
+        length = root_(ex * ex + ey * ey)
         each = [value[..., None, None].unbind(1) for value in (left - ax, top - ay, ex, ey, start, end, length, ay)]
         turned = 0.0
         for k, stroke in enumerate(strokes):
@@ -369,7 +370,7 @@ def _meadow(scene: _Scene, canvas: _Canvas) -> None:
     canvas.colours.unflatten(2, (size, size))[:, :, above] = sky
 
     dx, dy = column - (scene.sun_x * size).unsqueeze(-1), row - (scene.sun_y * size).unsqueeze(-1)
-    far = (dx * dx + dy * dy).sqrt_()
+    far = root_(dx * dx + dy * dy)
     glow = (1 - far / (0.42 * size)).clamp_(min=0)
     disc = (0.052 * size - far).add_(0.5).clamp_(0, 1)
     canvas.fill(torch.maximum(glow.square_().mul_(0.75), disc), colour["sun"], above)
@@ -598,7 +599,7 @@ class _Animal:
         ways = [(head[1], head[0]), (head[1], line[2]), (head[0], line[2])]
         for (x, y), (up, down), radius in zip(line, ways, (0.085, 0.125, 0.14), strict=True):
             dx, dy = up[0] - down[0], up[1] - down[1]
-            length = (dx * dx + dy * dy).sqrt_()
+            length = root_(dx * dx + dy * dy)
             crest.append((x + dy / length * radius * out, y - dx / length * radius * out))
         first = (head[1][0] + 0.02, head[1][1] - 0.075)
         return [first, *crest]
@@ -612,7 +613,7 @@ class _Animal:
         self.limb([middle, muzzle], (0.062, 0.056), [mix, self.muzzle], shade=0.1)
         # The way from poll to muzzle, and the way out of the forehead: up when the head is held forward.
         dx, dy = muzzle[0] - poll[0], muzzle[1] - poll[1]
-        length = (dx * dx + dy * dy).sqrt_()
+        length = root_(dx * dx + dy * dy)
         ux, uy = dx / length, dy / length
         place = lambda s, out: (poll[0] + s * dx + out * uy, poll[1] + s * dy - out * ux)
         if not self.zebra:
@@ -627,7 +628,7 @@ class _Animal:
     def _ears(self, head: Sequence[tuple[Tensor, Tensor]], dim: float, shift: float) -> None:
         (nx, ny), (x, y) = head[0], head[1]
         dx, dy = x - nx, y - ny
-        length = (dx * dx + dy * dy).sqrt_()
+        length = root_(dx * dx + dy * dy)
         ux, uy = dx / length, dy / length
         root = (x + 0.05 * ux + shift, y + 0.05 * uy)
         # Ears stand up from the neck's end; with the head down they point forward and up.

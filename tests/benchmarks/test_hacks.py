@@ -134,7 +134,6 @@ def test_what_is_missing_and_what_has_changed_is_measured_again():
 
 
 # -- what is committed -------------------------------------------------------------------------------------------------
-@pytest.mark.skipif(not (common.RESULTS / "hacks.json").exists(), reason="its rows are being measured")
 def test_committed_result():
     kept = common.result("hacks")
     assert kept["protocol"]["seeds"] >= 10 and hacks.missing(kept, hacks.STEPS) == []

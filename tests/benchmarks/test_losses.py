@@ -90,7 +90,6 @@ def test_a_run_that_breaks_down_has_no_fid():
 
 
 # -- what is committed -------------------------------------------------------------------------------------------------
-@pytest.mark.skipif(not (common.RESULTS / "losses.json").exists(), reason="its rows are being measured")
 def test_committed_result():
     kept = common.result("losses")
     assert kept["protocol"]["seeds"] >= 5 and not any(losses.missing(kept, data) for data in losses.DATA)

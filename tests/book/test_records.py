@@ -60,7 +60,7 @@ def test_a_place_in_a_lab_becomes_a_table(root):
     assert rule.splitlines() == [
         "| Method | Modes |",
         "| :--- | ---: |",
-        "| GAN | 7.8 ± 0.1 |",
+        "| GAN | 7.8\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.1 |",
         "| a perfect sampler | 8.0 |",
     ]
     assert "and @RECORD modes ring@ within" in records.fill(root, "en", text)

@@ -30,9 +30,10 @@ def history(name, **options):
 
 def test_without_advice_it_is_the_original_gan():
     plain = history("gan", loss="minimax")
-    assert history("ganhacks", loss="minimax") == plain
+    same = {name: pytest.approx(values, rel=1e-4) for name, values in plain.items()}  # another order of summation
+    assert history("ganhacks", loss="minimax") == same
     for advice in ({"real_target": 0.9}, {"noise": 0.1}, {"turns": 2}, {"rate_ratio": 4.0}):
-        assert history("ganhacks", loss="minimax", **advice) != plain
+        assert history("ganhacks", loss="minimax", **advice) != same
 
 
 def test_smoothing_is_the_cross_entropy_to_a_softer_target_and_for_the_discriminator_only():
