@@ -54,6 +54,7 @@ lab = ganlib.Lab("08-sngan", lang="@LANG@", data="avatars")
 # 矩阵取 $\begin{pmatrix}3&0\\4&5\end{pmatrix}$，起点 $u=(1,0)$。**先猜：** 几轮之后，$\hat\sigma$ 的三位小数就对了？$\hat\sigma$ 与方向 $v$，哪个先到？
 # %% tags=["strict"]
 import math
+from itertools import islice
 
 import torch
 
@@ -82,11 +83,13 @@ W = torch.tensor([[3.0, 0.0], [4.0, 5.0]], dtype=torch.float64)
 _, (first, second), rows = torch.linalg.svd(W)
 start = torch.tensor([1.0, 0.0], dtype=torch.float64)
 print(lab.t("rounds, estimate, tangent"))
-for k, (sigma, _, v) in zip(range(1, 7), power(*of(W), start)):
+for k, (sigma, _, v) in enumerate(islice(power(*of(W), start), 6), 1):
     print(f"{k:4}   {sigma:.6f}   {tangent(v, rows[0]):.6f}")
 print(f" SVD   {first:.6f}")
 assert abs(first - 45**0.5) < 1e-12 and abs(sigma - first) < 1e-8
 assert abs(tangent(v, rows[0]) - (second / first) ** 10) < 1e-12
+
+
 # %% [markdown] lang="en"
 # The first two rounds are those of the page's first exercise, $5$ and $6.672$. After three rounds $\hat\sigma=6.708$ is right, while $v$ is still off by more than one per cent: the error of the estimate is the *square* of the other.
 #
@@ -100,9 +103,6 @@ assert abs(tangent(v, rows[0]) - (second / first) ** 10) < 1e-12
 #
 # 换大一点的矩阵，$60\times40$，造得使 $\sigma_1=1$，$\sigma_2$ 任选，其余至多是 $\sigma_2$ 的一半。误差 $1-\hat\sigma$ 与 $\tan\theta$ 一轮比一轮小；到最后，每轮各缩小到几分之几？对 $\sigma_2=0.5$、$0.8$、$0.95$ **先猜**。
 # %% tags=["strict"]
-from itertools import islice
-
-
 def stretching(ratio, rows=60, columns=40):
     torch.manual_seed(lab.seed)
     left, right = (
@@ -562,11 +562,11 @@ for name, kernel in kernels.items():
     assert (abs(waves - circular) < 1e-9) == (stride == 1)
     assert (waves > exact + 0.01) == (name != "one in the centre")
 # %% [markdown] lang="en"
-# Columns: the norm that the layer is divided by; the true one, by rounds and by SVD; how many times larger that is; and what the frequencies say. The blur, all ones, is underestimated most, by $2.93$: the bound is $3=\sqrt{3\cdot3}$ with stride 1, and $2$ for $4\times4$ with stride 2, where a pixel is read by four taps only. With zero padding the frequencies say too much (the rim is missing), and with stride 2 far too much.
+# Columns: the norm that the layer is divided by; the true one, by rounds and by SVD; how many times larger that is; and what the frequencies say. The blur, all ones, is underestimated most, by $2.93$: the bound is $3=\sqrt{3\cdot3}$ with stride 1, and $2$ for $4\times4$ with stride 2, where only four windows read a pixel. With zero padding the frequencies say too much (the rim is missing), and with stride 2 far too much.
 #
 # The last thing that `power` left behind is the image that is stretched most. **Predict** the four pictures.
 # %% [markdown] lang="zh"
-# 各列依次是：层要除以的范数；真实的范数，先用轮次、再用 SVD；后者是前者的几倍；频率给出的数。低估得最厉害的是模糊核，即全为 1 的那个，差到 $2.93$ 倍：步幅 1 的上界是 $3=\sqrt{3\cdot3}$；$4\times4$ 步幅 2 的上界是 $2$，因为每个像素只被四个抽头读到。零填充时频率给的数偏大（少了边缘以外的部分），步幅为 2 时就大得太多。
+# 各列依次是：层要除以的范数；真实的范数，先用轮次、再用 SVD；后者是前者的几倍；频率给出的数。低估得最厉害的是模糊核，即全为 1 的那个，差到 $2.93$ 倍：步幅 1 的上界是 $3=\sqrt{3\cdot3}$；$4\times4$ 步幅 2 的上界是 $2$，因为每个像素只被四个窗口读到。零填充时频率给的数偏大（少了边缘以外的部分），步幅为 2 时就大得太多。
 #
 # `power` 最后剩下的，是被拉得最长的那幅图像。**先猜**这四幅图的样子。
 # %%
@@ -581,6 +581,8 @@ for ax, name in zip(axes, list(kernels)[:4], strict=True):
     ax.set(xticks=[], yticks=[])
     ax.grid(visible=False)
 fig
+
+
 # %% [markdown] lang="en"
 # A constant, a chessboard, stripes with period 4: the waves of the exercise, each tapered off towards the rim, where zeros would waste it. The first kernel stretches nothing, so `power` never leaves its random start.
 #
@@ -604,9 +606,9 @@ def network(depth, divide):
     for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
         parts += [nn.Linear(n_in, n_out), nn.ReLU()]
     net = nn.Sequential(*parts[:-1])
-    # en: 1,000 rounds at once, so that the division is exact here.
-    # zh: 一次走足 1,000 轮，使这里的除法是精确的。
-    return layers.spectrally_normalised(net, 1000) if divide else net
+    # en: 300 rounds at once, so that the division is exact here.
+    # zh: 一次走足 300 轮，使这里的除法是精确的。
+    return layers.spectrally_normalised(net, 300) if divide else net
 
 
 def weights(net):
@@ -656,6 +658,8 @@ for depth, most in ((1, 1.001), (2, 0.6), (4, 0.2), (8, 0.02)):
     assert abs(slopes[depth, True][0] - 1) < 1e-4
     assert max(slopes[depth, True][1:]) < most
 assert slopes[8, False][0] > 1.5
+
+
 # %% [markdown] lang="en"
 # One layer reaches the bound. With each further layer the slope that can be found falls, to about a thousandth at depth 8, while the bound stays at 1: "1-Lipschitz" is true, and says little. The undivided networks show that the bound is only a bound as well: it grows, the slope falls.
 #
@@ -720,6 +724,8 @@ for depth, seen in watched.items():
     assert (seen[:, 2] <= seen[:, 1] * (1 + 1e-4)).all()
     if lab.profile != "smoke":
         assert seen[0, 3] < 0.5 < 0.98 < seen[-1, 2:].min()
+
+
 # %% [markdown] lang="en"
 # The columns are depth, step, bound, gradient, alignment. Within a few dozen steps training lines up the top singular vectors of all layers, and the bound, which was out by a factor of a thousand, is *tight*. (In the first steps it lies well above 1, dashed on the left, because large steps leave one round behind: $\hat\sigma\le\sigma$. It is never below.)
 #
@@ -731,7 +737,7 @@ for depth, seen in watched.items():
 #
 # **Predict** what each of them reads after 300 steps.
 # %% [markdown] lang="zh"
-# 各列是深度、步数、上界、梯度、对齐的程度。短短几十步，训练就把各层的首奇异向量排成一线，原先差了上千倍的上界，现在是*紧的*。（开头几步，上界明显高于 1，见左图的虚线，因为步子太大，一轮迭代跟不上：$\hat\sigma\le\sigma$。它从不低于 1。）
+# 各列是深度、步数、上界、梯度、对齐的程度。短短几十步，训练就把各层的主奇异向量排成一线，原先差了上千倍的上界，现在是*紧的*。（开头几步，上界明显高于 1，见左图的虚线，因为步子太大，一轮迭代跟不上：$\hat\sigma\le\sigma$。它从不低于 1。）
 #
 # 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都有满斜率。
 #
@@ -760,8 +766,15 @@ class Exact(nn.Module):
         return x.squeeze(1)
 
 
-CRITICS = {"1 × ReLU": (1, False), "3 × ReLU": (3, False), "sorting": (1, True)}
-places, line = torch.tensor([[0.0], [1.0], [-1.0]]), torch.linspace(-2, 2, 161)
+CRITICS = {
+    "1 × ReLU": (1, False),
+    "3 × ReLU": (3, False),
+    "sorting": (1, True),
+}
+places, line = (
+    torch.tensor([[0.0], [1.0], [-1.0]]),
+    torch.linspace(-2, 2, 161),
+)
 shapes, readings = {}, {}
 steps = lab.pick(smoke=20, cpu=300, gpu=300)
 for name, (hidden, sorts) in CRITICS.items():
@@ -784,7 +797,9 @@ def tents(i):
     fig, (ax,) = viz.panels(width=5.2, height=3)
     ax.plot(line, -line.abs(), color=viz.INK, lw=1, ls=(0, (4, 3)))
     for name, color in zip(CRITICS, (blue, green, orange), strict=True):
-        ax.plot(line, shapes[name][i][1], color=color, lw=2, label=lab.t(name))
+        ax.plot(
+            line, shapes[name][i][1], color=color, lw=2, label=lab.t(name)
+        )
     ax.plot([0], [0], "o", color=viz.INK)
     ax.plot([1, -1], [-1, -1], "s", color=viz.INK)
     ax.set(ylim=(-2, 1), xlabel="x")
@@ -802,3 +817,379 @@ assert readings["sorting"] <= 1 + 1e-5
 if lab.profile != "smoke":
     assert 0.47 < readings["1 × ReLU"] < 0.52 < readings["3 × ReLU"] < 0.7
     assert readings["sorting"] > 0.97
+# %% [markdown] lang="en"
+# With one hidden layer half of the distance is lost, with three a good third. Sorting bends without paying. So a spectrally normalised ReLU critic is a good guide and a bad gauge: where to go it shows, how far it is it does not.
+#
+# (Drag the slider back. Each critic climbs by itself; the tents that ReLU can pitch are too flat, whatever the width.)
+#
+# ## 7 · Faces against the clock
+#
+# Now the game that the division was made for. SNGAN and WGAN-GP get the same networks, the small DCGAN of lab 04 without batch normalisation in the critic, the same batches of 64 faces, the same Adam ($10^{-3}$, $\beta_1=0$, $\beta_2=0.9$), and one turn of the critic per step of the generator. SNGAN plays the hinge loss; WGAN-GP has a layer normalisation in the critic, as its authors advise, and the penalty with $\lambda=10$. The two critics' turns:
+# %% [markdown] lang="zh"
+# 一层隐藏层，距离丢了一半；三层，丢了三分之一还多。排序拐弯不用付账。所以谱归一化的 ReLU 评论器是好向导，却不是好量具：往哪里走，它指得出；还有多远，它说不准。
+#
+# （把滑块拖回去看。三个评论器各爬各的；ReLU 支得起的帐篷都太平，多宽也没有用。）
+#
+# ## 7 · 画人像，看着钟
+#
+# 现在轮到这种除法真正的用武之地。SNGAN 与 WGAN-GP 用同样的网络，即实验 04 的小 DCGAN，评论器不加批归一化；同样的批量，64 张人像；同样的 Adam（$10^{-3}$，$\beta_1=0$，$\beta_2=0.9$）；生成器每走一步，评论器走一步。SNGAN 用合页损失；WGAN-GP 照其作者的建议，在评论器里加层归一化，惩罚的权重 $\lambda=10$。两个评论器的回合：
+# %% tags=["strict"]
+from ganlib.gans.sngan import SNGAN
+from ganlib.gans.wgan_gp import WGANGP
+
+lab.show(SNGAN.discriminator_loss, WGANGP.critic_loss)
+# %% [markdown] lang="en"
+# ### What a step costs
+#
+# The penalty differentiates a gradient, which takes a second way back through the critic. The division takes two products of a matrix with a vector per layer. The cell lets two throw-away copies take turns, three steps at a time.
+#
+# **Predict** how much longer a step of WGAN-GP takes: a tenth, a third, twice as long?
+# %% [markdown] lang="zh"
+# ### 一步要花多少
+#
+# 惩罚要对梯度再求一次导，也就是再反向穿过评论器一次。除法则是每层两次矩阵乘向量。下面让两个用完即弃的副本轮流走，每次三步。
+#
+# **先猜：** WGAN-GP 的一步要多花多少时间？十分之一，三分之一，还是一倍？
+# %%
+# alt-en: Two bars, milliseconds per step: that of WGAN-GP is about a third longer than that of SNGAN.
+# alt-zh: 两根条，每步的毫秒数：WGAN-GP 的比 SNGAN 的长三分之一左右。
+import time
+
+data = lab.load(size=32, n=lab.pick(smoke=500, cpu=5000, gpu=20_000))
+GAMES = {"SNGAN": {"n_dis": 1}, "WGAN-GP": {"n_critic": 1}}
+SHARED = {"model": "dcgan-small", "lr": 1e-3, "beta1": 0.0, "beta2": 0.9}
+
+
+def trainer_of(title, *callbacks):
+    ganlib.seed(lab.seed)
+    options = SHARED | GAMES[title]
+    return ganlib.Trainer(
+        ganlib.build(title.lower(), data.shape, **options),
+        data,
+        batch_size=64,
+        device=lab.device,
+        ema_half_life=5_000,
+        log_every=lab.pick(smoke=2, cpu=10, gpu=100),
+        callbacks=callbacks,
+        progress=lab.progress,
+    )
+
+
+def median(values):
+    return torch.tensor(values).median().item()
+
+
+chunk = lab.pick(smoke=1, cpu=3, gpu=30)
+copies = {title: trainer_of(title) for title in GAMES}
+taken = {title: [] for title in GAMES}
+for _ in range(lab.pick(smoke=2, cpu=6, gpu=6)):
+    for title, copy in copies.items():
+        start = time.perf_counter()
+        copy.fit(chunk)
+        taken[title].append((time.perf_counter() - start) / chunk)
+# en: The first round warms up. Each other is compared with itself.
+# zh: 第一轮用来热身。其余各轮，只与自己比。
+sn, gp = (torch.tensor(times[1:]) for times in taken.values())
+seconds = {"SNGAN": median(sn.tolist())}
+seconds["WGAN-GP"] = seconds["SNGAN"] * median((gp / sn).tolist())
+assert lab.profile == "smoke" or seconds["WGAN-GP"] > seconds["SNGAN"]
+fig, (ax,) = viz.panels(width=6, height=1.4)
+ax.barh(list(seconds), [1000 * t for t in seconds.values()], color=blue)
+ax.invert_yaxis()
+ax.set(xlabel=lab.t("milliseconds"))
+fig
+# %% [markdown] lang="en"
+# PROSE7c
+# %% [markdown] lang="zh"
+# PROSE7c
+# %%
+from ganlib.metrics import features
+from ganlib.metrics.fid import fid
+
+n = lab.pick(smoke=200, cpu=1000, gpu=5000)
+held_out = ganlib.load("avatars", size=32, split="test", n=n)
+real = features.extract(held_out.to(lab.device))
+
+
+def quality(trainer):
+    parts = [trainer.sample(min(n, 500)) for _ in range(0, n, 500)]
+    made = features.to_bytes(torch.cat(parts))
+    return fid(real, features.extract(made, data="avatars"), floor=False)
+
+
+def norms(trainer):
+    critic, seen = trainer.gan.discriminator, {}
+    for i, (name, at) in enumerate(layers.sigmas(critic).items(), 1):
+        stored = critic.get_submodule(
+            name
+        ).parametrizations.weight.original
+        sigma = torch.linalg.matrix_norm(stored.detach().flatten(1), 2)
+        seen |= {f"σ {i}": sigma, f"σ/σ̂ {i}": sigma / at}
+    return seen
+
+
+steps = lab.pick(smoke=4, cpu=300, gpu=10_000)
+looks = lab.pick(smoke=2, cpu=50, gpu=1000)
+z = torch.randn(8, 100, generator=torch.Generator().manual_seed(0))
+runs, films = {}, {}
+for title in GAMES:
+    films[title] = ganlib.Snapshots(looks, z=z.to(lab.device))
+    watch = [films[title], ganlib.Evaluate(looks, quality, "FID")]
+    if title == "SNGAN":
+        often = lab.pick(smoke=1, cpu=5, gpu=100)
+        watch.append(ganlib.Evaluate(often, norms))
+    runs[title] = trainer_of(title, *watch).fit(steps)
+# %%
+# alt-en: PROSE
+# alt-zh: 文字
+fig, (ax,) = viz.panels(width=6.4, height=3.4)
+for title, color in zip(GAMES, (orange, blue), strict=True):
+    history = runs[title].history
+    at = [step * seconds[title] for step in history.steps("FID")]
+    ax.semilogy(at, history["FID"], "o-", color=color, label=title)
+ax.set(xlabel=lab.t("seconds"), ylabel="FID")
+ax.legend()
+fig
+# %%
+for title, run in runs.items():
+    print(f"{title:8}", *(f"{it:6.1f}" for it in run.history["FID"]))
+# %%
+rows = zip(*(film.frames for film in films.values()), strict=True)
+faces = [(a[0], torch.cat([a[1], b[1]])) for a, b in rows]
+viz.scrubber(faces, columns=8, live=lab.live)
+# %% [markdown] lang="en"
+# PROSE7d
+# %% [markdown] lang="zh"
+# PROSE7d
+# %%
+# alt-en: PROSE
+# alt-zh: 文字
+history = runs["SNGAN"].history
+fig, (left, right) = viz.panels(2, width=4.1, height=3.2)
+for i, color in zip(range(1, 5), viz.COLORS, strict=False):
+    looks = {"color": color, "lw": 1.6, "label": lab.t("layer", i=i)}
+    for ax, name in ((left, f"σ {i}"), (right, f"σ/σ̂ {i}")):
+        ax.plot(history.steps(name), history[name], **looks)
+right.axhline(1, color=viz.INK, lw=1, ls=(0, (4, 3)))
+for ax, title in ((left, "σ stored"), (right, "σ used")):
+    ax.set(xlabel=lab.t("step"))
+    ax.set_title(lab.t(title), fontsize=10)
+left.legend()
+fig
+# %%
+critic = runs["SNGAN"].gan.discriminator.eval()
+sides, true_norms = (32, 16, 8, None), []
+print(lab.t("layers"))
+for i, (name, side) in enumerate(
+    zip(layers.sigmas(critic), sides, strict=True), 1
+):
+    layer = critic.get_submodule(name)
+    sigma, used = history[f"σ {i}"], history[f"σ/σ̂ {i}"]
+    rounds = lab.pick(smoke=3, cpu=60, gpu=300)
+    true_norms.append(layers.operator_norm(layer, side, rounds).item())
+    numbers = sigma[0], sigma[-1], max(used), used[-1], true_norms[-1]
+    print(f"{i:5}", *(f"{number:8.3f}" for number in numbers))
+    assert min(used) > 1 - 1e-5
+    m = 1 if side is None else 4
+    assert true_norms[-1] < m**0.5 * used[-1] * (1 + 1e-4)
+    if lab.profile == "cpu":
+        assert sigma[-1] > 1.5 * sigma[0]
+print(f"{math.prod(true_norms):.3f}", lab.t("product"))
+# %%
+samples = runs["SNGAN"].sample(200)
+real_faces = data.normalised(slice(0, 200))
+steepness = {
+    "real": real_faces,
+    "generated": samples,
+    "halfway": (real_faces + samples) / 2,
+    "noise": 2 * torch.rand_like(samples) - 1,
+}
+critic.requires_grad_(False)
+found = {
+    name: largest_gradient(critic, images)
+    for name, images in steepness.items()
+}
+climbs = lab.pick(smoke=2, cpu=30, gpu=100)
+found["climbing pairs"] = climbing_pairs(critic, real_faces[:32], climbs)
+for name, slope in found.items():
+    print(f"{slope:8.3f}   {lab.t(name)}")
+with torch.no_grad():
+    gap = critic(real_faces).mean() - critic(samples).mean()
+print(f"{gap:8.3f}   {lab.t('gap')}")
+assert max(found.values()) < math.prod(true_norms)
+# %% [markdown] lang="en"
+# ## 8 · Three seeds, three rates
+#
+# One seed at one learning rate is an anecdote. `benchmarks/sngan.py` gives both methods the same time, with three seeds at three rates, and adds a third row: WGAN-GP whose critic has no layer normalisation, which but for the division is the critic of SNGAN.
+#
+#
+#
+# ## Try it
+#
+# 1. **Keep the vectors.** In section 3 each charge draws new vectors and makes 500 rounds. In training one keeps them, as `score_gap` does. Give `descend` a charge that keeps its vectors, with 50 rounds per call. What goes wrong after step 4, and why does it not in section 3's critics?
+#
+# <details><summary>Answer 1</summary>
+#
+# ```python
+# vectors = {}
+#
+#
+# def kept(layer):
+#     return penalties.spectral_norm_regularisation(layer, vectors, 50)
+#
+#
+# print(descend(kept)[[3, 4, 5, 12]])
+# ```
+#
+# When we tried, the values after step 4 were 2, 1.968, 1 and 0.5, after step 5 they were 2, **1.772**, 1 and 0.5: it was the *second* that paid. And so on, to 1.488, 1.139, 1 and 0.5. The kept vector is exactly the singular direction of the value that was largest before, and from an exact singular vector power iteration cannot leave; only rounding errors set it free, some rounds later. In training $W$ moves in all directions at every step, which is a better nudge than rounding.
+#
+# </details>
+#
+# 2. **Initialise too late.** Wrap a layer, *then* fill `layer.weight` with new numbers by `nn.init.normal_`. What has changed? And if the stored weight is filled instead: which norm does the layer have in evaluation mode, and after how many looks in training mode is it below 1.05?
+#
+# <details><summary>Answer 2</summary>
+#
+# ```python
+# layer = wrapped(stretching(0.95))
+# stored = layer.parametrizations.weight.original
+# before = stored.detach().clone()
+# nn.init.normal_(layer.weight)
+# print(torch.equal(before, stored))
+# nn.init.normal_(stored)
+# layer.eval()
+# print(torch.linalg.matrix_norm(layer.weight.detach(), 2))
+# layer.train()
+# for _ in range(12):
+#     print(torch.linalg.matrix_norm(layer.weight.detach(), 2))
+# ```
+#
+# Nothing has changed: `layer.weight` is computed anew at each look, and the numbers went into a temporary tensor, without an error. Filled in the right place, the vectors are those of the old matrix: when we tried, the norm in evaluation mode was 42.7, and then, look by look, 1.56, 1.27, 1.16, … and below 1.05 from the ninth on.
+#
+# </details>
+#
+# 3. **Deeper, wider.** How much does the ReLU critic of section 6 read with 5 and with 8 hidden layers, and with one of width 200? Compare with the page's bound $\sqrt{H/(H+1)}$.
+#
+# <details><summary>Answer 3</summary>
+#
+# When we tried, with the same 300 steps: 0.50, 0.57, 0.60, 0.63 and 0.69 for 1, 2, 3, 5 and 8 layers of width 12, where the bound is 0.5 for one and otherwise 0.82, 0.87, 0.91 and 0.94. One layer of width 200 reads 0.49: width does not help. (Whether more training or better starts would come nearer to the bound, this does not tell; nor is the bound claimed to be sharp.)
+#
+# </details>
+#
+# 4. **A transposed convolution.** The array of the page's last remark: four input channels, one output channel, $2\times2$ taps, stride 2, each channel painting one pixel. Measure its norm with `power`, and compare with both flattenings.
+#
+# <details><summary>Answer 4</summary>
+#
+# ```python
+# paint = torch.eye(4, dtype=torch.float64).view(4, 1, 2, 2)
+#
+#
+# def times(y):
+#     return F.conv_transpose2d(y, paint, stride=2)
+#
+#
+# def back(x):
+#     return F.conv2d(x, paint, stride=2)
+#
+#
+# x = torch.randn(1, 1, 8, 8, dtype=torch.float64)
+# print(next(power(times, back, x))[0])
+# print(flattened(paint.transpose(0, 1)), flattened(paint))
+# ```
+#
+# It prints 1, 2 and 1. The layer preserves every length; PyTorch, for which a row belongs to an *output* channel, divides it by 2.
+#
+# </details>
+#
+# ## With a GPU
+#
+# Add `profile="gpu"` to the first cell: both GANs train for 10,000 steps on 20,000 faces; everything else stays as it is. What the cells assert about their training was tried at `cpu` and is checked only there.
+#
+# Back to [the theory](../../book/en/08-sngan.md), with its exercises.
+# %% [markdown] lang="zh"
+# ## 8 · 三个种子，三种学习率
+#
+# 一个种子、一种学习率，只算一则轶事。`benchmarks/sngan.py` 给两种方法同样多的时间，各跑三个种子、三种学习率，另加一行：评论器不加层归一化的 WGAN-GP，它的评论器与 SNGAN 的相比，只差那次除法。
+#
+#
+#
+# ## 动手试试
+#
+# 1. **留着向量。** 第 3 节每次收费都重新抽向量，走 500 轮。训练中则是留着用的，`score_gap` 便是如此。给 `descend` 换一个留着向量的收费办法，每次 50 轮。第 4 步之后出了什么差错？第 3 节的评论器为什么没有这个问题？
+#
+# <details><summary>答案 1</summary>
+#
+# ```python
+# vectors = {}
+#
+#
+# def kept(layer):
+#     return penalties.spectral_norm_regularisation(layer, vectors, 50)
+#
+#
+# print(descend(kept)[[3, 4, 5, 12]])
+# ```
+#
+# 我们试的那一次，第 4 步之后是 2、1.968、1、0.5，第 5 步之后是 2、**1.772**、1、0.5：交费的是*第二名*。如此下去，最后是 1.488、1.139、1、0.5。留下来的向量，恰好就是先前最大的那个值的奇异方向，而幂迭代从精确的奇异向量出发是走不开的；要靠舍入误差，许多轮之后才能脱身。训练中 $W$ 每一步都朝各个方向移动，这一推比舍入误差有力得多。
+#
+# </details>
+#
+# 2. **初始化得太晚。** 先包装一层，*再*用 `nn.init.normal_` 给 `layer.weight` 填上新的数。有什么变了？若改填存着的权重：评估模式下，这一层的范数是多少？训练模式下看几次之后，范数低于 1.05？
+#
+# <details><summary>答案 2</summary>
+#
+# ```python
+# layer = wrapped(stretching(0.95))
+# stored = layer.parametrizations.weight.original
+# before = stored.detach().clone()
+# nn.init.normal_(layer.weight)
+# print(torch.equal(before, stored))
+# nn.init.normal_(stored)
+# layer.eval()
+# print(torch.linalg.matrix_norm(layer.weight.detach(), 2))
+# layer.train()
+# for _ in range(12):
+#     print(torch.linalg.matrix_norm(layer.weight.detach(), 2))
+# ```
+#
+# 什么也没变：`layer.weight` 每看一次都重新计算，数填进了一个临时张量，而且不报错。填对了地方，向量却还是旧矩阵的：我们试的那一次，评估模式下的范数是 42.7，此后每看一次，依次为 1.56、1.27、1.16……从第九次起低于 1.05。
+#
+# </details>
+#
+# 3. **加深，加宽。** 第 6 节的 ReLU 评论器，用 5 层、8 层隐藏层各读多少？只用一层、宽 200 呢？与理论页的上界 $\sqrt{H/(H+1)}$ 比较。
+#
+# <details><summary>答案 3</summary>
+#
+# 我们试的那一次，同样走 300 步：宽 12，1、2、3、5、8 层各读 0.50、0.57、0.60、0.63、0.69；上界是一层 0.5，其余依次为 0.82、0.87、0.91、0.94。一层、宽 200 读 0.49：加宽没有用。（训练得更久、起点更好，会不会更接近上界，由此看不出来；上界也没有说是紧的。）
+#
+# </details>
+#
+# 4. **转置卷积。** 理论页最后一条注记里的数组：四个输入通道，一个输出通道，每对通道 $2\times2$ 个权重，步幅 2，每个通道画一个像素。用 `power` 量它的范数，再与两种展平方式比较。
+#
+# <details><summary>答案 4</summary>
+#
+# ```python
+# paint = torch.eye(4, dtype=torch.float64).view(4, 1, 2, 2)
+#
+#
+# def times(y):
+#     return F.conv_transpose2d(y, paint, stride=2)
+#
+#
+# def back(x):
+#     return F.conv2d(x, paint, stride=2)
+#
+#
+# x = torch.randn(1, 1, 8, 8, dtype=torch.float64)
+# print(next(power(times, back, x))[0])
+# print(flattened(paint.transpose(0, 1)), flattened(paint))
+# ```
+#
+# 输出 1、2、1。这一层保持一切长度；PyTorch 认为一行对应一个*输出*通道，于是除以 2。
+#
+# </details>
+#
+# ## 有 GPU 时
+#
+# 在第一个单元格里加上 `profile="gpu"`：两个 GAN 在 20,000 张人像上各训练 10,000 步，其余照旧。各单元格里关于它们训练的断言是在 `cpu` 配置下试出来的，也只在那里检验。
+#
+# 回到[理论页](../../book/zh/08-sngan.md)，做做那里的习题。
