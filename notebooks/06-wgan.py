@@ -778,7 +778,7 @@ if lab.profile != "smoke":
     assert (free[1:] / free[:-1]).min() > 2
     assert abs(kept[-1] / kept[-2] - 1) < 0.05
 # %% [markdown] lang="en"
-# Without clipping each doubling of the steps multiplies the gain by about three, and by more as the layers grow together; the clipped critic is at its end after some 80 steps. The first log looks like a triumph, and all that grows is the weights.
+# Without clipping each doubling of the steps multiplies the gain by about three, and by more as the layers grow together; the clipped critic levels off after some 80 steps. The first log looks like a triumph, and all that grows is the weights.
 #
 # ### Three values of $c$
 #
@@ -786,7 +786,7 @@ if lab.profile != "smoke":
 #
 # **Predict.** How many of the weights will lie at $\pm c$ (within 1%), before training and after it?
 # %% [markdown] lang="zh"
-# 不裁剪的话，步数每加一倍，所得乘以三左右，各层一起长大之后还不止；裁剪的评论器大约 80 步就到了头。前一份日志看着像捷报，其实长大的只是权重。
+# 不裁剪的话，步数每加一倍，所得乘以三左右，各层一起长大之后还不止；裁剪的评论器大约 80 步之后就走平了。前一份日志看着像捷报，其实长大的只是权重。
 #
 # ### 三个 $c$ 值
 #
@@ -1024,13 +1024,13 @@ for name, images in controls.items():
 
 
 # %% [markdown] lang="en"
-# By the exact $W_1$ the one grey image beats all that the generator has learned, and even real digits are hardly nearer: in 784 dimensions most of this number is the luck of the draw. The sliced distance is the better witness here. By it the generated pictures are clearly nearer than the grey one, and five times as far as real digits.
+# By the exact $W_1$ the one grey image beats all that the generator has learned, and real digits are not much nearer: in 784 dimensions most of this number is the luck of the draw. The sliced distance is the better witness here. By it the generated pictures are clearly nearer than the grey one, and five times as far as real digits.
 #
 # Why no digits? Ask what the clipped critic can see. We fit its scores by a *linear* function of the pixels, on half of 2,000 real and 2,000 generated pictures, and look at the other half: which share of their variance does it explain? Beside it a control: a discriminator of the same shape, not clipped, that learns for 150 steps to tell the same pictures apart.
 #
 # **Predict** both shares. How often will the control be right?
 # %% [markdown] lang="zh"
-# 照精确的 $W_1$ 看，那幅灰图胜过生成器学到的一切，连真实数字也近不了多少：在 784 维里，这个数大半是抽样的偶然。在这里，切片距离是更可靠的证人。照它看，生成的图像明显比灰图近，是真实数字的五倍远。
+# 照精确的 $W_1$ 看，那幅灰图胜过生成器学到的一切，真实数字也近不了多少：在 784 维里，这个数大半是抽样的偶然。在这里，切片距离是更可靠的证人。照它看，生成的图像明显比灰图近，是真实数字的五倍远。
 #
 # 为什么没有数字？问问裁剪的评论器能看见什么。用像素的*线性*函数去拟合它的得分：在真实与生成各 2,000 幅图像中，一半用来拟合，另一半用来检验，看方差中有几成能用它解释。旁边是对照：同样结构的判别器，不裁剪，用 150 步学着分辨同样的图像。
 #
