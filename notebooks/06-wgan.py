@@ -12,7 +12,7 @@
 # * train the WGAN on drawn digits, and find out what its loss is good for.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes two to three minutes, half of them for the digits.
-# %% [markdown] lang="zh" matches="000000000000"
+# %% [markdown] lang="zh" matches="a914c1e7b02d"
 # # 实验 06 · 会量路程的评论器
 #
 # 判别器说的是“真”或“假”，评论器（critic）说的是“有多远”。这话值多少？先在能算到九位数字的地方看，再换成由网络来做，最后到谁也不知道真值的地方去看。
