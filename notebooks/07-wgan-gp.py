@@ -1187,7 +1187,7 @@ for key, word, color in (
 ):
     at = history.steps(key)
     left.plot(at, history[key], color=color, label=lab.t(word))
-left.set(xlabel=lab.t("step"), yscale="symlog")
+left.set(xlabel=lab.t("step"), yscale="log", ylim=(0.1, 100))
 left.legend()
 n = lab.pick(smoke=64, cpu=256, gpu=256)
 x = faces.batch(n).images.to(lab.device)
@@ -1296,7 +1296,7 @@ for name, (critic, x) in players.items():
     )
     assert lab.profile == "smoke" or 1.3 < fined / plain < 5
 # %% [markdown] lang="en"
-# The times follow the products, with something on top for the many small operations of a backward pass that is itself recorded. A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too.
+# In time, too, a turn of the critic takes about twice as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too.
 #
 # ## Try it
 #
@@ -1360,7 +1360,7 @@ for name, (critic, x) in players.items():
 #
 # Back to [the theory](../../book/en/07-wgan-gp.md), with its exercises.
 # %% [markdown] lang="zh"
-# 时间随乘法次数走，再多一点，因为反向传播本身要被记录下来，其中有许多零碎的小运算。整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。
+# 换成时间，评论器的一回合也是大约两倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。
 #
 # ## 动手试试
 #
