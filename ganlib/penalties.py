@@ -1,4 +1,4 @@
-"""Penalties on a critic's gradient: pure functions of the critic and two batches, without their weight.
+"""What keeps a critic tame: penalties on its gradient and on its weights, without their own weight, and clipping.
 
 What is compared with 1 and then differentiated once more must not be rounded to three digits. So everything here is
 computed in full precision, whatever autocast says outside, and on the device of its inputs, without waiting for it.
@@ -7,14 +7,15 @@ computed in full precision, whatever autocast says outside, and on the device of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from ganlib.device import full_precision
 from ganlib.errors import GanlibError
-from ganlib.models.layers import BATCH_NORMS
+from ganlib.models.layers import BATCH_NORMS, LINEAR, START, TRANSPOSED, mixing
 
 
 def penalised(critic: nn.Module, weight: float, name: str = "critic") -> None:
@@ -30,12 +31,31 @@ def penalised(critic: nn.Module, weight: float, name: str = "critic") -> None:
     """
     if not 0 <= weight < math.inf:
         raise GanlibError(f"penalty_weight={weight} was given; expected a number of at least 0")
-    for part in critic.modules():
-        if isinstance(part, BATCH_NORMS):
-            raise GanlibError(
-                f"the {name} has batch normalisation ({type(part).__name__}), which mixes the samples of a batch, "
-                "but the gradient penalty is per sample; expected layer normalisation or none"
-            )
+    per_sample(critic, "the gradient penalty is per sample", name)
+
+
+def per_sample(critic: nn.Module, reason: str, name: str = "critic") -> None:
+    """Refuse a critic whose score of a sample depends on the others of its batch.
+
+    Args:
+        critic: the network.
+        reason: why it must not, for the error.
+        name: what the error calls it.
+
+    Raises:
+        GanlibError: it has batch normalisation, or another layer that mixes samples.
+    """
+    part = mixing(critic)
+    if isinstance(part, BATCH_NORMS):
+        raise GanlibError(
+            f"the {name} has batch normalisation ({type(part).__name__}), which mixes the samples of a batch, "
+            f"but {reason}; expected layer normalisation or none"
+        )
+    if part is not None:
+        raise GanlibError(
+            f"the {name} has a layer that mixes the samples of a batch ({type(part).__name__}), but {reason}; "
+            "expected one without"
+        )
 
 
 def between(real: Tensor, fake: Tensor) -> Tensor:
@@ -113,3 +133,70 @@ def gradient_penalty(
     """
     excess = gradient_norms(critic, between(real, fake)) - target  # (N,)
     return (excess.relu() if one_sided else excess).square().mean()
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+@torch.no_grad()
+def clip_weights(module: nn.Module, limit: float) -> None:
+    """Put every parameter back into [−limit, limit], offsets and the scales of normalisations included.
+
+    In place, so that optimisers, averages and CUDA graphs go on with the same tensors.
+
+    Args:
+        module: the critic.
+        limit: c > 0.
+
+    Raises:
+        GanlibError: the limit is not positive and finite.
+
+    *Source*: Arjovsky et al. (2017), algorithm 1, line 7.
+    """
+    if not 0 < limit < math.inf:
+        raise GanlibError(f"limit={limit} was given; expected a positive number")
+    for parameter in module.parameters():
+        parameter.clamp_(-limit, limit)
+
+
+def spectral_norm_regularisation(
+    module: nn.Module, vectors: MutableMapping[str, Tensor] | None = None, n_power_iterations: int = 1
+) -> Tensor:
+    """½ Σ σ(W)² over the weights of all layers: what spectral normalisation replaces by a hard bound, as a penalty.
+
+    Its gradient by a weight is σ u vᵀ. A kernel counts as the matrix with one row per output channel.
+
+    Args:
+        module: the network.
+        vectors: the state of the power iterations, kept by the caller: the layer's name → u. Each call moves it on in
+            place; a u that is missing is drawn, and gets 15 rounds more. Without it every call begins anew.
+        n_power_iterations: rounds per call.
+
+    Returns:
+        Scalar ≥ 0, in float32 at least, without its weight λ.
+
+    Raises:
+        GanlibError: there is no layer with a weight.
+
+    *Source*: Yoshida and Miyato (2017), section 3.
+    """
+    vectors = {} if vectors is None else vectors
+    total = None
+    for name, layer in module.named_modules():
+        if not isinstance(layer, LINEAR):
+            continue
+        with full_precision(layer.weight):
+            matrix = layer.weight.transpose(0, 1 if isinstance(layer, TRANSPOSED) else 0).flatten(1)
+            matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
+            with torch.no_grad():
+                rounds = n_power_iterations
+                if name not in vectors:
+                    vectors[name] = normalize(torch.randn_like(matrix[:, 0]), dim=0)
+                    rounds += START
+                for _ in range(rounds):
+                    v = normalize(matrix.T @ vectors[name], dim=0)
+                    vectors[name].copy_(normalize(matrix @ v, dim=0))
+                u = vectors[name].clone()  # for the backward pass: the next call moves the other one
+            half = torch.dot(u, matrix @ v).square() / 2
+        total = half if total is None else total + half
+    if total is None:
+        raise GanlibError(f"{type(module).__name__} has no layer with a weight; expected linear layers or convolutions")
+    return total

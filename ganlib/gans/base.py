@@ -13,8 +13,7 @@ class WGAN(GAN):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,9 +22,9 @@ from torch import Tensor, nn
 
 from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
-from ganlib.models.layers import untracked
+from ganlib.models.layers import evaluating, untracked
 
-__all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating"]
+__all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating", "rmsprop", "turns"]
 
 Terms = Mapping[str, Tensor]
 PhaseLoss = Callable[[Batch], tuple[Terms, Terms]]
@@ -52,6 +51,44 @@ def adam(lr: float, beta1: float = 0.9, beta2: float = 0.999) -> OptimizerFactor
     if not lr > 0 or not 0 <= beta1 < 1 or not 0 <= beta2 < 1:
         raise GanlibError(f"Adam(lr={lr}, beta1={beta1}, beta2={beta2}) was given; expected lr > 0 and 0 ≤ beta < 1")
     return lambda parameters, c=1.0: torch.optim.Adam(parameters, lr=lr * c, betas=(beta1**c, beta2**c), fused=True)
+
+
+def rmsprop(lr: float, alpha: float = 0.99) -> OptimizerFactory:
+    """RMSProp: each coordinate's gradient divided by the root of a running mean of its squares, with no momentum.
+
+    The running mean begins at 0 and is not corrected for it, so the first step is 1/√(1 − α) times as long as the rate
+    says: ten times at 0.99.
+
+    Args:
+        lr: learning rate.
+        alpha: decay of the running mean of squares.
+
+    Returns:
+        A function of the parameters and of the lazy factor, as for `adam`: lr → lr·c, α → α^c.
+
+    Raises:
+        GanlibError: the rate or the decay outside its range.
+
+    Source: Tieleman & Hinton (2012), lecture 6.5 of a course; α and ε are torch's.
+    """
+    if not lr > 0 or not 0 <= alpha < 1:
+        raise GanlibError(f"RMSprop(lr={lr}, alpha={alpha}) was given; expected lr > 0 and 0 ≤ alpha < 1")
+    return lambda parameters, c=1.0: torch.optim.RMSprop(parameters, lr=lr * c, alpha=alpha**c)
+
+
+def turns(name: str, value: int) -> int:
+    """A number of turns in a row.
+
+    Args:
+        name: what the option is called.
+        value: what was given.
+
+    Raises:
+        GanlibError: it is no whole number of at least 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise GanlibError(f"{name}={value} was given; expected a whole number of at least 1")
+    return value
 
 
 @dataclass(frozen=True)
@@ -94,23 +131,6 @@ class Phase:
     every: int = 1
     after_step: Callable[[], None] | None = None
     keeps: tuple[str, ...] = ()
-
-
-@contextmanager
-def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, each submodule's own mode again outside.
-
-    Sampling in training mode would let one image depend on the others of its batch, through batch normalisation, and
-    would move the running statistics.
-    """
-    modes = {part: part.training for module in modules for part in module.modules()}
-    try:
-        for module in modules:
-            module.eval()
-        yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 class GAN(nn.Module, ABC):

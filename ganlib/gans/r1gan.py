@@ -77,7 +77,7 @@ class R1GAN(VanillaGAN):
             beta1: Adam's beta1, for both players.
             beta2: Adam's beta2, for both players.
         """
-        networks = models.networks(model, shape, latent_dim, critic=True)
+        networks = models.networks(model, shape, latent_dim, norm="layer")
         return cls(*networks, latent_dim, penalty_weight, loss, lr, beta1, beta2)
 
     def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:

@@ -78,7 +78,7 @@ class R3GAN(LatentGAN):
             beta1: Adam's beta1, for both players.
             beta2: Adam's beta2, for both players.
         """
-        networks = models.networks(model, shape, latent_dim, critic=True)
+        networks = models.networks(model, shape, latent_dim, norm="layer")
         return cls(*networks, latent_dim, penalty_weight, lr, beta1, beta2)
 
     def players(self) -> dict[str, Player]:

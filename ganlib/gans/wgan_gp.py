@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from ganlib import models
-from ganlib.errors import GanlibError
-from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam
+from ganlib.gans.base import Batch, LatentGAN, Phase, Player, adam, turns
 from ganlib.models.layers import on_each
 from ganlib.penalties import between, gradient_norms, penalised
 
@@ -26,11 +25,12 @@ class WGANGP(LatentGAN):
         lr: Adam's learning rate, both players.
         beta1: Adam's β₁, both players.
         beta2: Adam's β₂, both players.
+        one_sided: only slopes above 1 cost.
 
     Raises:
         GanlibError: a number outside its range, or a critic with batch normalisation.
 
-    Source: Gulrajani et al. (2017), algorithm 1 with its default values.
+    Source: Gulrajani et al. (2017), algorithm 1 with its default values; one-sided: Petzka et al. (2018).
     """
 
     name = "wgan-gp"
@@ -46,13 +46,12 @@ class WGANGP(LatentGAN):
         lr: float = 1e-4,
         beta1: float = 0.0,
         beta2: float = 0.9,
+        one_sided: bool = False,
     ):
-        if not isinstance(n_critic, int) or n_critic < 1:
-            raise GanlibError(f"n_critic={n_critic} was given; expected a whole number of at least 1")
         penalised(critic, penalty_weight)
         super().__init__(generator, latent_dim)
         self.critic = critic
-        self.n_critic, self.penalty_weight = n_critic, penalty_weight
+        self.n_critic, self.penalty_weight, self.one_sided = turns("n_critic", n_critic), penalty_weight, one_sided
         self.optimizer = adam(lr, beta1, beta2)
 
     @classmethod
@@ -66,6 +65,8 @@ class WGANGP(LatentGAN):
         lr: float = 1e-4,
         beta1: float = 0.0,
         beta2: float = 0.9,
+        one_sided: bool = False,
+        norm: str = "layer",
     ) -> WGANGP:
         """A game on samples of a given shape.
 
@@ -78,9 +79,11 @@ class WGANGP(LatentGAN):
             lr: Adam's learning rate, for both players.
             beta1: Adam's beta1, for both players.
             beta2: Adam's beta2, for both players.
+            one_sided: penalise only slopes above 1.
+            norm: normalisation of the critic, layer, none or spectral.
         """
-        generator, critic = models.networks(model, shape, latent_dim, critic=True)
-        return cls(generator, critic, latent_dim, n_critic, penalty_weight, lr, beta1, beta2)
+        networks = models.networks(model, shape, latent_dim, norm)
+        return cls(*networks, latent_dim, n_critic, penalty_weight, lr, beta1, beta2, one_sided)
 
     def players(self) -> dict[str, Player]:
         return {"critic": Player(self.critic, self.optimizer), "generator": Player(self.generator, self.optimizer)}
@@ -94,7 +97,8 @@ class WGANGP(LatentGAN):
         real_scores, fake_scores = on_each(self.critic, batch.images, fake)  # (N,) each
         w = real_scores.mean() - fake_scores.mean()  # the critic makes it large
         slopes = gradient_norms(self.critic, between(batch.images, fake))  # (N,)
-        penalty = self.penalty_weight * (slopes - 1).square().mean()
+        excess = (slopes - 1).relu() if self.one_sided else slopes - 1
+        penalty = self.penalty_weight * excess.square().mean()
         return {"-W": -w, "penalty": penalty}, {"W": w.detach(), "|grad f|": slopes.detach().mean()}
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:

@@ -1,6 +1,6 @@
 """Networks. A file of this folder offers its own under ``NETWORKS``; nothing else has to be edited.
 
-An entry is a builder: ``(shape, latent_dim, critic=False, ...) -> (generator, discriminator)``, see `networks`.
+An entry is a builder: ``(shape, latent_dim, norm="batch", ...) -> (generator, discriminator)``, see `networks`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from torch import nn
 
 from ganlib import registry
 from ganlib.errors import GanlibError, unknown
+from ganlib.models.layers import spectrally_normalised
+
+NORMS = ("batch", "layer", "none", "spectral")
 
 
 @functools.cache
@@ -26,7 +29,7 @@ def names() -> list[str]:
 
 
 def networks(
-    name: str, shape: Sequence[int], latent_dim: int, critic: bool = False, **options
+    name: str, shape: Sequence[int], latent_dim: int, norm: str = "batch", **options
 ) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator that fit each other and the data.
 
@@ -34,15 +37,17 @@ def networks(
         name: one of `names()`, e.g. ``"mlp"``.
         shape: shape of one sample, ``(C, H, W)`` for images or ``(d,)`` for points.
         latent_dim: length of the latent vector z.
-        critic: make the second a critic for a gradient penalty, without batch normalisation: the penalty is per sample,
-            and batch normalisation mixes the batch.
+        norm: what stands where the discriminator normalises. ``"batch"``: batch normalisation. ``"layer"``: layer
+            normalisation, of each sample by itself, as a gradient penalty needs. ``"none"``: nothing. ``"spectral"``:
+            nothing, but every weight is divided by its largest singular value (`layers.spectral_norm`). A network that
+            normalises nowhere is the same for the first three.
         options: what the network's own builder takes.
 
     Returns:
         ``(generator, discriminator)``: (N, latent_dim) → (N, *shape) and (N, *shape) → (N,) logits.
 
     Raises:
-        GanlibError: no such network, or the sample's shape does not fit it.
+        GanlibError: no such network or normalisation, or the sample's shape does not fit.
     """
     if name not in _known():
         raise unknown("model", name, _known())
@@ -50,4 +55,7 @@ def networks(
         raise GanlibError(f"sample shape {tuple(shape)} was given; expected (channels, height, width) or (dimension,)")
     if latent_dim < 1:
         raise GanlibError(f"latent_dim={latent_dim} was given; expected at least 1")
-    return _known()[name](tuple(shape), latent_dim, critic=critic, **options)
+    if norm not in NORMS:
+        raise unknown("norm", norm, NORMS)
+    generator, discriminator = _known()[name](tuple(shape), latent_dim, norm=norm, **options)
+    return generator, spectrally_normalised(discriminator) if norm == "spectral" else discriminator

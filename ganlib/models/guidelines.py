@@ -92,7 +92,7 @@ def no_offset(generator: nn.Module, discriminator: nn.Module) -> None:
 
 
 def broken(
-    rule: Callable[[nn.Module, nn.Module], None], shape: Sequence[int], latent_dim: int = 100, critic: bool = False
+    rule: Callable[[nn.Module, nn.Module], None], shape: Sequence[int], latent_dim: int = 100, norm: str = "batch"
 ) -> tuple[nn.Module, nn.Module]:
     """The small convolutional pair with one piece of advice broken.
 
@@ -100,13 +100,13 @@ def broken(
         rule: one of `RULES`.
         shape: (C, size, size) of one image.
         latent_dim: length of z.
-        critic: only False.
+        norm: only ``"batch"``.
 
     Raises:
-        GanlibError: a critic is asked for, or the images do not fit.
+        GanlibError: another normalisation is asked for, or the images do not fit.
     """
-    if critic:
-        raise GanlibError("a critic was asked for; expected dcgan-small: the broken ones are the original GAN's")
+    if norm != "batch":
+        raise GanlibError(f"norm={norm} was asked for; expected dcgan-small: the broken ones are the original GAN's")
     networks = dcgan_small(shape, latent_dim)
     rule(*networks)
     return networks

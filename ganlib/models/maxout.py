@@ -95,10 +95,10 @@ class MaxoutDiscriminator(nn.Module):
         return logits(self.layers, torch.flatten(x, 1)).squeeze(1)
 
 
-def maxout(shape: Sequence[int], latent_dim: int = 2, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+def maxout(shape: Sequence[int], latent_dim: int = 2, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
     """The pair of the mode-coverage test; on points of the plane 484,802 trainable numbers in G and 405,201 in D.
 
-    D has no batch normalisation, so it is a critic as it is.
+    D normalises nowhere.
     """
     return MaxoutGenerator(shape, latent_dim, bounded=len(shape) > 1), MaxoutDiscriminator(shape)
 

@@ -51,14 +51,8 @@ class MinibatchDiscrimination(nn.Module):
         return torch.cat([f, alike.to(f.dtype)], 1)
 
 
-def mlp_toy_minibatch(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) -> tuple[nn.Module, nn.Module]:
-    """`mlp_toy`, whose discriminator compares the samples before its last layer.
-
-    Raises:
-        GanlibError: a critic is asked for: its penalty is per sample, and this network mixes them.
-    """
-    if critic:
-        raise GanlibError("mlp-toy-minibatch was asked for a critic; its samples are judged together, expected mlp-toy")
+def mlp_toy_minibatch(shape: Sequence[int], latent_dim: int = 12, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
+    """`mlp_toy`, whose discriminator compares the samples before its last layer, and normalises nowhere."""
     generator, discriminator = mlp_toy(shape, latent_dim)
     *body, last = discriminator.layers
     alike = MinibatchDiscrimination(last.in_features)

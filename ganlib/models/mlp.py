@@ -85,16 +85,16 @@ class MLPDiscriminator(nn.Module):
         return logits(self.layers, torch.flatten(x, 1)).squeeze(1)
 
 
-def mlp(shape: Sequence[int], latent_dim: int = 100, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+def mlp(shape: Sequence[int], latent_dim: int = 100, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
     """The classic pair: z → 256 → 512 → 1024 → x and x → 512 → 256 → 1.
 
     On 28×28 images with 100 latents: 1,489,936 trainable numbers and 3,584 batch-norm statistics in G, 533,505 in D.
-    D has no batch normalisation, so it is a critic as it is.
+    D normalises nowhere.
     """
     return MLPGenerator(shape, latent_dim, bounded=len(shape) > 1), MLPDiscriminator(shape)
 
 
-def mlp_small(shape: Sequence[int], latent_dim: int = 64, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+def mlp_small(shape: Sequence[int], latent_dim: int = 64, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
     """The small pair: z → 256 → 256 → x and x → 256 → 256 → 1, without batch normalisation."""
     bounded = len(shape) > 1
     return MLPGenerator(shape, latent_dim, (256, 256), False, bounded), MLPDiscriminator(shape, (256, 256))

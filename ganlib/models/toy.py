@@ -33,7 +33,7 @@ class Signs(nn.Module):
         return torch.cat([z[:, : self.n].sign(), z[:, self.n :]], 1)
 
 
-def mlp_toy(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+def mlp_toy(shape: Sequence[int], latent_dim: int = 12, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
     """z → 128 → 128 → 128 → x and x → 128 → 128 → 128 → 128 → 1, without batch normalisation.
 
     Twenty-five narrow modes ask more of the discriminator: r3gan.toml says what it gets right with three layers.
@@ -42,18 +42,18 @@ def mlp_toy(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) ->
     return generator, MLPDiscriminator(shape, 4 * (128,))
 
 
-def mlp_toy_signs(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) -> tuple[nn.Module, nn.Module]:
+def mlp_toy_signs(shape: Sequence[int], latent_dim: int = 12, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
     """`mlp_toy` for which two of three latents keep their sign only: 8 of 12, that is 256 pieces for the modes."""
-    generator, discriminator = mlp_toy(shape, latent_dim, critic)
+    generator, discriminator = mlp_toy(shape, latent_dim, norm)
     generator.layers.insert(0, Signs(2 * latent_dim // 3))
     return generator, discriminator
 
 
-def mlp_toy_norm(shape: Sequence[int], latent_dim: int = 12, critic: bool = False) -> tuple[nn.Module, nn.Module]:
-    """`mlp_toy` with batch normalisation in the discriminator, layer normalisation in a critic."""
+def mlp_toy_norm(shape: Sequence[int], latent_dim: int = 12, norm: str = "batch") -> tuple[nn.Module, nn.Module]:
+    """`mlp_toy` whose discriminator normalises all hidden layers but the first."""
     generator, discriminator = mlp_toy(shape, latent_dim)
     widths = [layer.out_features for layer in discriminator.layers if isinstance(layer, nn.Linear)][:-1]
-    return generator, MLPDiscriminator(shape, widths, nn.LayerNorm if critic else nn.BatchNorm1d)
+    return generator, MLPDiscriminator(shape, widths, {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.get(norm))
 
 
 NETWORKS = {"mlp-toy": mlp_toy, "mlp-toy-norm": mlp_toy_norm, "mlp-toy-signs": mlp_toy_signs}

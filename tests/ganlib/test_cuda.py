@@ -24,6 +24,8 @@ MAKERS = {
     "mlp": lambda: (ganlib.build("gan", SHAPE, model="mlp", latent_dim=16), pictures()),  # batch norm in G
     "dcgan": lambda: (ganlib.build("gan", SHAPE, model="dcgan-small", latent_dim=16), pictures()),  # in both
     "wgan-gp": lambda: (ganlib.build("wgan-gp", SHAPE, model="mlp", latent_dim=16), pictures()),  # double backward
+    "wgan": lambda: (ganlib.build("wgan", SHAPE, model="mlp", latent_dim=16), pictures()),  # clips in its steps
+    "sngan": lambda: (ganlib.build("sngan", SHAPE, model="dcgan-small", latent_dim=16), pictures()),  # moves u and v
     "lazy": lambda: (Lazy(), Cloud()),
 }
 
@@ -67,7 +69,7 @@ def test_gradients_of_a_replay_are_those_of_the_ordinary_call(name):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "wgan-gp"])
+@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan"])
 @pytest.mark.parametrize("graphs", [False, True])
 def test_resumes_to_the_same_bytes(name, graphs, tmp_path):
     whole = trainer(name, graphs=graphs, ema_half_life=100).fit(20)

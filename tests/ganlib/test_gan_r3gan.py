@@ -103,7 +103,7 @@ def test_each_player_gets_only_its_own_gradient():
 
 def test_the_generator_walks_towards_the_data():
     """A sign turned in one of the two losses would send it away, with no error message."""
-    critic = models.networks("mlp-small", (2,), 2, critic=True)[1]
+    critic = models.networks("mlp-small", (2,), 2, norm="layer")[1]
     gan, data = R3GAN(Shift(0.0, 0.0), critic, 2, penalty_weight=0.1, lr=1e-2), Normal(1.0, -1.0)
     ganlib.Trainer(gan, data, batch_size=128, device="cpu", progress=False).fit(150)
     assert torch.allclose(gan.generator.where, data.mean, atol=0.4)

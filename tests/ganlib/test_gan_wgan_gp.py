@@ -58,7 +58,7 @@ class Shift(nn.Module):
 def shifting(**options):
     # On the plane and not on a line: there a critic that starts upside down, with slope −1, would have to pass slope 0,
     # where the two-sided penalty costs most, and stays at −0.9. On the plane it turns round.
-    return WGANGP(Shift(), models.networks("mlp-small", (2,), 2, critic=True)[1], latent_dim=2, **options)
+    return WGANGP(Shift(), models.networks("mlp-small", (2,), 2, norm="layer")[1], latent_dim=2, **options)
 
 
 # -- the losses --------------------------------------------------------------------------------------------------------
@@ -80,6 +80,33 @@ def test_terms_and_stats():
     torch.manual_seed(1)
     terms, _ = gan.generator_loss(batch)
     assert terms["generator"].item() == pytest.approx(-gan.critic(fake).mean().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_the_one_sided_penalty(one_sided):
+    gan = ganlib.build("wgan-gp", (2,), model="mlp-small", penalty_weight=1.0, one_sided=one_sided)
+    gan.critic.layers[-1].weight.data *= 5  # slopes on both sides of 1
+    batch = Batch(torch.randn(64, 2))
+    torch.manual_seed(1)
+    terms, stats = gan.critic_loss(batch)
+    torch.manual_seed(1)
+    fake = gan.generator(gan.latent(64))
+    state = torch.get_rng_state()
+    values = []
+    for choice in (one_sided, not one_sided):
+        torch.set_rng_state(state)
+        values.append(gradient_penalty(gan.critic, batch.images, fake, one_sided=choice).item())
+    assert terms["penalty"].item() == pytest.approx(values[0], rel=1e-6)
+    assert values[0] != pytest.approx(values[1], rel=1e-2)
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral"])
+def test_a_critic_may_be_normalised_otherwise(norm):
+    gan = ganlib.build("wgan-gp", (1, 16, 16), model="dcgan-small", latent_dim=8, n_critic=1, norm=norm)
+    assert not any(isinstance(m, nn.GroupNorm) for m in gan.critic.modules())
+    ganlib.Trainer(gan, Noise((1, 16, 16)), batch_size=4, device="cpu", progress=False).fit(1)
+    with pytest.raises(GanlibError, match="the critic has batch normalisation"):
+        ganlib.build("wgan-gp", (1, 16, 16), model="dcgan-small", norm="batch")
 
 
 def test_each_player_gets_only_its_own_gradient():
@@ -194,7 +221,7 @@ def test_a_critic_with_batch_normalisation_is_refused():
     words = r"the critic has batch normalisation \(BatchNorm2d\), which mixes the samples of a batch, but"
     with pytest.raises(GanlibError, match=words):
         WGANGP(generator, discriminator, 8)
-    WGANGP(*models.networks("dcgan-small", (3, 32, 32), 8, critic=True), 8)  # the generator may have it
+    WGANGP(*models.networks("dcgan-small", (3, 32, 32), 8, norm="layer"), 8)  # the generator may have it
     with pytest.raises(GanlibError, match="BatchNorm1d"):
         WGANGP(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)), 2)
 
@@ -202,7 +229,7 @@ def test_a_critic_with_batch_normalisation_is_refused():
 @pytest.mark.parametrize("model", ["mlp", "mlp-small", "dcgan-small"])
 def test_a_critics_gradient_at_one_sample_does_not_depend_on_the_others(model):
     """What the refusal above is about: the same sample in other company."""
-    _, critic = models.networks(model, (3, 32, 32), 8, critic=True)
+    _, critic = models.networks(model, (3, 32, 32), 8, norm="layer")
     _, discriminator = models.networks("dcgan-small", (3, 32, 32), 8)
     one, noise = torch.rand(1, 3, 32, 32), torch.rand(5, 3, 32, 32)
 

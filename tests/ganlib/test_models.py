@@ -8,10 +8,12 @@ from ganlib import models
 from ganlib.errors import GanlibError
 from ganlib.models import guidelines
 from ganlib.models.dcgan import DCGANDiscriminator
-from ganlib.models.layers import on_each
+from ganlib.models.layers import is_normalised, on_each
 from ganlib.models.maxout import Maxout
 from ganlib.models.minibatch import MinibatchDiscrimination
+from ganlib.models.resnet import Down, Pool, Up
 from ganlib.models.toy import Signs
+from ganlib.penalties import penalised
 
 
 def count(module):
@@ -59,18 +61,30 @@ def test_dcgan_grows_with_the_size_but_no_wider_than_the_papers():
 
 
 JOINT = "mlp-toy-minibatch"  # judges a sample by its batch
-CRITICS = [name for name in models.names() if name not in (JOINT, *guidelines.NETWORKS)]
-JUDGES = [(name, False) for name in models.names() if name != JOINT] + [(name, True) for name in CRITICS]
+CRITICS = [name for name in models.names() if name not in guidelines.NETWORKS]
+JUDGES = [(name, "batch") for name in models.names() if name != JOINT]
+JUDGES += [(name, norm) for name in CRITICS if name != JOINT for norm in ("layer", "none", "spectral")]
 
 
 @pytest.mark.parametrize("name", CRITICS)
-def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
+def test_without_batch_normalisation_a_network_is_otherwise_the_same(name):
     shape = (3, 32, 32)
     generator, discriminator = models.networks(name, shape, 10)
-    same, critic = models.networks(name, shape, 10, critic=True)
-    assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critic.modules())
-    assert list(same.state_dict()) == list(generator.state_dict())
-    assert (count(same), count(critic)) == (count(generator), count(discriminator))
+    pairs = {norm: models.networks(name, shape, 10, norm) for norm in ("layer", "none", "spectral")}
+    for same, critic in pairs.values():
+        assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critic.modules())
+        assert list(same.state_dict()) == list(generator.state_dict())
+    critic = pairs["layer"][1]
+    assert count(critic) == count(discriminator)
+    scaled = [m for m in discriminator.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    bare = count(discriminator) - sum(2 * m.num_features for m in scaled)
+    if name.startswith("dcgan"):  # each convolution has an offset instead, as elsewhere each layer has anyway
+        bare += sum(m.num_features for m in scaled)
+    assert count(pairs["none"][1]) == count(pairs["spectral"][1]) == bare
+    assert not any(isinstance(m, nn.GroupNorm | nn.LayerNorm) for m in pairs["none"][1].modules())
+    layers = [m for m in pairs["spectral"][1].modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    assert layers and all(is_normalised(m) for m in layers)  # the last one too
+    assert not any(is_normalised(m) for m in pairs["none"][1].modules())
     if name.startswith("dcgan"):  # where batch normalisation was, one group: all of (C, H, W) of one sample together
         kinds = [type(m).__name__.replace("GroupNorm", "BatchNorm2d") for m in critic.layers]
         assert kinds == [type(m).__name__ for m in discriminator.layers]
@@ -79,9 +93,9 @@ def test_a_critic_has_no_batch_normalisation_and_is_otherwise_the_same(name):
         assert features.mean().abs() < 1e-5 and features.std().item() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize(("name", "critic"), JUDGES)
-def test_logits_are_made_in_full_precision(name, critic):
-    discriminator = models.networks(name, (3, 16, 16), 10, critic=critic)[1]
+@pytest.mark.parametrize(("name", "norm"), JUDGES)
+def test_logits_are_made_in_full_precision(name, norm):
+    discriminator = models.networks(name, (3, 16, 16), 10, norm)[1].eval()  # so that spectral normalisation rests
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     inputs = []
     discriminator.layers[-2].register_forward_hook(lambda module, given, made: inputs.append(made))
@@ -93,16 +107,16 @@ def test_logits_are_made_in_full_precision(name, critic):
     assert not torch.equal(logits, plain.flatten())
     assert discriminator(x).dtype == torch.float32
     assert discriminator.double()(x.double()).dtype == torch.float64
-    assert "layers.0.weight" in discriminator.state_dict()  # the island has no name of its own
+    assert any(key.startswith("layers.0.") for key in discriminator.state_dict())  # the island has no name of its own
 
 
-@pytest.mark.parametrize("critic", [False, True])
-def test_dcgan_sees_contrast(critic):
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_dcgan_sees_contrast(norm):
     """Without the first offset f(cx) = c f(x) up to the first normalisation, which divides the c out again."""
-    discriminator = models.networks("dcgan", (1, 32, 32), 100, critic=critic)[1]
+    discriminator = models.networks("dcgan", (1, 32, 32), 100, norm)[1]
     x = torch.rand(16, 1, 32, 32) * 2 - 1
     assert (discriminator(x / 4) - discriminator(x)).std() > 0.1 * discriminator(x).std()
-    discriminator = DCGANDiscriminator((1, 32, 32), layer_norm=critic, offset=False)
+    discriminator = DCGANDiscriminator((1, 32, 32), norm=norm, offset=False)
     for module in discriminator.modules():
         if hasattr(module, "eps"):
             module.eps = 1e-12
@@ -126,6 +140,7 @@ SHAPES = [
 ]
 SHAPES += [(name, (channels, size, size)) for name in ("dcgan", "dcgan-small") for channels, size in ((1, 16), (3, 32))]
 SHAPES += [("dcgan-small", (1, 128, 128)), ("dcgan-small", (3, 256, 256))]
+SHAPES += [("resnet-small", shape) for shape in [(1, 16, 16), (3, 32, 32), (1, 64, 64)]]
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES)
@@ -180,7 +195,7 @@ def test_a_network_judges_batches_in_one_pass_only_where_no_layer_mixes_them(lay
 
 def test_one_pass_leaves_the_gradients_of_the_real_loss_alone():
     """The gradient of a mean over real samples has nothing of the generated ones."""
-    critic = models.networks("dcgan", (1, 16, 16), 4, critic=True)[1].double()
+    critic = models.networks("dcgan", (1, 16, 16), 4, norm="layer")[1].double()
     real, fake = torch.randn(2, 5, 1, 16, 16).double()
     (critic(real).mean() - 3 * critic(fake).mean()).backward()
     apart = [p.grad.clone() for p in critic.parameters()]
@@ -199,6 +214,8 @@ def test_batches_of_different_shapes_get_the_networks_own_complaint():
 def test_bad_input():
     with pytest.raises(GanlibError, match=r"unknown model 'dcgn'.*known: .*mlp"):
         models.networks("dcgn", (1, 28, 28), 100)
+    with pytest.raises(GanlibError, match=r"unknown norm 'bach' \(did you mean 'batch'\?\)"):
+        models.networks("mlp", (1, 28, 28), 100, "bach")
     with pytest.raises(GanlibError, match="latent_dim=0 was given"):
         models.networks("mlp", (1, 28, 28), 0)
     with pytest.raises(GanlibError, match=r"sample shape \(1, 0, 28\)"):
@@ -234,6 +251,80 @@ def test_maxout_is_the_largest_of_its_pieces():
     x = torch.randn(7, 3)
     pieces = x @ layer.weight.view(5, 4, 3).transpose(1, 2) + layer.bias.view(5, 1, 4)  # (5, 7, 4)
     assert torch.allclose(layer(x), pieces.max(0).values, atol=1e-6)
+
+
+def test_the_counts_of_the_residual_networks():
+    """By hand, w channels. G: 16·128·w + 16w, a block per doubling, 2w, 27w + 3. D: the first block, halvings, two.
+
+    A block of G has two convolutions of 9w² + w, a shortcut of w² + w and two normalisations of 2w.
+    """
+    w = 128
+    up, first, down, keep = 19 * w * w + 7 * w, 9 * w * w + 33 * w, 19 * w * w + 3 * w, 18 * w * w + 2 * w
+    for size, doublings in ((16, 2), (32, 3), (64, 4)):
+        generator, discriminator = models.networks("resnet", (3, size, size), 128, "none")
+        assert count(generator) == 16 * 128 * w + 16 * w + doublings * up + 2 * w + 27 * w + 3
+        assert count(discriminator) == first + (doublings - 2) * down + 2 * keep + w + 1
+        scaled = models.networks("resnet", (3, size, size), 128)[1]
+        assert count(scaled) == count(discriminator) + doublings * 2 * 2 * w  # all blocks but the first, twice
+    assert (count(generator), count(discriminator)) == (1_516_675, 1_365_505)
+    generator, discriminator = models.networks("resnet-small", (1, 32, 32), 64, "none")
+    assert (count(generator), count(discriminator)) == (92_673, 66_209)
+
+
+def test_a_residual_block_starts_from_a_shortcut_that_no_relu_cuts_off():
+    """Pre-activation: with its branch at 0 a block that keeps the size is the identity, and others are linear."""
+    for block, shape in (
+        (Up(3, 5), (5, 8, 8)),
+        (Down(3, 5, "none"), (5, 2, 2)),
+        (Down(3, 3, "none", False), (3, 4, 4)),
+    ):
+        with torch.no_grad():
+            for part in block.residual:
+                if isinstance(part, nn.Conv2d):
+                    part.weight.zero_()
+                    part.bias.zero_()
+        block.eval()
+        x, y = torch.randn(2, 1, 3, 4, 4)
+        zero = block(torch.zeros_like(x))
+        assert block(x).shape[1:] == shape
+        assert torch.allclose(block(x + 2 * y) - zero, block(x) - zero + 2 * (block(y) - zero), atol=1e-5)
+    assert torch.equal(block(x), x)
+
+
+def test_the_shortcuts_order_does_not_matter():
+    x, conv = torch.randn(2, 3, 8, 8), nn.Conv2d(3, 5, 1)
+    pool, larger = nn.AvgPool2d(2), nn.Upsample(scale_factor=2)
+    assert torch.allclose(conv(pool(x)), pool(conv(x)), atol=1e-6)
+    assert torch.allclose(conv(larger(x)), larger(conv(x)), atol=1e-6)
+    edges = nn.Conv2d(3, 5, 3, padding=1)
+    assert not torch.allclose(edges(pool(x)), pool(edges(x)), atol=1e-2)  # of 3×3 it would
+
+
+def test_the_residual_discriminator_sums_under_spectral_normalisation_and_averages_elsewhere():
+    x = torch.rand(2, 5, 8, 8)
+    assert torch.allclose(Pool(True)(x), 64 * Pool(False)(x), rtol=1e-5)
+    for norm in models.NORMS:
+        pools = [m.total for m in models.networks("resnet-small", (1, 16, 16), 4, norm)[1].modules() if type(m) is Pool]
+        assert pools == [norm == "spectral"]
+
+
+def test_residual_networks_start_as_their_papers_do():
+    generator, discriminator = models.networks("resnet", (3, 32, 32), 128, "none")
+    for network in (generator, discriminator):
+        for name, m in network.named_modules():
+            if isinstance(m, nn.Conv2d | nn.Linear):
+                fans = sum(nn.init._calculate_fan_in_and_fan_out(m.weight))
+                gain = 2 if ".residual." in name else 1
+                assert m.weight.var().item() == pytest.approx(gain * 2 / fans, rel=0.2), name
+                assert not m.bias.any()
+
+
+def test_residual_networks_want_images_of_their_sizes():
+    for shape in [(2,), (3, 28, 28), (3, 32, 16), (3, 128, 128)]:
+        with pytest.raises(GanlibError, match="need .channels, size, size. with a size of 16, 32 or 64"):
+            models.networks("resnet", shape, 8)
+    with pytest.raises(GanlibError, match=r"samples of shape \(1, 16, 16\) were given; the discriminator expects"):
+        models.networks("resnet-small", (3, 16, 16), 8)[1](torch.zeros(2, 1, 16, 16))
 
 
 def test_the_networks_for_the_plane():
@@ -299,5 +390,8 @@ def test_minibatch_discrimination_judges_real_and_generated_samples_apart():
     assert not torch.allclose(apart[0], discriminator(torch.cat([real, fake]))[:8], atol=1e-4)
     with torch.autocast("cpu", torch.bfloat16):
         assert discriminator(real).dtype == torch.float32
-    with pytest.raises(GanlibError, match="mlp-toy-minibatch was asked for a critic"):
-        models.networks("mlp-toy-minibatch", (2,), 12, critic=True)
+    words = (
+        r"has a layer that mixes the samples of a batch \(MinibatchDiscrimination\), but the gradient penalty is per"
+    )
+    with pytest.raises(GanlibError, match=words):
+        penalised(discriminator, 1.0)

@@ -112,6 +112,6 @@ def test_without_an_offset_contrast_is_invisible():
         assert (change > 1e-2) == seen
 
 
-def test_no_critics():
-    with pytest.raises(GanlibError, match="a critic was asked for; expected dcgan-small"):
-        models.networks("dcgan-small-bare", SHAPE, 10, critic=True)
+def test_no_other_normalisation():
+    with pytest.raises(GanlibError, match="norm=layer was asked for; expected dcgan-small"):
+        models.networks("dcgan-small-bare", SHAPE, 10, norm="layer")

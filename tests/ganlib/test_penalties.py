@@ -9,7 +9,7 @@ from torch import nn
 
 from ganlib import penalties
 from ganlib.errors import GanlibError
-from ganlib.penalties import between, gradient_norms, gradient_penalty
+from ganlib.penalties import between, clip_weights, gradient_norms, gradient_penalty, spectral_norm_regularisation
 
 SHAPES = [(2,), (1, 28, 28), (3, 8, 8)]
 
@@ -239,3 +239,70 @@ def test_a_cuda_graph_can_hold_it():
 def test_bad_input(critic, real, fake, words):
     with pytest.raises(GanlibError, match=words):
         gradient_penalty(critic, torch.zeros(real, dtype=torch.float64), torch.zeros(fake, dtype=torch.float64))
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+def test_clipping_puts_every_number_back_into_the_box_and_leaves_the_rest():
+    critic = nn.Sequential(nn.Conv2d(1, 4, 3), nn.GroupNorm(1, 4), nn.Flatten(), nn.Linear(16, 1))
+    before = {name: p.detach().clone() for name, p in critic.named_parameters()}
+    places = [p.data_ptr() for p in critic.parameters()]
+    optimizer = torch.optim.RMSprop(critic.parameters())
+    clip_weights(critic, 0.1)
+    assert {name for name, p in critic.named_parameters() if not torch.equal(p, before[name])} >= {
+        "0.weight",
+        "1.weight",
+    }
+    for name, p in critic.named_parameters():
+        assert torch.equal(p, before[name].clamp(-0.1, 0.1)) and p.requires_grad and p.grad is None
+    assert critic[1].weight.eq(0.1).all()  # the scales of a normalisation too
+    assert places == [p.data_ptr() for group in optimizer.param_groups for p in group["params"]]  # in place
+    for wrong in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(GanlibError, match=f"limit={wrong} was given; expected a positive number"):
+            clip_weights(critic, wrong)
+
+
+def layered():
+    return nn.Sequential(nn.Conv2d(2, 6, 3), nn.ReLU(), nn.ConvTranspose2d(6, 3, 2), nn.Flatten(), nn.Linear(12, 1))
+
+
+def matrices(network):
+    first, last = network[0].weight.flatten(1), network[4].weight
+    return [first, network[2].weight.transpose(0, 1).flatten(1), last]  # one row per output channel
+
+
+def test_the_penalty_on_spectral_norms_is_half_the_sum_of_their_squares():
+    network, vectors = layered().double(), {}
+    for _ in range(200):
+        value = spectral_norm_regularisation(network, vectors)
+    found = [torch.linalg.svd(m, full_matrices=False) for m in matrices(network)]
+    assert value.item() == pytest.approx(sum(s[0].item() ** 2 for _, s, _ in found) / 2, rel=1e-9)
+    assert list(vectors) == ["0", "2", "4"] and value.dtype == torch.float64
+    value.backward()
+    for p, (u, s, v) in zip(matrices(network), found, strict=True):
+        gradient = s[0] * torch.outer(u[:, 0], v[0])
+        (grad,) = torch.autograd.grad(torch.linalg.matrix_norm(p, 2).square() / 2, p)
+        assert torch.allclose(gradient, grad, atol=1e-8)  # σuvᵀ
+    kernel = network[0].weight.grad.flatten(1)
+    u, s, v = found[0]
+    assert torch.allclose(kernel, s[0] * torch.outer(u[:, 0], v[0]), atol=1e-8)
+    assert network[0].bias.grad is None
+
+
+def test_its_power_iteration_goes_on_where_it_was():
+    network, vectors = layered().double(), {}
+    spectral_norm_regularisation(network, vectors)
+    kept = {name: u.clone() for name, u in vectors.items()}
+    places, state = [u.data_ptr() for u in vectors.values()], torch.get_rng_state()
+    spectral_norm_regularisation(network, vectors)
+    assert torch.equal(torch.get_rng_state(), state)  # nothing is drawn again
+    assert places == [u.data_ptr() for u in vectors.values()]
+    for m, name in zip(matrices(network), vectors, strict=True):
+        v = nn.functional.normalize(m.T @ kept[name], dim=0)
+        assert torch.allclose(vectors[name], nn.functional.normalize(m @ v, dim=0), atol=1e-12)  # one round
+    two = [spectral_norm_regularisation(network, vectors) for _ in range(2)]
+    sum(two).backward()  # the first call's vectors are still there for it
+
+
+def test_without_layers_there_is_nothing_to_regularise():
+    with pytest.raises(GanlibError, match="ReLU has no layer with a weight; expected linear layers or convolutions"):
+        spectral_norm_regularisation(nn.ReLU())

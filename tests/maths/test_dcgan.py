@@ -391,7 +391,7 @@ def test_parameters(pixels, width):
     assert count(d) == square * width**2 + of_d * width + width  # the last: the offset of the first convolution
     if width == 16:
         assert count(DCGANDiscriminator((3, pixels, pixels), width, offset=False)) == count(d) - width
-        assert count(DCGANDiscriminator((3, pixels, pixels), width, layer_norm=True)) == count(d)
+        assert count(DCGANDiscriminator((3, pixels, pixels), width, norm="layer")) == count(d)
     averages = sum(b.numel() for name, b in g.named_buffers() if "running" in name)
     assert averages == {64: 30, 32: 14}[pixels] * width
     offsets = sum(m.out_channels for m in g.modules() if isinstance(m, nn.ConvTranspose2d))
@@ -518,11 +518,11 @@ def test_unbiased_variance():
 
 
 @pytest.mark.proves("prop-dcgan-contrast")
-@pytest.mark.parametrize("layer_norm", (False, True))
-def test_blind_to_contrast(layer_norm):
+@pytest.mark.parametrize("norm", ("batch", "layer"))
+def test_blind_to_contrast(norm):
     x = torch.rand(6, 3, 16, 16) * 2 - 1
-    blind = DCGANDiscriminator((3, 16, 16), 8, layer_norm, offset=False).double()
-    seeing = DCGANDiscriminator((3, 16, 16), 8, layer_norm).double()
+    blind = DCGANDiscriminator((3, 16, 16), 8, norm, offset=False).double()
+    seeing = DCGANDiscriminator((3, 16, 16), 8, norm).double()
     norms = [part for network in (blind, seeing) for part in network.modules() if hasattr(part, "eps")]
     assert 0.05 < seeing.layers[0].bias.abs().max() < 48**-0.5 < 0.145  # where PyTorch starts it
     seeing.layers[0].bias.data.normal_(0, 0.05)  # as training will make it
@@ -533,7 +533,7 @@ def test_blind_to_contrast(layer_norm):
         assert not torch.allclose(seeing(c * x), seeing(x), atol=1e-2)
         assert not torch.allclose(blind(-c * x), blind(x), atol=1e-2)  # a positive factor only
         each = torch.linspace(0.5, 2, 6).view(6, 1, 1, 1)
-        assert torch.allclose(blind(each * x), blind(x), rtol=1e-9) == layer_norm  # one for each image
+        assert torch.allclose(blind(each * x), blind(x), rtol=1e-9) == (norm == "layer")  # one for each image
         # With ε only the first normalisation knows c, as ε/c².
         first = next(part for part in blind.modules() if hasattr(part, "eps"))
         first.eps = 1e-2
@@ -550,9 +550,9 @@ def test_blind_to_contrast(layer_norm):
         along = (leaf * slope).sum((1, 2, 3))
         size_of = slope.norm() * leaf.norm()
         assert (abs(along.sum()) > 1e-6 * size_of) == sees
-        if layer_norm:
+        if norm == "layer":
             assert (along.abs().max() > 1e-6 * size_of) == sees  # for each image by itself
-    if not layer_norm:  # in evaluation the scale is fixed, and contrast is seen
+    if norm == "batch":  # in evaluation the scale is fixed, and contrast is seen
         blind.eval()
         assert not torch.allclose(blind(3 * x), blind(x), atol=1e-2)
 
