@@ -3,8 +3,8 @@
 Two clouds drawn from one and the same law are not at distance 0. The mean exact W₁ between two clouds of n points falls
 like n^(-1/2) on the line, a little slower in the plane, and like n^(-1/d) in d ≥ 3 dimensions (if the law has bounded
 support and a density: Dudley 1969; Fournier and Guillin 2015): for images it hardly falls at all. So compare a distance
-with the floor between two real clouds of
-the same size; in many dimensions measure along directions, or in a feature space.
+with the floor between two real clouds of the same size; in many dimensions measure along directions, or in a feature
+space.
 """
 
 from __future__ import annotations
