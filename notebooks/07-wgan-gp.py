@@ -12,7 +12,7 @@
 # * play the game on the ring, paint small faces with a residual network, and take the time of the second backward pass.
 #
 # The formulas are those of [the theory page](../../book/en/07-wgan-gp.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, half of them for training critics and a third for faces.
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" matches="8a638957b2b2"
 # # 实验 07 · 给评论器限速
 #
 # Wasserstein 评论器每走一个单位的路，至多升高一个单位。WGAN-GP 靠罚款来落实这条限速令，检查点随机取在真实样本与生成样本之间。这里亲手量一量罚款的作用：它查的是哪里，把斜率带到多少，代价多大，又管不着什么。
@@ -23,7 +23,7 @@
 # * 把惩罚一行一行拆开，用手算与有限差分核对它的梯度；
 # * 犯八个公开代码里犯过的错，看看每个错有什么后果；
 # * 并排训练权重裁剪、双侧惩罚与单侧惩罚的评论器，在已知正确答案的地方**度量**它们的斜率和报出的距离；
-# * 在圆环上玩这场博弈，用残差网络画小人像，再给第二次反向传播计时。
+# * 在圆环上玩这场博弈，用残差网络画小幅人像，再给第二次反向传播计时。
 #
 # 公式都在[理论页](../../book/zh/07-wgan-gp.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，一半用来训练评论器，三分之一用来画人像。
 # %%
@@ -120,18 +120,18 @@ print(f"{length.mean():.4f}  {lab.t('mean length')}")
 # %% [markdown] lang="en"
 # Slope 1 for all three at all 30 places; and since none is steeper than 1, the whole gradient points along the segment.
 #
-# The last two lines are the counterexample. A batch pairs independently, so that all 36 pairs count. Over them the mean rise is $W=2.13$, since the mean of a difference is the difference of the means, but the mean length is 2.57. An optimal critic *cannot* have slope 1 on the way between independent pairs; on average it has 0.83 there.
+# The last two lines are the counterexample. A batch pairs independently, so that all 36 pairs count. Over them the mean rise is $W=2.13$, since the mean of a difference is the difference of the means, but the mean length is 2.57. So an optimal critic *cannot* climb at slope 1 all the way between independent pairs; on average it climbs 0.83 per unit of way. (That is the climb in the direction of the pair. The length of the gradient is another matter, as you will see below.)
 #
 # Level lines of the three, real points blue, generated ones orange, black the best pairs. **What do you see?**
 # %% [markdown] lang="zh"
 # 三种评论器在全部 30 处的斜率都是 1；又因为处处不超过 1，所以整个梯度都指向线段的方向。
 #
-# 最后两行就是反例。一批样本是独立配对的，于是 36 对都算数。对它们取平均，升高是 $W=2.13$，因为差的均值等于均值之差；平均长度却是 2.57。在独立配对的连线上，最优评论器的斜率*不可能*是 1，平均只有 0.83。
+# 最后两行就是反例。一批样本是独立配对的，于是 36 对都算数。对它们取平均，升高是 $W=2.13$，因为差的均值等于均值之差；平均长度却是 2.57。可见最优评论器*不可能*沿着所有独立配对的连线都以斜率 1 爬升，平均每单位路只升高 0.83。（这里说的是沿连线方向的升高；梯度的长度是另一回事，见下文。）
 #
 # 下面是三者的等高线，蓝色是真实点，橙色是生成点，黑线是最省的配对。**你看到了什么？**
 # %%
-# alt-en: Three panels with six blue and six orange points, joined in pairs by black segments, and level lines. Left, f⁺: circles around the orange points. Middle, f⁻: circles around the blue points. Right, their mean: lines with corners and wide gaps. On the segments the lines are equally dense in all three and cross them at right angles.
-# alt-zh: 三个子图，六个蓝点与六个橙点由黑色线段两两相连，另有等高线。左图 f⁺：以橙点为中心的圆。中图 f⁻：以蓝点为中心的圆。右图是两者的平均：线条带折角，间隔宽。在线段上，三个图的等高线一样密，并与线段垂直。
+# alt-en: Three panels with six blue and six orange points, joined in pairs by black segments, and level lines. Left, f⁺: circles around the orange points. Middle, f⁻: circles around the blue points. Right, their mean: lines with corners and wide gaps. On the segments the lines are evenly spaced and cross them at right angles.
+# alt-zh: 三个子图，六个蓝点与六个橙点由黑色线段两两相连，另有等高线。左图 f⁺：以橙点为中心的圆。中图 f⁻：以蓝点为中心的圆。右图是两者的平均：线条带折角，间隔宽。在线段上，等高线间隔均匀，并与线段垂直。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -168,9 +168,9 @@ for ax, name in zip(axes, best, strict=True):
     ax.set_title(lab.t(name))
 fig
 # %% [markdown] lang="en"
-# On the black segments the lines are equally dense in all three panels and cross them at right angles. Elsewhere the landscapes differ: the first two are steep everywhere and full of ridges, the third has wide valleys. So "the best critic has slope 1 almost everywhere" is true of some best critics. Here are the slopes at 3,000 checkpoints between *independent* pairs: the mean, the two-sided fine $\mathbb E[(\|\nabla f\|-1)^2]$, and the largest excess over 1, which is what the one-sided penalty would fine.
+# On the black segments the level lines are evenly spaced and cross them at right angles. (One step of height is 0.4 in the first panel, 0.3 in the second and 0.25 in the third, which is why the lines become denser from panel to panel.) Elsewhere the landscapes differ: the first two are steep everywhere and full of ridges, the third has wide valleys. So "the best critic has slope 1 almost everywhere" is true of some best critics. Here are the slopes at 3,000 checkpoints between *independent* pairs: the mean, the two-sided fine $\mathbb E[(\|\nabla f\|-1)^2]$, and the largest excess over 1, which is what the one-sided penalty would fine.
 # %% [markdown] lang="zh"
-# 在黑色线段上，三个图的等高线一样密，并与线段垂直。别处的地形就不同了：前两个处处陡，满是山脊；第三个有宽阔的谷。所以“最优评论器的斜率几乎处处为 1”，只对某些最优评论器成立。下面是*独立*配对之间 3,000 个检查点处的斜率：平均值，双侧罚款 $\mathbb E[(\|\nabla f\|-1)^2]$，以及超过 1 的最大幅度，即单侧惩罚要罚的部分。
+# 在黑色线段上，等高线间隔均匀，并与线段垂直。（相邻两条等高线的高差，三个图依次是 0.4、0.3 与 0.25，所以一个比一个密。）别处的地形就不同了：前两个处处陡，满是山脊；第三个有宽阔的谷。所以“最优评论器的斜率几乎处处为 1”，只对某些最优评论器成立。下面是*独立*配对之间 3,000 个检查点处的斜率：平均值，双侧罚款 $\mathbb E[(\|\nabla f\|-1)^2]$，以及超过 1 的最大幅度，即单侧惩罚要罚的部分。
 # %%
 some = between(real.repeat(500, 1), fake[torch.randint(6, (3000,))])
 slopes = {name: gradient_norms(best[name], some) for name in best}
@@ -540,7 +540,7 @@ for name, (x, y) in batches.items():
 #
 # **Predict.** The fine per pixel is 0. How steep is the critic? And what does line 2 see of a critic with batch normalisation just before its last layer?
 # %% [markdown] lang="zh"
-# `between` 按数据取轴数，三种都对。`rand_like` 离开了线段；对图像，它总是落在每一对的正中，裹着长度为线段 0.29 倍的噪声，在 3,072 维里从不靠近任何一幅真图或假图。`rand(N)` 会报错，除非图像的宽度碰巧等于批大小；那时它给每一*列*像素一个 $\varepsilon$。而为图像准备的形状，用到点上，就让批里的每一对配上每一个 $\varepsilon$：32 倍的工作量，一声不吭。
+# `between` 按数据取轴数，三种都对。`rand_like` 离开了线段；对图像，它总是落在每一对的正中，裹着长度为线段 0.29 倍的噪声，在 3,072 维里从不靠近任何一幅真图或假图。`rand(N)` 会报错，除非图像的宽度碰巧等于批量大小；那时它给每一*列*像素一个 $\varepsilon$。而为图像准备的形状，用到点上，就让批里的每一对配上每一个 $\varepsilon$：32 倍的工作量，一声不吭。
 #
 # ### 哪个范数，谁的梯度
 #
@@ -798,7 +798,7 @@ fig
 # %% [markdown] lang="en"
 # In the ring both fined critics climb at $1.06$ or a little more, in every direction alike, as $1+\frac v{2\lambda}$ has it. The clipped one is a pyramid: near 1 on average, but from 0.7 to 1.4 by direction. In the disc nothing is to be moved. The cone has no reason to end there, and both fined critics go on climbing from a blunt tip, the two-sided one from a sharper.
 #
-# And at $r=1.9$? Four fifths of the checkpoints demand slope 1, and hardly any says which way. The two-sided critic became nearly a tilted plane: slope 1 everywhere, hardly any fine, and little to report. To get from there to the cone half of it would have to turn round, against the fine. Question 2 below shows that it is a trap and no lack of ways: the cone, once reached, is kept. (This held for the four seeds that we tried.)
+# And at $r=1.9$? Four fifths of the checkpoints demand slope 1, and hardly any says which way. The two-sided critic became nearly a tilted plane: slope 1 everywhere, hardly any fine, and little to report. To get from there to the cone half of it would have to turn round, against the fine. Question 2 below shows that this is a trap and not the optimum: the cone, once reached, is kept. (This held for the four seeds that we tried.)
 #
 # ## 6 · Critic surfaces
 #
@@ -806,9 +806,9 @@ fig
 #
 # **Predict.** Eight narrow heaps of data in a wide cloud: which critics make a hill of each?
 # %% [markdown] lang="zh"
-# 在环里，两个罚款的评论器以 1.06 或稍大的斜率爬升，各个方向都一样，正如 $1+\frac v{2\lambda}$ 所说。裁剪的那个是棱锥：平均接近 1，方向不同却从 0.7 到 1.4。圆盘里什么都不必搬。锥没有理由到此为止，两个罚款的评论器都从一个钝尖开始往上爬，双侧的尖得多一些。
+# 在环里，两个罚款的评论器以 1.06 或稍大的斜率爬升，各个方向都一样，正如 $1+\frac v{2\lambda}$ 所说。裁剪的那个是棱锥：平均接近 1，方向不同却从 0.7 到 1.4。圆盘里什么都不必搬。锥没有理由到此为止，两个罚款的评论器都从一个钝尖开始往上爬，双侧的更尖。
 #
-# 那么 $r=1.9$ 呢？五分之四的检查点要求斜率为 1，却几乎没有哪个说得出朝哪边。双侧评论器差不多成了一块斜板：处处斜率为 1，罚款几乎为零，能报的也少。要从斜板变成锥，有一半得顶着罚款掉过头来。下面的第 2 题会表明，这是陷阱，而不是无路可走：锥一旦到手，就保得住。（我们试的四个种子都是如此。）
+# 那么 $r=1.9$ 呢？五分之四的检查点要求斜率为 1，却几乎没有哪个说得出朝哪边。双侧评论器差不多成了一块斜板：处处斜率为 1，罚款几乎为零，能报的也少。要从斜板变成锥，有一半得顶着罚款掉过头来。下面的第 2 题会表明，这是陷阱，并非双侧惩罚的最优解：锥一旦到手，就保得住。（我们试的四个种子都是如此。）
 #
 # ## 6 · 评论器的地形
 #
@@ -965,11 +965,11 @@ if lab.profile != "smoke":
 # %% [markdown] lang="en"
 # The slopes are larger between optimal pairs, in every row, as the theorem wants it: on the ways of transport the critic climbs as fast as it is worth its while, beside them it is free to go slower.
 #
-# And no: $1.02\pm0.08$ is the most beautiful slope of the table, its fine is next to nothing, and this critic has missed seven heaps of eight and reports 0.50 instead of 0.84. A small penalty in the log proves that the slope is 1, not that the critic is good. The one-sided fine reports 0.85. (An estimate from 500 points is a little too large itself.) With $\lambda=0.5$ all hills are there too, and the price is seen in the distance: more than twice as large, for a slope of $1+\frac{|v|}{2\lambda}=1+|v|$. The slopes on the ring, all of them:
+# And no: $1.02\pm0.08$ is the most beautiful slope of the first block, its fine is small, and this critic has missed seven heaps of eight and reports 0.50 instead of 0.84. A small penalty in the log proves that the slope is 1, not that the critic is good. The one-sided fine reports 0.85. (An estimate from 500 points is a little too large itself.) With $\lambda=0.5$ all hills are there too, and the price is seen in the distance: more than twice as large. (On the line the slope would be $1+\frac{|v|}{2\lambda}=1+|v|$.) The slopes on the ring, all of them:
 # %% [markdown] lang="zh"
 # 每一行都是最优配对之间的斜率更大，正合定理：在运输的路上，评论器能爬多快就爬多快，只要划算；路以外它可以慢些。
 #
-# 第二问：看不出来。$1.02\pm0.08$ 是表里最漂亮的斜率，罚款几乎为零，而这个评论器漏了八个堆里的七个，该报 0.84 却报了 0.50。日志里惩罚很小，只证明斜率是 1，不证明评论器好。单侧罚款报出 0.85。（由 500 个点得来的估计，本身也略微偏大。）$\lambda=0.5$ 时山头也一个不缺，代价写在距离上：大了一倍还多，因为斜率是 $1+\frac{|v|}{2\lambda}=1+|v|$。下面是圆环数据上全部的斜率：
+# 第二问：看不出来。$1.02\pm0.08$ 是第一组里最漂亮的斜率，罚款也很小，而这个评论器漏了八个堆里的七个，该报 0.84 却报了 0.50。日志里惩罚很小，只证明斜率是 1，不证明评论器好。单侧罚款报出 0.85。（由 500 个点得来的估计，本身也略微偏大。）$\lambda=0.5$ 时山头也一个不缺，代价写在距离上：大了一倍还多。（若在直线上，斜率就是 $1+\frac{|v|}{2\lambda}=1+|v|$。）下面是圆环数据上全部的斜率：
 # %%
 # alt-en: Four panels with two histograms each of slopes from 0 to 5, for independent and for optimal pairs. Clipped: separate spikes between 1 and 5. Two-sided: one narrow peak at 1. One-sided: a peak at 1 with a tail to the left, the optimal pairs a little to the right of it. Two-sided with λ = 0.5: two groups near 1.4 and 2.8, the optimal pairs mostly in the right one.
 # alt-zh: 四个子图，各有独立配对与最优配对两个斜率直方图，横轴从 0 到 5。裁剪：1 与 5 之间几根分开的尖刺。双侧：1 处一个窄峰。单侧：1 处的峰，左边拖一条尾巴，最优配对略偏右。λ = 0.5 的双侧：1.4 与 2.8 附近两群，最优配对多在右边一群。
@@ -994,7 +994,7 @@ lines = axes[0].get_legend_handles_labels()
 fig.legend(*lines, loc="outside lower center", ncols=2)
 fig
 # %% [markdown] lang="en"
-# Two-sided: everything within a narrow peak at 1, on roads that lead somewhere and on roads that do not. One-sided: the same peak, a little above 1 for optimal pairs, and a tail to the left, of checkpoints where nothing moves. Clipped: a few spikes, the slopes of the few faces of the roof. The smaller weight: two groups, inside the ring at about 1.4 and outside at 2.7: the noise has come far out, and $|v|$ is large there.
+# Two-sided: everything within a narrow peak at 1, on roads that lead somewhere and on roads that do not. One-sided: the same peak, a little above 1 for optimal pairs, and a tail to the left, of checkpoints where nothing moves. Clipped: a few spikes, the slopes of the few faces of the roof. The smaller weight: two groups, inside the ring at about 1.4 and outside at 2.8: the noise has come far out, and $|v|$ is large there.
 #
 # ## 7 · The game on the ring
 #
@@ -1002,7 +1002,7 @@ fig
 #
 # **Predict.** What becomes of a generator whose critic is a tilted plane? And whose report can one trust?
 # %% [markdown] lang="zh"
-# 双侧：全挤在 1 处的一个窄峰里，不管那条路通不通向什么地方。单侧：同样的峰，最优配对的略高于 1，左边拖着一条尾巴，是那些什么也不流动的检查点。裁剪：几根尖刺，就是屋顶那几个面的斜率。权重较小的：分成两群，环内约 1.4，环外约 2.7：噪声跑得远，那里的 $|v|$ 大。
+# 双侧：全挤在 1 处的一个窄峰里，不管那条路通不通向什么地方。单侧：同样的峰，最优配对的略高于 1，左边拖着一条尾巴，是那些什么也不流动的检查点。裁剪：几根尖刺，就是屋顶那几个面的斜率。权重较小的：分成两群，环内约 1.4，环外约 2.8：噪声跑得远，那里的 $|v|$ 大。
 #
 # ## 7 · 圆环上的博弈
 #
@@ -1109,11 +1109,11 @@ lines = axes[0].get_legend_handles_labels()
 fig.legend(*lines, loc="outside lower center", ncols=2)
 fig
 # %% [markdown] lang="en"
-# The one-sided critic reports a little less than the distance all the way, and the distance falls. With $\lambda=0.5$ it falls as well, and the report is too large, as a mean slope above 1 makes it. The two-sided critic with $\lambda=10$ is a tilted plane again, which swings round; the generator runs after it, out of the ring and back, and the report is now far too large, now negative. Its mean slope is 1.02. The clipped one leads the generator somewhere, with a report in units of its own.
+# From step 90 on the one-sided critic reports a little less than the distance, and the distance falls. With $\lambda=0.5$ it falls as well, and the report is too large, as a mean slope above 1 makes it. The two-sided critic with $\lambda=10$ is a tilted plane again, which swings round; the generator runs after it, out of the ring and back, and the report is now nearly right, now negative. Its mean slope is 1.02. The clipped one leads the generator somewhere, with a report in units of its own.
 #
 # The samples at the end:
 # %% [markdown] lang="zh"
-# 单侧评论器报出的始终比距离略小，距离则一路下降。$\lambda=0.5$ 时距离也在下降，报出的偏大，平均斜率大于 1，自然如此。$\lambda=10$ 的双侧评论器又成了一块斜板，来回打转；生成器跟在后面跑，跑出圆环又跑回来，报出的时而太大，时而为负。它的平均斜率是 1.02。裁剪的评论器也把生成器带到了某处，报告用的却是它自己的单位。
+# 从第 90 步起，单侧评论器报出的比距离略小，距离则一路下降。$\lambda=0.5$ 时距离也在下降，报出的偏大，平均斜率大于 1，自然如此。$\lambda=10$ 的双侧评论器又成了一块斜板，来回打转；生成器跟在后面跑，跑出圆环又跑回来，报出的时而差不多对，时而为负。它的平均斜率是 1.02。裁剪的评论器也把生成器带到了某处，报告用的却是它自己的单位。
 #
 # 最后的样本：
 # %%
@@ -1176,8 +1176,8 @@ viz.player(film.frames, 8, scale=3, seconds=8)
 # %% [markdown] lang="zh"
 # 新生成的样本，旁边是数据：
 # %%
-# alt-en: Two grids of 24 faces. Real: clean drawings of heads with hair in many colours. Generated: blurred heads with hair, eyes and shoulders in the right places, on stained backgrounds.
-# alt-zh: 两块各 24 张人像。真实的：干净的画，各种发色的头像。生成的：模糊的头像，头发、眼睛、肩膀都在该在的地方，背景斑斑驳驳。
+# alt-en: Two grids of 24 faces. Real: clean drawings of heads with hair in many colours. Generated: blurred heads with hair, a face and shoulders in the right places, eyes hardly to be made out, on stained backgrounds.
+# alt-zh: 两块各 24 张人像。真实的：干净的画，各种发色的头像。生成的：模糊的头像，头发、脸、肩膀都在该在的地方，眼睛难以辨认，背景斑斑驳驳。
 viz.grid(
     {
         lab.t("real"): faces.pixels[:24],
@@ -1191,8 +1191,8 @@ viz.grid(
 # %% [markdown] lang="zh"
 # 再看日志。按第 5 节**先猜**：检查点处的斜率大多在哪里？报出的 $W$，是两种人像分布之间的距离吗？
 # %%
-# alt-en: Two panels. Left, over 400 steps on a logarithmic axis, the reported W falls from 4 to 1 at step 60, rises to 2 and ends at 1.7; the weighted penalty falls from 2.5 to 0.2. Right, a histogram of the slopes at the checkpoints: one peak from 1.0 to 1.3, centred at 1.14, nearly all of it to the right of the dashed line at 1.
-# alt-zh: 左右两图。左图横轴 400 步，纵轴为对数：报出的 W 从 4 降到第 60 步的 1，再升到 2，最后是 1.7；加权罚款从 2.5 降到 0.2。右图是检查点处斜率的直方图：一个峰，从 1.0 到 1.3，中心在 1.14，几乎全在 1 处虚线的右边。
+# alt-en: Two panels. Left, over 400 steps on a logarithmic axis, the reported W falls from 4 to 1 at step 60, rises to 2 and ends at 1.7; the weighted penalty falls from 2.5 to 0.2. Right, a histogram of the slopes at the checkpoints: one peak, most of it from 1.0 to 1.3 with the mean 1.14, nearly all of it to the right of the dashed line at 1.
+# alt-zh: 左右两图。左图横轴 400 步，纵轴为对数：报出的 W 从 4 降到第 60 步的 1，再升到 2，最后是 1.7；加权罚款从 2.5 降到 0.2。右图是检查点处斜率的直方图：一个峰，大多在 1.0 到 1.3 之间，均值 1.14，几乎全在 1 处虚线的右边。
 fig, (left, right) = viz.panels(2, width=4.2, height=3.0)
 history = trainer.history
 for key, word, color in (
@@ -1217,9 +1217,9 @@ if lab.profile == "cpu":
 print(f"{slope.mean():.2f} ± {slope.std():.2f}  {lab.t('slope seen')}")
 fig
 # %% [markdown] lang="en"
-# Most slopes lie a little above 1, at $1.14\pm0.09$. There is no tail to the left: with so many coordinates hardly a place is left where nothing has to be moved. On the line an excess of 0.14 would mean a mean displacement of $2\cdot10\cdot0.14=2.8$. The reported $W$ falls at first, rises while the critic catches up, and then falls slowly as the faces get better, which is what one watches it for. A distance it is not: by the page it is too large by about twice the fine, and it is too small by all that so small a critic has not seen.
+# Most slopes lie a little above 1, at $1.14\pm0.09$. There is no tail to the left: with so many coordinates hardly a place is left where nothing has to be moved. On the line an excess of 0.14 would mean a mean displacement of $2\cdot10\cdot0.14=2.8$. The reported $W$ falls at first, rises while the critic catches up, and then falls slowly as the faces get better, which is what one watches it for. A distance it is not: if the line is a guide, it is too large by twice the fine, and it is too small by all that so small a critic has not seen.
 #
-# And the faces? Hair, eyes and shoulders are where they belong, after 400 steps of a generator with 48 thousand numbers. The [league table](../../book/en/league.md) has the method at $32\times32$, with more steps and beside others.
+# And the faces? Hair, face and shoulders are where they belong, and eyes are hardly to be made out, after 400 steps of a generator with 48 thousand numbers. The [league table](../../book/en/league.md) has the method at $32\times32$, with more steps and beside others.
 #
 # ## 9 · What the second backward pass costs
 #
@@ -1227,9 +1227,9 @@ fig
 #
 # **Predict.** The first layer's input needs no gradient in a turn without a fine. Which way does that move the ratio for shallow critics?
 # %% [markdown] lang="zh"
-# 多数斜率略高于 1，为 $1.14\pm0.09$。左边没有尾巴：坐标这么多，几乎没有哪里是什么也不必搬的。放在直线上，超出 0.14 意味着平均位移 $2\cdot10\cdot0.14=2.8$。报出的 $W$ 起初下降，评论器追上来时回升，此后随着人像变好慢慢下降，看它，看的就是这个。它却不是距离：按理论页，它偏大约两倍的罚款；凡这个小评论器没看见的，又使它偏小。
+# 多数斜率略高于 1，为 $1.14\pm0.09$。左边没有尾巴：坐标这么多，几乎没有哪里是什么也不必搬的。放在直线上，超出 0.14 意味着平均位移 $2\cdot10\cdot0.14=2.8$。报出的 $W$ 起初下降，评论器追上来时回升，此后随着人像变好慢慢下降，看它，看的就是这个。它却不是距离：若直线上的结论可以推及，它偏大的量是罚款的两倍；凡这个小评论器没看见的，又使它偏小。
 #
-# 人像呢？头发、眼睛、肩膀都在该在的地方，生成器只有 4.8 万个数，才走了 400 步。同一方法在 $32\times32$ 上步数更多、与别的方法并列的成绩，见[排行榜](../../book/zh/league.md)。
+# 人像呢？头发、脸、肩膀都在该在的地方，眼睛还难以辨认；生成器只有 4.8 万个参数，才走了 400 步。同一方法在 $32\times32$ 上步数更多、与别的方法并列的成绩，见[排行榜](../../book/zh/league.md)。
 #
 # ## 9 · 第二次反向传播的代价
 #
@@ -1312,7 +1312,7 @@ for name, (critic, x) in players.items():
     )
     assert lab.profile == "smoke" or 1.3 < fined / plain < 5
 # %% [markdown] lang="en"
-# In time, too, a turn of the critic takes about twice as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too.
+# In time, a turn of the critic takes two to three times as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too.
 #
 # ## Try it
 #
@@ -1328,7 +1328,7 @@ for name, (critic, x) in players.items():
 #
 # </details>
 #
-# 2. **Is it a trap, or is there no way?** At $r=1.9$ the two-sided critic reports less than a third. Does a critic with the right shape fall back to that? Let `train_critic` start from the one-sided critic and go on with the two-sided fine.
+# 2. **A trap, or the optimum?** At $r=1.9$ the two-sided critic reports less than a third. Does a critic with the right shape fall back to that? Let `train_critic` start from the one-sided critic and go on with the two-sided fine.
 #
 # <details><summary>Answer 2</summary>
 #
@@ -1345,7 +1345,7 @@ for name, (critic, x) in players.items():
 #
 # </details>
 #
-# 3. **A fine centred at zero.** `gradient_penalty(…, target=0.0)` fines every slope. Train with it at $r=1$. What is reported?
+# 3. **A zero-centred penalty.** `gradient_penalty(…, target=0.0)` fines every slope. Train with it at $r=1$. What is reported?
 #
 # <details><summary>Answer 3</summary>
 #
@@ -1366,17 +1366,17 @@ for name, (critic, x) in players.items():
 # | one-sided | 8 (0.85) | 8 (0.85) | 8 (0.85) |
 # | two-sided, $\lambda=0.5$ | 8 (1.94) | 8 (1.90) | 8 (1.94) |
 #
-# Neither the fine nor the slopes tell the second row from the third. (Nor does this make the two-sided penalty a bad one: with $\lambda=0.5$ it finds all eight. Whether many thousand steps would help with $\lambda=10$ we did not try.)
+# Neither the fine nor the slopes show what the second row has missed. (Nor does this make the two-sided penalty a bad one: with $\lambda=0.5$ it finds all eight. Whether many thousand steps would help with $\lambda=10$ we did not try.)
 #
 # </details>
 #
 # ## With a GPU
 #
-# Add `profile="gpu"` to the first cell: critics are trained to the end, the game on the ring takes ten times as many steps, and the residual networks have the paper's 128 channels, five turns of the critic, its learning rate of $10^{-4}$ and faces of $32\times32$.
+# Add `profile="gpu"` to the first cell: critics are trained three to five times as long, the game on the ring takes some seventeen times as many steps, and the residual networks have the paper's 128 channels, five turns of the critic, its learning rate of $10^{-4}$ and faces of $32\times32$.
 #
 # Back to [the theory](../../book/en/07-wgan-gp.md), with its exercises.
 # %% [markdown] lang="zh"
-# 换成时间，评论器的一回合也是大约两倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。
+# 换成时间，评论器的一回合是两到三倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。
 #
 # ## 动手试试
 #
@@ -1392,7 +1392,7 @@ for name, (critic, x) in players.items():
 #
 # </details>
 #
-# 2. **是陷阱，还是本来就无路可走？** $r=1.9$ 时双侧评论器报出的还不到三分之一。形状已经对了的评论器，会退回那里吗？让 `train_critic` 从单侧评论器出发，改用双侧罚款接着训练。
+# 2. **是陷阱，还是最优解本来如此？** $r=1.9$ 时双侧评论器报出的还不到三分之一。形状已经对了的评论器，会退回那里吗？让 `train_critic` 从单侧评论器出发，改用双侧罚款接着训练。
 #
 # <details><summary>答案 2</summary>
 #
@@ -1409,7 +1409,7 @@ for name, (critic, x) in players.items():
 #
 # </details>
 #
-# 3. **以零为中心的罚款。** `gradient_penalty(…, target=0.0)` 对任何斜率都罚。用它在 $r=1$ 处训练，报出的是什么？
+# 3. **零中心惩罚。** `gradient_penalty(…, target=0.0)` 对任何斜率都罚。用它在 $r=1$ 处训练，报出的是什么？
 #
 # <details><summary>答案 3</summary>
 #
@@ -1430,12 +1430,12 @@ for name, (critic, x) in players.items():
 # | 单侧 | 8（0.85） | 8（0.85） | 8（0.85） |
 # | 双侧，$\lambda=0.5$ | 8（1.94） | 8（1.90） | 8（1.94） |
 #
-# 罚款与斜率都分不出第二行与第三行。（这并不说明双侧惩罚不好：$\lambda=0.5$ 时八个它全找得到。$\lambda=10$ 时再走几千几万步有没有用，我们没有试。）
+# 第二行漏掉了什么，从罚款与斜率上都看不出来。（这并不说明双侧惩罚不好：$\lambda=0.5$ 时八个它全找得到。$\lambda=10$ 时再走几千几万步有没有用，我们没有试。）
 #
 # </details>
 #
 # ## 有 GPU 时
 #
-# 在第一个单元格里加上 `profile="gpu"`：评论器训练到底，圆环上的博弈多走十倍的步数，残差网络用论文的 128 个通道，评论器每步走五回，学习率 $10^{-4}$，人像 $32\times32$。
+# 在第一个单元格里加上 `profile="gpu"`：评论器的步数是三到五倍，圆环上的博弈约十七倍，残差网络用论文的 128 个通道，评论器每步走五回，学习率 $10^{-4}$，人像 $32\times32$。
 #
 # 回到[理论页](../../book/zh/07-wgan-gp.md)，做做那里的习题。
