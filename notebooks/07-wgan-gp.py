@@ -12,7 +12,7 @@
 # * play the game on the ring, paint small faces with a residual network, and take the time of the second backward pass.
 #
 # The formulas are those of [the theory page](../../book/en/07-wgan-gp.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, half of them for training critics and a third for faces.
-# %% [markdown] lang="zh" matches="8a638957b2b2"
+# %% [markdown] lang="zh" matches="3ef076ef89a4"
 # # 实验 07 · 给评论器限速
 #
 # Wasserstein 评论器每走一个单位的路，至多升高一个单位。WGAN-GP 靠罚款来落实这条限速令，检查点随机取在真实样本与生成样本之间。这里亲手量一量罚款的作用：它查的是哪里，把斜率带到多少，代价多大，又管不着什么。
@@ -130,8 +130,8 @@ print(f"{length.mean():.4f}  {lab.t('mean length')}")
 #
 # 下面是三者的等高线，蓝色是真实点，橙色是生成点，黑线是最省的配对。**你看到了什么？**
 # %%
-# alt-en: Three panels with six blue and six orange points, joined in pairs by black segments, and level lines. Left, f⁺: circles around the orange points. Middle, f⁻: circles around the blue points. Right, their mean: lines with corners and wide gaps. On the segments the lines are evenly spaced and cross them at right angles.
-# alt-zh: 三个子图，六个蓝点与六个橙点由黑色线段两两相连，另有等高线。左图 f⁺：以橙点为中心的圆。中图 f⁻：以蓝点为中心的圆。右图是两者的平均：线条带折角，间隔宽。在线段上，等高线间隔均匀，并与线段垂直。
+# alt-en: Three panels with six blue and six orange points, joined in pairs by black segments, and level lines. Left, f⁺: circles around the orange points. Middle, f⁻: circles around the blue points. Right, their mean: lines with corners and wide gaps. On the segments the lines are equally dense in all three and cross them at right angles.
+# alt-zh: 三个子图，六个蓝点与六个橙点由黑色线段两两相连，另有等高线。左图 f⁺：以橙点为中心的圆。中图 f⁻：以蓝点为中心的圆。右图是两者的平均：线条带折角，间隔宽。在线段上，三个图的等高线疏密相同，并与线段垂直。
 from ganlib import viz
 
 blue, orange, green, violet, ochre, grey = viz.COLORS
@@ -160,7 +160,7 @@ def twelve(name):
 
 fig, axes = viz.panels(3, width=3.0, height=3.1)
 for ax, name in zip(axes, best, strict=True):
-    plane(ax, twelve(name), (-2.8, -3.1), (2.8, 3.8))
+    plane(ax, twelve(name), (-2.8, -3.1), (2.8, 3.8), np.arange(-6, 6, 0.3))
     for a, b in zip(real, fake[partner], strict=True):
         ax.plot(*torch.stack([a, b]).T, color=viz.INK, lw=1.6)
     ax.plot(*real.T, "o", color=blue, ms=6)
@@ -168,9 +168,9 @@ for ax, name in zip(axes, best, strict=True):
     ax.set_title(lab.t(name))
 fig
 # %% [markdown] lang="en"
-# On the black segments the level lines are evenly spaced and cross them at right angles. (One step of height is 0.4 in the first panel, 0.3 in the second and 0.25 in the third, which is why the lines become denser from panel to panel.) Elsewhere the landscapes differ: the first two are steep everywhere and full of ridges, the third has wide valleys. So "the best critic has slope 1 almost everywhere" is true of some best critics. Here are the slopes at 3,000 checkpoints between *independent* pairs: the mean, the two-sided fine $\mathbb E[(\|\nabla f\|-1)^2]$, and the largest excess over 1, which is what the one-sided penalty would fine.
+# On the black segments the level lines are equally dense in all three panels and cross them at right angles (from line to line it is 0.3 uphill). Elsewhere the landscapes differ: the first two are steep everywhere and full of ridges, the third has wide valleys. So "the best critic has slope 1 almost everywhere" is true of some best critics. Here are the slopes at 3,000 checkpoints between *independent* pairs: the mean, the two-sided fine $\mathbb E[(\|\nabla f\|-1)^2]$, and the largest excess over 1, which is what the one-sided penalty would fine.
 # %% [markdown] lang="zh"
-# 在黑色线段上，等高线间隔均匀，并与线段垂直。（相邻两条等高线的高差，三个图依次是 0.4、0.3 与 0.25，所以一个比一个密。）别处的地形就不同了：前两个处处陡，满是山脊；第三个有宽阔的谷。所以“最优评论器的斜率几乎处处为 1”，只对某些最优评论器成立。下面是*独立*配对之间 3,000 个检查点处的斜率：平均值，双侧罚款 $\mathbb E[(\|\nabla f\|-1)^2]$，以及超过 1 的最大幅度，即单侧惩罚要罚的部分。
+# 在黑色线段上，三个图的等高线疏密相同，并与线段垂直（相邻两条相差 0.3）。别处的地形就不同了：前两个处处陡，满是山脊；第三个有宽阔的谷。所以“最优评论器的斜率几乎处处为 1”，只对某些最优评论器成立。下面是*独立*配对之间 3,000 个检查点处的斜率：平均值，双侧罚款 $\mathbb E[(\|\nabla f\|-1)^2]$，以及超过 1 的最大幅度，即单侧惩罚要罚的部分。
 # %%
 some = between(real.repeat(500, 1), fake[torch.randint(6, (3000,))])
 slopes = {name: gradient_norms(best[name], some) for name in best}
@@ -1312,7 +1312,13 @@ for name, (critic, x) in players.items():
     )
     assert lab.profile == "smoke" or 1.3 < fined / plain < 5
 # %% [markdown] lang="en"
-# In time, a turn of the critic takes two to three times as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too.
+# In time, a turn of the critic takes two to three times as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too. With one thread of a processor:
+#
+# @RECORD penalty critic@
+#
+# @RECORD penalty step@
+#
+# That fits what stands in brackets above. The perceptron has no norm, and its ratio is that of the products; DCGAN's critic has two layer normalisations and is a little above, the residual one has six and is a third above.
 #
 # ## Try it
 #
@@ -1376,7 +1382,13 @@ for name, (critic, x) in players.items():
 #
 # Back to [the theory](../../book/en/07-wgan-gp.md), with its exercises.
 # %% [markdown] lang="zh"
-# 换成时间，评论器的一回合是两到三倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。
+# 换成时间，评论器的一回合是两到三倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。下面是处理器单线程的结果：
+#
+# @RECORD penalty critic@
+#
+# @RECORD penalty step@
+#
+# 这与上面括号里的话相符：感知机没有归一化，两个倍数相同；DCGAN 的评论器有两个层归一化，时间之比略高；残差评论器有六个，高出三分之一。
 #
 # ## 动手试试
 #
