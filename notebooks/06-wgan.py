@@ -1,7 +1,7 @@
 # %% [markdown] lang="en"
 # # Lab 06 · A critic that measures ways
 #
-# A discriminator says "real" or "fake". A critic says how far. In this lab you see what that is worth: first where everything can be computed to nine digits, then where a network has to do it, and finally where nobody knows the truth.
+# A discriminator says "real" or "fake". A critic says how far. In this lab you see what that is worth: first where everything can be computed to nine decimals, then where a network has to do it, and finally where nobody knows the truth.
 #
 # In this lab you will
 # * solve one transport problem four times, as a plan and as prices, and get one number ([theory page](../../book/en/06-wgan.md));
@@ -12,10 +12,10 @@
 # * train the WGAN on drawn digits, and find out what its loss is good for.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes two to three minutes, half of them for the digits.
-# %% [markdown] lang="zh" matches="a914c1e7b02d"
+# %% [markdown] lang="zh" matches="b110213dc1f3"
 # # 实验 06 · 会量路程的评论器
 #
-# 判别器说的是“真”或“假”，评论器（critic）说的是“有多远”。这话值多少？先在能算到九位数字的地方看，再换成由网络来做，最后到谁也不知道真值的地方去看。
+# 判别器说的是“真”或“假”，评论器（critic）说的是“有多远”。这话值多少？先在能算到九位小数的地方看，再换成由网络来做，最后到谁也不知道真值的地方去看。
 #
 # 在这个实验里，你将
 # * 把同一个运输问题解四遍，既当作方案，也当作价格，得到同一个数（见[理论页](../../book/zh/06-wgan.md)）；
@@ -25,7 +25,7 @@
 # * 看看裁剪之后网络里面的样子：权重贴在墙上，梯度随深度消失或爆炸；
 # * 在手写数字上训练 WGAN，弄清它的损失有什么用。
 #
-# 凡有**先猜**之处，请先回答再运行。除了缺少时要装的小程序包 POT，什么也不下载；在两个空闲的核上，整个实验要两三分钟，一半花在数字上。
+# 凡有**先猜**之处，请先回答再运行。除了软件包 POT（没装过才装），什么也不下载；在两个空闲的核上，整个实验要两三分钟，一半花在手写数字上。
 # %%
 import importlib.util
 import subprocess
@@ -86,13 +86,13 @@ print(f"{half.fun:.9f}  {lab.t('arrivals only')}")
 print(f"{p @ way @ q:.9f}  {lab.t('everything everywhere')}")
 assert half.fun < by_pot - 0.1 < by_pot + 0.1 < p @ way @ q
 # %% [markdown] lang="en"
-# Nine digits in common. If only the pits are asked, each takes from the nearest heap, whose sand is sold several times: too cheap. Everything to everywhere is a plan, and a bad one.
+# Nine decimals in common. If only the pits are asked, each takes from the nearest heap, whose sand is sold several times: too cheap. Everything to everywhere is a plan, and a bad one.
 #
 # Now the other side. A contractor charges $u_i$ for fetching and $v_j$ for delivering, with $u_i+v_j\le d_{ij}$, or nobody hires him; he earns $\sum p_iu_i+\sum q_jv_j$. And the same with a single **landscape** $f$ over all twelve places, nowhere steeper than 1, whose gain is $\sum p_if_i-\sum q_jf_j$.
 #
 # **Predict.** How much can the contractor earn? He has twelve prices, the landscape has twelve heights and 132 conditions instead of 36: which of the two earns more? And if slopes up to 2 were allowed?
 # %% [markdown] lang="zh"
-# 九位数字全同。只管坑的话，每个坑都从最近的一堆取沙，同一堆沙就卖了好几遍：便宜得不像话。从每处往各处送，倒是一个方案，只是很差。
+# 九位小数全同。只管坑的话，每个坑都从最近的一堆取沙，同一堆沙就卖了好几遍：便宜得不像话。从每处往各处送，倒是一个方案，只是很差。
 #
 # 再看另一个侧面。承包人在 $i$ 处取沙收 $u_i$，送到 $j$ 处收 $v_j$，必须 $u_i+v_j\le d_{ij}$，否则没人雇他；他的收入是 $\sum p_iu_i+\sum q_jv_j$。另一种写法只用一片**地形** $f$：十二处各有高度，坡度处处不超过 1，所得是 $\sum p_if_i-\sum q_jf_j$。
 #
@@ -258,7 +258,7 @@ for step in range(0, 401, 100):
 print(f"W₁ {by_pot:28.4f}")
 assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
 # %% [markdown] lang="en"
-# The quotient is there after 100 steps, about one per cent below the optimum; gain and slope go on growing together. A critic's gain alone has no unit.
+# The quotient is there after 100 steps and stays within one and a half per cent of the optimum; gain and slope go on growing together. A critic's gain alone has no unit.
 #
 # ## 2 · Two laws slide apart
 #
@@ -266,7 +266,7 @@ assert lab.profile == "smoke" or gain / steep > 0.95 * by_pot
 #
 # **Predict** the last column at $\theta=4$, where the two laws are eight standard deviations apart.
 # %% [markdown] lang="zh"
-# 只过了 100 步，商就到了位，比最优值低百分之一左右；所得与坡度则一起往上涨。单看评论器的所得，是没有单位的。
+# 只过了 100 步，商就到了位，此后比最优值低不到百分之一点五；所得与坡度则一起往上涨。单看评论器的所得，是没有单位的。
 #
 # ## 2 · 两个分布渐行渐远
 #
@@ -322,11 +322,11 @@ for offset in (0.5, 1.0, 2.0, 3.0, 4.0):
     assert abs(found[0] - offset) < 1e-3 and abs(found[1] - 1) < 1e-3
 assert math.log(2) - found[2] < 1e-3 and found[3] < 1e-3
 # %% [markdown] lang="en"
-# $W_1$ has slope 1 wherever the model is. JS is within $10^{-4}$ of $\log2$ and its slope is a few ten-thousandths: flat.
+# $W_1$ has slope 1 wherever the model is. At $\theta=4$ JS is within $10^{-4}$ of $\log2$ and its slope is a few ten-thousandths: flat.
 #
 # Now the judges are networks, and all they get is 150 samples of each law. Nine offsets, and at each offset three judges of one shape: a **discriminator**, paid by cross-entropy; a **clipped critic**, by the WGAN's loss with $c=0.1$; and a critic **in units**, which makes gain / steepest slope large, as above. (On the line the steepest slope over all pairs is that between neighbours. `vmap` trains the nine networks of a row at once.)
 # %% [markdown] lang="zh"
-# 模型无论在哪里，$W_1$ 的斜率都是 1。JS 与 $\log2$ 相差不到 $10^{-4}$，斜率只有万分之几：是平的。
+# 模型无论在哪里，$W_1$ 的斜率都是 1。在 $\theta=4$ 处，JS 与 $\log2$ 相差不到 $10^{-4}$，斜率只有万分之几：是平的。
 #
 # 现在由网络来评判，它们只拿到两个分布各 150 个样本。九个位移，每个位移上有三位结构相同的评判：**判别器**，按交叉熵计酬；**裁剪的评论器**，用 WGAN 的损失，$c=0.1$；还有**带单位的评论器**，像上面那样把“所得 / 最陡的坡度”推高。（在直线上，所有点对之间最陡的坡度就在相邻两点之间。`vmap` 让一排九个网络同时训练。）
 # %%
@@ -539,17 +539,17 @@ if lab.profile != "smoke":
     assert 0.8 < w_slope.min() and w_slope.max() < 1.1
     assert js_slope[-1] < 0.01 < js_slope[:4].min()
 # %% [markdown] lang="en"
-# About 1 at every offset for the critic, and less than a hundredth for the discriminator at the end. (The non-saturating loss pulls there, as chapter 02 shows; but it, too, is a function of the density ratio, and not of the way.)
+# About 1 at every offset for the critic, and less than a hundredth for the discriminator at the end. (The non-saturating loss pulls there, as [chapter 02](../../book/en/02-gan.md) shows; but it, too, is a function of the density ratio, and not of the way.)
 #
 # ## 3 · The critic beside a generator
 #
-# Steepest slopes over all pairs are too dear for training on images, and chapter 07 has a better way. The WGAN of 2017 clips. Here is what runs:
+# Steepest slopes over all pairs are too dear for training on images, and [chapter 07](../../book/en/07-wgan-gp.md) has a better way. The WGAN of 2017 clips. Here is what runs:
 # %% [markdown] lang="zh"
-# 评论器的斜率处处约为 1；判别器的到最后不到百分之一。（非饱和损失在那里还拉得动，见第 02 章；但它也只是密度比的函数，与路程无关。）
+# 评论器的斜率处处约为 1；判别器的到最后不到百分之一。（非饱和损失在那里还拉得动，见[第 02 章](../../book/zh/02-gan.md)；但它也只是密度比的函数，与路程无关。）
 #
 # ## 3 · 评论器与生成器同台
 #
-# 要在图像上训练，求所有点对之间最陡的坡度太贵，第 07 章有更好的办法。2017 年的 WGAN 用的是裁剪。真正运行的代码如下：
+# 要在图像上训练，求所有点对之间最陡的坡度太贵，[第 07 章](../../book/zh/07-wgan-gp.md)有更好的办法。2017 年的 WGAN 用的是裁剪。真正运行的代码如下：
 # %% tags=["strict"]
 from ganlib.gans.wgan import WGAN
 
@@ -660,11 +660,11 @@ if lab.profile != "smoke":
 
 
 # %% [markdown] lang="en"
-# The critic in units stays just below the exact curve all the way (it never can be above it). The clipped critic's reading is a few thousandths, and from one reading to another its unit (last column) changes severalfold. Around step 60 it is even below zero: the generator had run past the data, and the critic, whose weights need 24 steps of the generator to get from wall to wall, still pointed the old way.
+# The critic in units stays below the exact curve all the way (it never can be above it): typically by a tenth, around step 60 by a fifth. The clipped critic's reading is a few thousandths, and from one reading to another its unit (last column) changes severalfold. Around step 60 it is even below zero: the generator had run past the data, and the critic, whose weights need 24 steps of the generator to get from wall to wall, still pointed the old way.
 #
 # That is the state of affairs in a real run: the critic is a moment late and has no unit. Here is the run itself, with the clipped critic's landscape in grey, light where it is high. **Predict:** when does the landscape tip over?
 # %% [markdown] lang="zh"
-# 带单位的评论器全程贴在精确曲线下方（它不可能高过那条曲线）。裁剪的评论器只读出千分之几，从一次读数到另一次，单位（最后一列）就能变好几倍。第 60 步前后，它甚至低于零：生成器冲过了头，而评论器的权重从一面墙走到另一面，要等生成器走 24 步，它还指着老方向。
+# 带单位的评论器全程在精确曲线下方（它不可能高过那条曲线）：通常低一成左右，第 60 步前后低两成。裁剪的评论器只读出千分之几，从一次读数到另一次，单位（最后一列）就能变好几倍。第 60 步前后，它甚至低于零：生成器冲过了头，而评论器的权重从一面墙走到另一面，要等生成器走 24 步，它还指着老方向。
 #
 # 真正的训练也是这样：评论器总慢一拍，而且没有单位。下面就是这次训练，灰色是裁剪的评论器的地形，越亮越高。**先猜：** 地形会在什么时候翻过来？
 # %%
@@ -684,7 +684,7 @@ viz.player([(film[k][0], moment(k)) for k in range(0, len(film), 2)])
 
 
 # %% [markdown] lang="en"
-# It tips when the orange cloud has passed the blue ones, too late, as in the Dirac-GAN of chapter 03. Then it folds, low in the middle and high at both heaps, and the cloud is pulled apart.
+# It tips when the orange cloud has passed the blue ones, too late, as in the Dirac-GAN of [chapter 03](../../book/en/03-dynamics.md). Then it folds, low in the middle and high at both heaps, and the cloud is pulled apart.
 #
 # ## 4 · Inside a clipped critic
 #
@@ -692,7 +692,7 @@ viz.player([(film[k][0], moment(k)) for k in range(0, len(film), 2)])
 #
 # **Predict.** The bound is about 3.7. How steep is the critic if a coin decides the sign of each weight $\pm c$?
 # %% [markdown] lang="zh"
-# 橙色的云越过了蓝色的堆，地形才翻过来，晚了一步，就像第 03 章的 Dirac-GAN。后来它折成中间低、两堆处高，把云向两边扯开。
+# 橙色的云越过了蓝色的堆，地形才翻过来，晚了一步，就像[第 03 章](../../book/zh/03-dynamics.md)的 Dirac-GAN。后来它折成中间低、两堆处高，把云向两边扯开。
 #
 # ## 4 · 裁剪的评论器内部
 #
@@ -886,7 +886,7 @@ for c, both in depths.items():
         assert (factors[1] > 4 * factors[0]) == (c > 0.005)
         assert factors[1] < c * 128
 # %% [markdown] lang="en"
-# Before training, every critic obeys the first rule (at $c=0.1$ clipping hardly touched the initial weights, so their own size counts, and the rule with $c$ overstates it). Training aligns the weights, and the factor climbs towards $c\,n$: from 0.08 to about 0.8 for $c=0.01$, from 0.4 to 7 for $c=0.1$. That the first of these woke up at all it owes to RMSProp, which divides each gradient by its size. For $c=0.002$ that size is below the $10^{-8}$ that RMSProp adds to the denominator, and the critic goes on sleeping. Between sleep and explosion lies a narrow range of $c$, and it depends on depth and width. (All this held for the seeds 0, 1 and 2. With a sixth layer, seeds 0 and 1 left the critic of $c=0.01$ half asleep after 300 steps, with 70% of its weights at the walls.)
+# Before training, every critic obeys the first rule (at $c=0.1$ clipping hardly touched the initial weights, so their own size counts, and the rule with $c$ overstates it). Training aligns the weights, and the factor climbs towards $c\,n$: from 0.08 to about 0.8 for $c=0.01$, from 0.4 to 7 for $c=0.1$. That the first of these woke up at all it owes to RMSProp, which divides each gradient by its size. For $c=0.002$ that size is below the $10^{-8}$ that RMSProp adds to the denominator, and the critic goes on sleeping. Between sleep and explosion lies a narrow range of $c$, and it depends on depth and width. (All this held for the seeds 0, 1 and 2. With a sixth hidden layer, seeds 0 and 1 left the critic of $c=0.01$ half asleep after 300 steps, with 70% of its weights at the walls.)
 #
 # ## 5 · Drawn digits
 #
@@ -896,7 +896,7 @@ for c, both in depths.items():
 #
 # **Predict.** Which of them will fall? What will the pictures look like after 1,200 steps, 6,000 of the critic?
 # %% [markdown] lang="zh"
-# 训练前，每个评论器都服从第一条规则（$c=0.1$ 时，初始权重几乎没有被裁，起作用的是它们自己的大小，所以按 $c$ 算偏大）。训练使权重步调一致，倍数便向 $c\,n$ 爬升：$c=0.01$ 时从 0.08 升到 0.8 左右，$c=0.1$ 时从 0.4 升到 7。前者居然还能醒来，要归功于 RMSProp：它把每个梯度除以自身的大小。$c=0.002$ 时，这个大小还不到 RMSProp 加在分母上的 $10^{-8}$，评论器便一直睡着。长睡与爆炸之间，$c$ 的余地很窄，还要看深度与宽度。（以上对种子 0、1、2 都成立。若再加一层，$c=0.01$ 的评论器在种子 0 与 1 上走完 300 步仍半睡半醒，只有 70% 的权重在墙上。）
+# 训练前，每个评论器都服从第一条规则（$c=0.1$ 时，初始权重几乎没有被裁，起作用的是它们自己的大小，所以按 $c$ 算偏大）。训练使权重步调一致，倍数便向 $c\,n$ 爬升：$c=0.01$ 时从 0.08 升到 0.8 左右，$c=0.1$ 时从 0.4 升到 7。前者居然还能醒来，要归功于 RMSProp：它把每个梯度除以自身的大小。$c=0.002$ 时，这个大小还不到 RMSProp 加在分母上的 $10^{-8}$，评论器便一直睡着。长睡与爆炸之间，$c$ 的余地很窄，还要看深度与宽度。（以上对种子 0、1、2 都成立。若再加一个隐藏层，$c=0.01$ 的评论器在种子 0 与 1 上走完 300 步仍半睡半醒，只有 70% 的权重在墙上。）
 #
 # ## 5 · 手写数字
 #
@@ -955,9 +955,9 @@ digits_run = ganlib.Trainer(
 ).fit(steps)
 viz.scrubber(snapshots.frames, columns=15, live=lab.live)
 # %% [markdown] lang="en"
-# Drag the slider: a smear of the right size at the right place, then a darker background and a brighter middle; not one digit. Do the readings see progress where your eyes do? (Dashed: what 500 other real digits get; for the critic 0.)
+# Drag the slider: first noise, then in every picture the same smear, of the right size and at the right place, on ground that is black, white or speckled, and near the end almost always black; not one digit. Do the readings see progress where your eyes do? (Dashed: what 500 other real digits get; for the critic 0.)
 # %% [markdown] lang="zh"
-# 拖动滑块：先是大小、位置都对的一团，然后背景变暗，中间变亮；一个数字也没有。眼睛看到进步的地方，读数也看到了吗？（虚线：另外 500 个真实数字的读数；对评论器则是 0。）
+# 拖动滑块：先是噪点，然后每幅图里都出现同样的一团，大小、位置都对，底色有黑有白，也有麻点，到后来差不多全是黑的；一个数字也没有。眼睛看到进步的地方，读数也看到了吗？（虚线：另外 500 个真实数字的读数；对评论器则是 0。）
 # %%
 # alt-en: Three panels over 1,200 steps. The clipped critic's reading jumps from 0 to 5.4, sinks with small setbacks to 1.3 at step 780, then quickly to almost 0. The exact W₁ sinks from 27 to 15.5, with the same setbacks, and is level from step 840 on, above the dashed floor at 12. The sliced W₂ sinks from 0.93 to 0.3 and is level likewise, above the floor at 0.06.
 # alt-zh: 三个子图，横轴为 1,200 步。裁剪的评论器的读数从 0 跳到 5.4，带着小的反复降到第 780 步的 1.3，随后很快几乎到 0。精确的 W₁ 从 27 降到 15.5，反复之处相同，第 840 步起走平，高于 12 处的虚线（本底值）。切片 W₂ 从 0.93 降到 0.3，同样走平，高于 0.06 处的本底值。
@@ -978,11 +978,11 @@ for ax, (name, color) in zip(
     ax.set_ylim(bottom=min(0, *history[name]))
 fig
 # %% [markdown] lang="en"
-# All three fall together; even a passing setback shows in all of them. *That* is what the paper praises, and rightly: a number that training computes anyway, and that sinks while the pictures get better. Now the small print, in numbers: rank correlations over the run; and at four moments the reading of the critic and its unit, the reading divided by the exact $W_1$ of the same samples.
+# After the first reading all three fall together; even a passing setback shows in all of them. *That* is what the paper praises, and rightly: a number that training computes anyway, and that sinks while the pictures get better. Now the small print, in numbers: rank correlations over the run; and at four moments the reading of the critic and its unit, the reading divided by the exact $W_1$ of the same samples.
 #
 # **Predict.** By which factor does the unit change within this one run?
 # %% [markdown] lang="zh"
-# 三个读数一同下降，连一时的倒退也都看得出来。论文称道的*正是*这一点，它说得对：训练本来就要算的一个数，会随着图像变好而下降。然后看小字，用数字说话：全程的秩相关；还有四个时刻的评论器读数，以及它的单位，即读数除以同一批样本的精确 $W_1$。
+# 从第二次读数起，三个数一同下降，连一时的倒退也都看得出来。论文称道的*正是*这一点，它说得对：训练本来就要算的一个数，会随着图像变好而下降。然后看小字，用数字说话：全程的秩相关；还有四个时刻的评论器读数，以及它的单位，即读数除以同一批样本的精确 $W_1$。
 #
 # **先猜。** 就在这一次训练里，单位会变几倍？
 # %%
@@ -996,13 +996,13 @@ for k in (1, len(meter) // 4, len(meter) // 2, len(meter) - 1):
     unit = meter[k] / history["W1"][k]
     print(f"{history.steps('W1')[k]:6}  {meter[k]:7.4f}  {unit:8.5f}")
 # %% [markdown] lang="en"
-# By a factor of 75, from 0.20 to 0.0027. The ranks agree nearly perfectly, and yet: at the end the critic reads less than a hundredth of what it read at first, while the exact $W_1$ has not even halved. As a meter it says "better than before"; it never says "near".
+# By a factor of 75, from 0.20 to 0.0027. The ranks agree nearly perfectly, and yet: at the end the critic reads less than a hundredth of what it read at first, while the exact $W_1$ has not even halved. (From step 840 on both distances stand still; the reading falls on, to less than a tenth.) As a meter it says "better than before"; it never says "near".
 #
 # And does the exact $W_1$ say "near"? Four controls.
 #
 # **Predict.** One and the same grey image, the mean of all digits, five hundred times: how far is it from the digits, compared with other real digits?
 # %% [markdown] lang="zh"
-# 变了 75 倍，从 0.20 到 0.0027。秩几乎完全一致；然而到最后，评论器的读数不到当初的百分之一，精确的 $W_1$ 却连一半也没有降到。作为仪表，它说的是“比刚才好”，从来不说“已经近了”。
+# 变了 75 倍，从 0.20 到 0.0027。秩几乎完全一致；然而到最后，评论器的读数不到当初的百分之一，精确的 $W_1$ 却连一半也没有降到。（从第 840 步起，两种距离都不动了，读数还在降，降到了不足十分之一。）作为仪表，它说的是“比刚才好”，从来不说“已经近了”。
 #
 # 那么精确的 $W_1$ 说不说“近了”？来看四个对照。
 #
@@ -1031,7 +1031,7 @@ for name, images in controls.items():
 #
 # **Predict** both shares. How often will the control be right?
 # %% [markdown] lang="zh"
-# 照精确的 $W_1$ 看，那幅灰图胜过生成器学到的一切，真实数字也近不了多少：在 784 维里，这个数大半是抽样的偶然。在这里，切片距离是更可靠的证人。照它看，生成的图像明显比灰图近，是真实数字的五倍远。
+# 照精确的 $W_1$ 看，那幅灰图胜过生成器学到的一切，真实数字也近不了多少：在 784 维里，这个数大半是抽样的偶然。在这里，切片距离是更可靠的证人。照它看，生成的图像明显比灰图近，但离真实数字仍有另一批真实数字的五倍远。
 #
 # 为什么没有数字？问问裁剪的评论器能看见什么。用像素的*线性*函数去拟合它的得分：在真实与生成各 2,000 幅图像中，一半用来拟合，另一半用来检验，看方差中有几成能用它解释。旁边是对照：同样结构的判别器，不裁剪，用 150 步学着分辨同样的图像。
 #
@@ -1084,9 +1084,9 @@ if lab.profile == "cpu":
     assert straight["clipped critic"] > 0.99 > straight["control"]
     assert right.float().mean() > 0.95 and mean_gap < pairs / 5
 # %% [markdown] lang="en"
-# The clipped critic is linear, to a tenth of a per cent. Probably its layers have aligned, as those of section 4 did; in any case, on these pictures it is one weighted sum of pixels. Such a critic can compare the two *mean pictures*, and nothing else. The generator has made the means agree, 1.5 apart where two digits are 20 apart, and the critic, satisfied, reads nearly zero and teaches nearly nothing. The control sees through every picture.
+# The clipped critic is linear, to a tenth of a per cent. Probably its layers have aligned, as those of section 4 did; in any case, on these pictures it is one weighted sum of pixels. Such a critic can compare the two *mean pictures*, and nothing else, and those the generator has brought close: they are 1.5 apart where two digits are 21 apart. It reads nearly zero and teaches nearly nothing. The control sees through every picture.
 #
-# This is what "$c$ costs capacity" means. The reading near 0 was true, for the distance of *this class* of critics; it was no statement about digits. (A run at five times the rate got to the same place and stayed there for 800 steps. With seeds other than 0 we did not try the digits.) The paper's images come from larger networks and much longer training; chapter 07 goes another way, and lets go of clipping.
+# So clipping costs capacity. And the reading near 0 is not even true for the distance of *this class* of critics, the $W_{\mathcal F}$ of the theory page. Let every unit of the first layer look, with weights $\pm0.01$, along the direction in which real digits vary most (with smaller weights on the border, which is always dark, so that the kink is at the mean), and let all other weights be $0.01$. This critic has the same shape and lives in the same box, and when we tried it on the 45 pictures shown last it read about 0.8, some twenty times as much: along that direction real digits spread far, and generated ones hardly. Training has not found it. A reading is only a lower bound of what its class can do, and here a bad one. (A run at five times the rate got to the same place and stayed there for 800 steps. With seeds other than 0 we did not try the digits.) The paper's images come from larger networks and much longer training; [chapter 07](../../book/en/07-wgan-gp.md) goes another way, and lets go of clipping.
 #
 # ## Try it
 #
@@ -1149,9 +1149,9 @@ if lab.profile == "cpu":
 #
 # Back to [the theory](../../book/en/06-wgan.md), with its exercises.
 # %% [markdown] lang="zh"
-# 裁剪的评论器是线性的，误差不到千分之一。大概是各层已步调一致，像第 4 节那样；不管怎样，在这些图像上，它就是像素的一个加权和。这样的评论器只会比较两边的*平均图像*，此外什么也不会。生成器已经让平均图像相符：相距 1.5，而两个数字之间相距 20；评论器于是满意了，读数几乎为零，几乎什么也不教。而对照把每一幅图像都看穿了。
+# 裁剪的评论器是线性的，误差不到千分之一。大概是各层已步调一致，像第 4 节那样；不管怎样，在这些图像上，它就是像素的一个加权和。这样的评论器只会比较两边的*平均图像*，此外什么也不会；而生成器已经让平均图像靠近了：相距 1.5，两个数字之间则相距 21。它的读数几乎为零，几乎什么也不教。对照却把每一幅图像都看穿了。
 #
-# “$c$ 让评论器付出能力的代价”，指的就是这个。读数接近 0 并没有错，对*这一类*评论器的距离来说是对的；它只是没有谈到数字。（学习率大五倍的一次训练走到同样的地方，在那里停了 800 步。数字这一节，我们没有试过 0 以外的种子。）论文中的图像出自更大的网络，训练也久得多；第 07 章换一条路，放弃裁剪。
+# 可见裁剪是拿评论器的表达能力作代价的。而且，读数接近 0，哪怕只当作*这一类*评论器的距离，即理论页的 $W_{\mathcal F}$，也不对。让第一层的每个单元都朝着真实数字变化最大的方向看，权重取 $\pm0.01$（边缘的像素总是黑的，那里的权重取小一些，好让折角落在均值处），其余权重都取 $0.01$。这个评论器结构相同，也在同一个盒子里；我们拿最后显示的那 45 幅图像试过，它读出约 0.8，大约是二十倍：沿这个方向，真实数字散得很开，生成的图像几乎不散开。训练没有找到它。读数只是这一类评论器所能达到的值的下界，在这里还是个很差的下界。（学习率大五倍的一次训练走到同样的地方，在那里停了 800 步。数字这一节，我们没有试过 0 以外的种子。）论文中的图像出自更大的网络，训练也久得多；[第 07 章](../../book/zh/07-wgan-gp.md)换一条路，放弃裁剪。
 #
 # ## 动手试试
 #
