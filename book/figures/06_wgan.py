@@ -295,7 +295,7 @@ def slide(words: dict[str, str], lang: str) -> viz.Player:
         for density, colour, name in ((DATA, REAL, "data"), (q, FAKE, "model")):
             top.fill_between(AXIS, density, color=colour, alpha=0.28, lw=0)
             top.plot(AXIS, density, color=colour, lw=1.8, label=words[name])
-        top.set(xlim=(-6, 6), ylim=(0, 0.82), yticks=(), xticks=())
+        top.set(xlim=(-6, 6), ylim=(0, 0.98), yticks=(), xticks=())
         top.legend(loc="upper right", handlelength=1.2, ncols=2, columnspacing=0.8, borderaxespad=0.1)
         f = np.cumsum(np.sign(gap(position))) * STEP
         low.plot(AXIS, f - f[np.abs(AXIS) <= 6].mean(), color=JUDGE, lw=2.2, label=words["best"])
