@@ -463,7 +463,10 @@ gaps["divided"] = score_gap(divide=True)
 gaps["hinge, λ = 0.1"] = score_gap(0.1, paid=hinge)
 fig, (ax,) = viz.panels(width=7, height=3.4)
 for name, path in gaps.items():
-    ax.semilogy(path, lw=1.8, label=lab.t(name))
+    # en: The hinge's line is wide and below, or it would hide the divided one's.
+    # zh: 合页损失的线画得宽，放在下层，否则会盖住做除法的那条。
+    wide = {"lw": 5, "zorder": 1.9} if name.startswith("hinge") else {}
+    ax.semilogy(path, **{"lw": 1.8} | wide, label=lab.t(name))
 ax.axhline(2, color=viz.INK, lw=1, ls=(0, (4, 3)))
 ax.set(ylim=(1e-5, 1e6), xlabel=lab.t("step"), title=lab.t("gap"))
 ax.legend(loc="lower right")
@@ -476,7 +479,7 @@ if lab.profile != "smoke":
     assert rest["λ = 0.3"] > 1e4 < rest["λ = 1"] and rest["λ = 3"] < 1e-3
     assert 1.7 < rest["divided"] < 2.05 and rest["hinge, λ = 0.1"] < 4
 # %% [markdown] lang="en"
-# Three layers make the gap grow like the third power of the weights, the charge grows like the second. So a small $\lambda$ is overrun, a large one squeezes the critic to nothing before it has found anything out, and no $\lambda$ is right. The divided critic stands where it should, a little below $W_1=2$ (in the figure most of its line lies under that of the hinge loss). With the hinge loss the charge does work: this loss has a floor. (It is also what the penalty was made for: the loss of a classifier, with a floor too.)
+# Three layers make the gap grow like the third power of the weights, the charge grows like the second. So a small $\lambda$ is overrun, a large one squeezes the critic to nothing before it has found anything out, and no $\lambda$ is right. The divided critic stands where it should, a little below $W_1=2$ (in the figure it is the thin line on the wide one). With the hinge loss the charge does work: this loss has a floor. (It is also what the penalty was made for: the loss of a classifier, with a floor too.)
 #
 # ## 4 · A convolution "of norm 1"
 #
@@ -486,7 +489,7 @@ if lab.profile != "smoke":
 #
 # **Predict:** which kernel is underestimated most by $\sigma(R)$? By how much could it be, at most, with stride 2?
 # %% [markdown] lang="zh"
-# 三层使得分之差按权重的三次方增长，收费只按二次方。所以 $\lambda$ 小了拦不住，大了就在评论器还什么都没学会时把它压成零，没有哪个 $\lambda$ 合适。做除法的评论器停在该停的地方，略低于 $W_1=2$（图中它的线大半被合页损失的线盖住了）。换成合页损失，收费就有用，因为这个损失有下界。（惩罚本来就是为这样的情形设计的：分类器的损失，也有下界。）
+# 三层使得分之差按权重的三次方增长，收费只按二次方。所以 $\lambda$ 小了拦不住，大了就在评论器还什么都没学会时把它压成零，没有哪个 $\lambda$ 合适。做除法的评论器停在该停的地方，略低于 $W_1=2$（图中是宽线上的那条细线）。换成合页损失，收费就有用，因为这个损失有下界。（惩罚本来就是为这样的情形设计的：分类器的损失，也有下界。）
 #
 # ## 4 · “范数为 1”的卷积
 #
@@ -740,11 +743,11 @@ for depth, seen in watched.items():
 # %% [markdown] lang="zh"
 # 各列是深度、步数、上界、梯度、对齐的程度。短短几十步，训练就把各层的主奇异向量排成一线，原先差了上千倍的上界，现在是*紧的*。（开头几步，上界明显高于 1，见左图的虚线，因为步子太大，一轮迭代跟不上：$\hat\sigma\le\sigma$。它从不低于 1。）
 #
-# 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都有满斜率。
+# 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都能把斜率用足。
 #
 # ## 6 · 距离是 1，读出来是 ½
 #
-# 理论页上那个难对付的任务：$P$ 是点 0，$Q$ 一半在 $1$，一半在 $-1$，所以 $W_1=1$。最好的 1-Lipschitz 评论器是一顶帐篷，$-|x|$：斜率为 1，还要拐弯。三个评论器，各层都除以精确的范数，攀升 $f(0)-\tfrac12(f(1)+f(-1))$：一个隐藏层，用 ReLU；三个隐藏层，用 ReLU；一个隐藏层，不用 ReLU，而是把数两两*排序*。
+# 理论页上那个难对付的任务：$P$ 是点 0，$Q$ 一半在 $1$，一半在 $-1$，所以 $W_1=1$。最好的 1-Lipschitz 评论器是一顶帐篷，$-|x|$：斜率为 1，还要拐弯。三个评论器，各层都除以精确的范数，尽力增大 $f(0)-\tfrac12(f(1)+f(-1))$：一个隐藏层，用 ReLU；三个隐藏层，用 ReLU；一个隐藏层，不用 ReLU，而是把数两两*排序*。
 #
 # **先猜** 300 步之后，三者各读多少。
 # %%
@@ -829,7 +832,7 @@ if lab.profile != "smoke":
 # %% [markdown] lang="zh"
 # 一个隐藏层，距离丢了一半；三个，丢了四成。排序拐弯不用付账。所以谱归一化的 ReLU 评论器是好向导，却不是好量具：往哪里走，它指得出；还有多远，它说不准。
 #
-# （把滑块拖回去看。三个评论器各爬各的；ReLU 支得起的帐篷都太平，多宽也没有用。）
+# （把滑块拖回去看。三个评论器各爬各的；ReLU 支得起的帐篷都太扁，多宽也没有用。）
 #
 # ## 7 · 画人像，看着钟
 #
@@ -983,7 +986,7 @@ viz.scrubber(faces, columns=8, live=lab.live)
 #
 # Left, $\sigma$ of the four weights that SNGAN's critic stores; right, the true norm $\sigma/\hat\sigma$ of what it uses, both every five steps. **Predict:** which way do the lines on the left go? On which side of 1 are those on the right, and how far from it, with one round per pass?
 # %% [markdown] lang="zh"
-# 播放器里，上面一行是 SNGAN，下面一行是 WGAN-GP，用的是同样的八个隐变量。一步对一步，两者不相上下，画出的脸各不相同。（换成种子 1 与 2，SNGAN 停在 50 与 48，WGAN-GP 停在 56 与 57。）于是由便宜的一步定胜负：按*钟表*看，除了开头，SNGAN 一直领先；开头则是 WGAN-GP 的头五十步更有成效。这笔买卖就是如此：评论器并没有更好，只是更省。
+# 播放器里，上面一行是 SNGAN，下面一行是 WGAN-GP，用的是同样的八个隐变量。论步数，两者不相上下，画出的脸各不相同。（换成种子 1 与 2，SNGAN 停在 50 与 48，WGAN-GP 停在 56 与 57。）于是胜负就看谁的一步便宜：论*时间*，除了开头，SNGAN 一直领先；开头则是 WGAN-GP 的头五十步更有成效。这笔买卖就是如此：评论器并没有更好，只是更省。
 #
 # ### 每一层的 σ
 #
@@ -1171,7 +1174,7 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # ## 8 · 三个种子，三种学习率
 #
-# 一个种子、一种学习率，只算一则轶事。`benchmarks/sngan.py` 给两种方法同样多的时间，各跑三个种子、三种学习率，另加一行：评论器不加层归一化的 WGAN-GP，它的评论器与 SNGAN 的相比，只差那次除法。
+# 一个种子、一种学习率，只能算个案。`benchmarks/sngan.py` 给两种方法同样多的时间，各跑三个种子、三种学习率，另加一行：评论器不加层归一化的 WGAN-GP，它的评论器与 SNGAN 的相比，只差那次除法。
 #
 # <!-- @RECORD sngan@ -->
 #
