@@ -13,7 +13,7 @@
 # * train SNGAN and WGAN-GP on faces, follow $\sigma$ of every layer, and compare quality *per second*.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the two GANs.
-# %% [markdown] lang="zh" matches="fedd284a6806"
+# %% [markdown] lang="zh" matches="9cb8ac68a113"
 # # 实验 08 · 谱归一化
 #
 # 每个权重矩阵，都除以它最多能把向量拉长的倍数，整个网络就什么也拉不长了。代价是每层每步两次矩阵乘向量，损失里不添任何新项。在这个实验里，你要亲手做一把量它的尺子，弄清这把尺子量得出什么、量不出什么，再让一个受它约束的 GAN，与一个付梯度惩罚的 GAN 赛一场。
