@@ -13,7 +13,7 @@
 # * train SNGAN and WGAN-GP on faces, follow $\sigma$ of every layer, and compare quality *per second*.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the two GANs.
-# %% [markdown] lang="zh" matches="9cb8ac68a113"
+# %% [markdown] lang="zh" matches="fa5f0c5e6d51"
 # # 实验 08 · 谱归一化
 #
 # 每个权重矩阵，都除以它最多能把向量拉长的倍数，整个网络就什么也拉不长了。代价是每层每步两次矩阵乘向量，损失里不添任何新项。在这个实验里，你要亲手做一把量它的尺子，弄清这把尺子量得出什么、量不出什么，再让一个受它约束的 GAN，与一个付梯度惩罚的 GAN 赛一场。
@@ -1125,7 +1125,7 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # <details><summary>Answer 3</summary>
 #
-# When we tried, with the same 300 steps: 0.50, 0.57, 0.60, 0.63 and 0.69 for 1, 2, 3, 5 and 8 layers of width 12, where the bound is 0.5 for one and otherwise 0.82, 0.87, 0.91 and 0.94. One layer of width 200 reads 0.49: width does not help. (Whether more training or better starts would come nearer to the bound, this does not tell; nor is the bound claimed to be sharp.)
+# When we tried, with the same 300 steps: 0.50, 0.57, 0.60, 0.63 and 0.68 for 1, 2, 3, 5 and 8 layers of width 12, where the bound is 0.5 for one and otherwise 0.82, 0.87, 0.91 and 0.94. One layer of width 200 reads 0.49: width does not help. (Whether more training or better starts would come nearer to the bound, this does not tell; nor is the bound claimed to be sharp.)
 #
 # </details>
 #
@@ -1227,7 +1227,7 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # <details><summary>答案 3</summary>
 #
-# 我们试的那一次，同样走 300 步：宽 12，1、2、3、5、8 层各读 0.50、0.57、0.60、0.63、0.69；上界是一层 0.5，其余依次为 0.82、0.87、0.91、0.94。一层、宽 200 读 0.49：加宽没有用。（训练得更久、起点更好，会不会更接近上界，由此看不出来；上界也没有说是紧的。）
+# 我们试的那一次，同样走 300 步：宽 12，1、2、3、5、8 层各读 0.50、0.57、0.60、0.63、0.68；上界是一层 0.5，其余依次为 0.82、0.87、0.91、0.94。一层、宽 200 读 0.49：加宽没有用。（训练得更久、起点更好，会不会更接近上界，由此看不出来；上界也没有说是紧的。）
 #
 # </details>
 #
