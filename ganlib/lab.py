@@ -113,6 +113,7 @@ def source(thing: Any) -> str:
 
 def where(thing: Any) -> str:
     """File (from the package's folder on) and name of a function, method or class."""
+    thing = inspect.unwrap(thing)  # a decorated function is in its own file, not in the decorator's
     file, root = Path(inspect.getsourcefile(thing) or ""), Path(ganlib.__file__).parent.parent
     place = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
     return f"`{place}` · `{thing.__qualname__}`"

@@ -13,7 +13,7 @@
 # * train SNGAN and WGAN-GP on faces, follow $\sigma$ of every layer, and compare quality *per second*.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the two GANs.
-# %% [markdown] lang="zh" matches="fedd284a6806"
+# %% [markdown] lang="zh" matches="fa5f0c5e6d51"
 # # 实验 08 · 谱归一化
 #
 # 每个权重矩阵，都除以它最多能把向量拉长的倍数，整个网络就什么也拉不长了。代价是每层每步两次矩阵乘向量，损失里不添任何新项。在这个实验里，你要亲手做一把量它的尺子，弄清这把尺子量得出什么、量不出什么，再让一个受它约束的 GAN，与一个付梯度惩罚的 GAN 赛一场。
@@ -22,7 +22,7 @@
 # * 用十来行代码写出幂迭代，与 SVD 对照，再从同样的起点出发与 PyTorch 的层对照，数出在你看它之前，PyTorch 已经走了几轮；
 # * 核对[理论页](../../book/zh/08-sngan.md)的两个速率：向量是 $(\sigma_2/\sigma_1)^2$，$\sigma$ 是 $(\sigma_2/\sigma_1)^4$；
 # * 看一个 Wasserstein 评论器怎样挣脱对范数的任何惩罚；
-# * 弄清“范数为 1”的卷积，实际上能把图像拉长多少；
+# * 弄清“范数为 1”的卷积，实际上能把图像（看作一个向量）拉长多少；
 # * 把乘积上界与实际找到的斜率放在一起，训练前看一次，训练后再看一次；
 # * 让评论器去量一个等于 1 的距离，读到的却是 $\tfrac12$；
 # * 在人像上训练 SNGAN 与 WGAN-GP，追踪每一层的 $\sigma$，比较*每秒*换来的质量。
@@ -91,13 +91,13 @@ assert abs(tangent(v, rows[0]) - (second / first) ** 10) < 1e-12
 
 
 # %% [markdown] lang="en"
-# The first two rounds are those of the page's first exercise, $5$ and $6.672$. After three rounds $\hat\sigma=6.708$ is right, while $v$ is still off by more than one per cent: the error of the estimate is the *square* of the other.
+# The first two rounds are those of the page's first exercise, $5$ and $6.672$. After three rounds $\hat\sigma=6.708$ is right, while $v$ is still off by more than one per cent: the error of the estimate goes with the *square* of the other.
 #
 # ### Two rates
 #
 # Larger matrices, $60\times40$, made with $\sigma_1=1$ and a chosen $\sigma_2$, all others at most half of that. The errors $1-\hat\sigma$ and $\tan\theta$ shrink from round to round; by which factors, in the end? **Predict** for $\sigma_2=0.5$, $0.8$ and $0.95$.
 # %% [markdown] lang="zh"
-# 头两轮正是理论页第一道习题里的 $5$ 与 $6.672$。三轮之后 $\hat\sigma=6.708$ 已经对了，而 $v$ 还差百分之一以上：估计值的误差，是方向误差的*平方*。
+# 头两轮正是理论页第一道习题里的 $5$ 与 $6.672$。三轮之后 $\hat\sigma=6.708$ 已经对了，而 $v$ 还差百分之一以上：估计值的误差，与方向误差的*平方*同量级。
 #
 # ### 两个速率
 #
@@ -199,7 +199,7 @@ assert counts == [16, 17, 19, 20, 20]
 #
 # So the norm of what the layer computes with, $W/\hat\sigma$, is no secret either. **Predict:** on which side of 1 does it lie, and by which factor does the distance to 1 shrink with each look?
 # %% [markdown] lang="zh"
-# 十六轮，这时谁也还没有用过这一层：构造时走 15 轮，登记时 PyTorch 试算一次，又是一轮。此后，训练模式下每看一次就走一轮，`cached` 之内只算一次，评估模式下一概不动。
+# 十六轮，这时谁也还没有用过这一层：构造时走 15 轮，注册时 PyTorch 试算一次，又是一轮。此后，训练模式下每看一次就走一轮，`cached` 之内只算一次，评估模式下一概不动。
 #
 # 那么，这一层实际使用的 $W/\hat\sigma$，它的范数也就不是秘密。**先猜：** 它在 1 的哪一侧？每看一次，它与 1 的距离缩小到几分之几？
 # %% tags=["strict"]
@@ -344,7 +344,7 @@ for name, sigma in ways.items():
 #
 # And the layer that the course uses, in which you will find each of these lines again (its numbers are those of PyTorch's, beyond that it works under mixed precision):
 # %% [markdown] lang="zh"
-# 前两种一致：在最大值处，最大点移不移动无关紧要。两者都与 $W$ 正交，所以走一步只改变 $W$ 的方向，绝不会使它变短。第三种沿着 $W$ 推，对函数毫无作用，权重却漂走了。
+# 前两种一致：在最大值处，最大值点移不移动无关紧要。两者都与 $W$ 正交，所以走一步只改变 $W$ 的方向，绝不会使它变短。第三种沿着 $W$ 推，对函数毫无作用，权重却漂走了。
 #
 # 再看课程库所用的层，上面各行都找得到（它的数值与 PyTorch 的相同，此外还适用于混合精度）：
 # %% tags=["strict"]
@@ -358,7 +358,7 @@ lab.show(layers.SpectralNorm.iterate, layers.SpectralNorm.forward)
 # %% [markdown] lang="zh"
 # ## 3 · 收费，还是做除法？
 #
-# Yoshida 与 Miyato 起初是对范数*收费*：给损失加一项 $\tfrac\lambda2\sum\sigma(W)^2$。只留这一项，矩阵的奇异值为 $3$、$2$、$1$、$\tfrac12$，步长 $\eta\lambda=0.1$：**先猜** 1、3、12 步之后的奇异值。换成权重衰减 $\tfrac\lambda2\|W\|_F^2$ 呢？
+# Yoshida 与 Miyato 起初是对范数*收费*，也就是惩罚：给损失加一项 $\tfrac\lambda2\sum\sigma(W)^2$。只留这一项，矩阵的奇异值为 $3$、$2$、$1$、$\tfrac12$，步长 $\eta\lambda=0.1$：**先猜** 1、3、12 步之后的奇异值。换成权重衰减 $\tfrac\lambda2\|W\|_F^2$ 呢？
 # %% tags=["strict"]
 from ganlib import penalties
 
@@ -409,13 +409,13 @@ one_less = torch.cat([0.9 * before[:, :1], before[:, 1:]], 1)
 assert torch.allclose(after, one_less.sort(1, descending=True).values)
 assert torch.allclose(paths["weight decay"][12], 0.9**12 * before[0])
 # %% [markdown] lang="en"
-# The charge takes from the richest only, until the second is richest; in the end they are level. Weight decay takes from all in proportion, and after 12 steps the layer has lost what made it a layer.
+# The charge takes from the richest only, until the second is richest; in the end they are level. Weight decay takes from all in proportion: after 12 steps each has $0.9^{12}\approx0.28$ of what it had, the smallest too.
 #
 # Does the charge hold a critic? Two clouds, one a copy of the other, moved by 2, so that $W_1=2$ exactly. A critic with three layers, LeakyReLU, no offsets, maximises $\mathbb E_{p_r}[f]-\mathbb E_{p_\theta}[f]$ while it is charged with $\lambda=0.3$, $1$ or $3$; a fourth one divides instead. And a fifth is charged, but plays the hinge loss.
 #
 # **Predict:** which of the five come to rest, and where?
 # %% [markdown] lang="zh"
-# 收费只向最富的收，收到第二名成了最富的为止，最后大家一般高。权重衰减人人按比例交，12 步之后，这一层就不成其为层了。
+# 收费只向最富的收，收到第二名成了最富的为止，最后大家一般高。权重衰减人人按比例交：12 步之后，各自只剩原来的 $0.9^{12}\approx0.28$，最小的也不例外。
 #
 # 收费管得住评论器吗？两团点云，其中一团是另一团平移 2 得来的，所以 $W_1$ 恰为 2。评论器三层，LeakyReLU，没有偏置，最大化 $\mathbb E_{p_r}[f]-\mathbb E_{p_\theta}[f]$，同时按 $\lambda=0.3$、$1$、$3$ 收费；第四个改用除法；第五个照样收费，但用合页损失。
 #
@@ -463,7 +463,10 @@ gaps["divided"] = score_gap(divide=True)
 gaps["hinge, λ = 0.1"] = score_gap(0.1, paid=hinge)
 fig, (ax,) = viz.panels(width=7, height=3.4)
 for name, path in gaps.items():
-    ax.semilogy(path, lw=1.8, label=lab.t(name))
+    # en: The hinge's line is wide and below, or it would hide the divided one's.
+    # zh: 合页损失的线画得宽，放在下层，否则会盖住做除法的那条。
+    wide = {"lw": 5, "zorder": 1.9} if name.startswith("hinge") else {}
+    ax.semilogy(path, **{"lw": 1.8} | wide, label=lab.t(name))
 ax.axhline(2, color=viz.INK, lw=1, ls=(0, (4, 3)))
 ax.set(ylim=(1e-5, 1e6), xlabel=lab.t("step"), title=lab.t("gap"))
 ax.legend(loc="lower right")
@@ -476,21 +479,21 @@ if lab.profile != "smoke":
     assert rest["λ = 0.3"] > 1e4 < rest["λ = 1"] and rest["λ = 3"] < 1e-3
     assert 1.7 < rest["divided"] < 2.05 and rest["hinge, λ = 0.1"] < 4
 # %% [markdown] lang="en"
-# Three layers make the gap grow like the third power of the weights, the charge grows like the second. So a small $\lambda$ is overrun, a large one squeezes the critic to nothing before it has found anything out, and no $\lambda$ is right. The divided critic stands where it should, a little below $W_1=2$. With the hinge loss the charge does work: this loss has a floor. (It is also what the penalty was made for: the loss of a classifier, with a floor too.)
+# Three layers make the gap grow like the third power of the weights, the charge grows like the second. So a small $\lambda$ is overrun, a large one squeezes the critic to nothing before it has found anything out, and no $\lambda$ is right. The divided critic stands where it should, a little below $W_1=2$ (in the figure it is the thin line on the wide one). With the hinge loss the charge does work: this loss has a floor. (It is also what the penalty was made for: the loss of a classifier, with a floor too.)
 #
 # ## 4 · A convolution "of norm 1"
 #
-# What libraries divide by is the norm of the *flattened* kernel, a matrix $R$ with a row per output channel. What the convolution does to an image is another matter, and our `power` can measure it: $Wv$ is a convolution, $W^\top u$ the transposed one. Beside it, where images are small enough, the SVD of the full matrix; and for circular padding the formula with frequencies, three lines.
+# What the common libraries divide by is the norm of the *flattened* kernel, a matrix $R$ with a row per output channel. What the convolution does to an image is another matter, and our `power` can measure it: $Wv$ is a convolution, $W^\top u$ the transposed one. Beside it, where images are small enough, the SVD of the full matrix; and for circular padding the formula with frequencies, three lines.
 #
 # Four kernels of the page's second exercise on $16\times16$ pixels, then random ones with 8 channels on $8\times8$: $3\times3$ with stride 1, $4\times4$ with stride 2.
 #
 # **Predict:** which kernel is underestimated most by $\sigma(R)$? By how much could it be, at most, with stride 2?
 # %% [markdown] lang="zh"
-# 三层使得分之差按权重的三次方增长，收费只按二次方。所以 $\lambda$ 小了拦不住，大了就在评论器还什么都没学会时把它压成零，没有哪个 $\lambda$ 合适。做除法的评论器停在该停的地方，略低于 $W_1=2$。换成合页损失，收费就有用，因为这个损失有下界。（惩罚本来就是为这样的情形设计的：分类器的损失，也有下界。）
+# 三层使得分之差按权重的三次方增长，收费只按二次方。所以 $\lambda$ 小了拦不住，大了就在评论器还什么都没学会时把它压成零，没有哪个 $\lambda$ 合适。做除法的评论器停在该停的地方，略低于 $W_1=2$（图中是宽线上的那条细线）。换成合页损失，收费就有用，因为这个损失有下界。（惩罚本来就是为这样的情形设计的：分类器的损失，也有下界。）
 #
 # ## 4 · “范数为 1”的卷积
 #
-# 各个库除以的，是*展平*的卷积核的范数：矩阵 $R$，每个输出通道一行。卷积把图像拉长多少，则是另一回事，用我们的 `power` 量得出来：$Wv$ 是卷积，$W^\top u$ 是转置卷积。图像小，所以旁边还可以放上整个矩阵的 SVD；循环填充另有频率的公式，三行就够。
+# 通行的库除以的，是*展平*的卷积核的范数：矩阵 $R$，每个输出通道一行。卷积把图像这个向量拉长多少，则是另一回事，用我们的 `power` 量得出来：$Wv$ 是卷积，$W^\top u$ 是转置卷积。图像小，所以旁边还可以放上整个矩阵的 SVD；循环填充另有频率的公式，三行就够。
 #
 # 先是理论页第二题的四个卷积核，图像 $16\times16$；再是随机的卷积核，8 个通道，图像 $8\times8$：$3\times3$ 步幅 1，以及 $4\times4$ 步幅 2。
 #
@@ -670,7 +673,7 @@ assert slopes[8, False][0] > 1.5
 # %% [markdown] lang="zh"
 # 一层就达到上界。每加一层，找得到的斜率就降一截，到深度 8 只剩千分之一左右，而上界始终是 1：说它“1-Lipschitz”没有错，只是没说出多少东西。没有做除法的网络也表明上界只是上界：它在增大，斜率却在减小。
 #
-# 深的评论器就没有希望了吗？它的损失奖励大斜率。那就训练，对手仍是相距 2 的两团点云，盯住三个数：上界；找到的最大梯度；以及相邻两层*对得*有多*齐*，即 $|\langle u_1(W^l),v_1(W^{l+1})\rangle|$，取各层中最小的。
+# 深的评论器就没有希望了吗？它的损失奖励大斜率。那就训练，数据仍是相距 2 的两团点云，盯住三个数：上界；找到的最大梯度；以及相邻两层*对得*有多*齐*，即 $|\langle u_1(W^l),v_1(W^{l+1})\rangle|$，取各层中最小的。
 #
 # **先猜**深度 8 时的这三个数。
 # %%
@@ -740,11 +743,11 @@ for depth, seen in watched.items():
 # %% [markdown] lang="zh"
 # 各列是深度、步数、上界、梯度、对齐的程度。短短几十步，训练就把各层的主奇异向量排成一线，原先差了上千倍的上界，现在是*紧的*。（开头几步，上界明显高于 1，见左图的虚线，因为步子太大，一轮迭代跟不上：$\hat\sigma\le\sigma$。它从不低于 1。）
 #
-# 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都有满斜率。
+# 不过这个任务是好对付的。两团点云，一团是另一团的复制品，量它们最好用*仿射*函数，而仿射函数处处都能把斜率用足。
 #
 # ## 6 · 距离是 1，读出来是 ½
 #
-# 理论页上那个难对付的任务：$P$ 是点 0，$Q$ 一半在 $1$，一半在 $-1$，所以 $W_1=1$。最好的 1-Lipschitz 评论器是一顶帐篷，$-|x|$：斜率为 1，还要拐弯。三个评论器，各层都除以精确的范数，攀升 $f(0)-\tfrac12(f(1)+f(-1))$：一层隐藏层的 ReLU；三层的 ReLU；以及一层隐藏层，不用 ReLU，而是把数两两*排序*。
+# 理论页上那个难对付的任务：$P$ 是点 0，$Q$ 一半在 $1$，一半在 $-1$，所以 $W_1=1$。最好的 1-Lipschitz 评论器是一顶帐篷，$-|x|$：斜率为 1，还要拐弯。三个评论器，各层都除以精确的范数，尽力增大 $f(0)-\tfrac12(f(1)+f(-1))$：一个隐藏层，用 ReLU；三个隐藏层，用 ReLU；一个隐藏层，不用 ReLU，而是把数两两*排序*。
 #
 # **先猜** 300 步之后，三者各读多少。
 # %%
@@ -827,13 +830,13 @@ if lab.profile != "smoke":
 #
 # Now the game that the division was made for. SNGAN and WGAN-GP get the same networks, the small DCGAN of lab 04 without batch normalisation in the critic, the same batches of 64 faces, the same Adam ($10^{-3}$, $\beta_1=0$, $\beta_2=0.9$), and one turn of the critic per step of the generator. SNGAN plays the hinge loss; WGAN-GP has a layer normalisation in the critic, as its authors advise, and the penalty with $\lambda=10$. The two critics' turns:
 # %% [markdown] lang="zh"
-# 一层隐藏层，距离丢了一半；三层，丢了四成。排序拐弯不用付账。所以谱归一化的 ReLU 评论器是好向导，却不是好量具：往哪里走，它指得出；还有多远，它说不准。
+# 一个隐藏层，距离丢了一半；三个，丢了四成。排序拐弯不用付账。所以谱归一化的 ReLU 评论器是好向导，却不是好量具：往哪里走，它指得出；还有多远，它说不准。
 #
-# （把滑块拖回去看。三个评论器各爬各的；ReLU 支得起的帐篷都太平，多宽也没有用。）
+# （把滑块拖回去看。三个评论器各爬各的；ReLU 支得起的帐篷都太扁，多宽也没有用。）
 #
 # ## 7 · 画人像，看着钟
 #
-# 现在轮到这种除法真正的用武之地。SNGAN 与 WGAN-GP 用同样的网络，即实验 04 的小 DCGAN，评论器不加批归一化；同样的批量，64 张人像；同样的 Adam（$10^{-3}$，$\beta_1=0$，$\beta_2=0.9$）；生成器每走一步，评论器走一步。SNGAN 用合页损失；WGAN-GP 照其作者的建议，在评论器里加层归一化，惩罚的权重 $\lambda=10$。两个评论器的回合：
+# 现在轮到这种除法真正的用武之地。SNGAN 与 WGAN-GP 用同样的网络，即实验 04 的小 DCGAN，评论器不加批量归一化；同样的批量，64 张人像；同样的 Adam（$10^{-3}$，$\beta_1=0$，$\beta_2=0.9$）；生成器每走一步，评论器走一步。SNGAN 用合页损失；WGAN-GP 照其作者的建议，在评论器里加层归一化，惩罚的权重 $\lambda=10$。两个评论器的回合：
 # %% tags=["strict"]
 from ganlib.gans.sngan import SNGAN
 from ganlib.gans.wgan_gp import WGANGP
@@ -983,7 +986,7 @@ viz.scrubber(faces, columns=8, live=lab.live)
 #
 # Left, $\sigma$ of the four weights that SNGAN's critic stores; right, the true norm $\sigma/\hat\sigma$ of what it uses, both every five steps. **Predict:** which way do the lines on the left go? On which side of 1 are those on the right, and how far from it, with one round per pass?
 # %% [markdown] lang="zh"
-# 播放器里，上面一行是 SNGAN，下面一行是 WGAN-GP，用的是同样的八个隐变量。一步对一步，两者不相上下，画出的脸各不相同。（换成种子 1 与 2，SNGAN 停在 50 与 48，WGAN-GP 停在 56 与 57。）于是由便宜的一步定胜负：按*钟表*看，除了开头，SNGAN 一直领先；开头则是 WGAN-GP 的头五十步更有成效。这笔买卖就是如此：评论器并没有更好，只是更省。
+# 播放器里，上面一行是 SNGAN，下面一行是 WGAN-GP，用的是同样的八个隐变量。论步数，两者不相上下，画出的脸各不相同。（换成种子 1 与 2，SNGAN 停在 50 与 48，WGAN-GP 停在 56 与 57。）于是胜负就看谁的一步便宜：论*时间*，除了开头，SNGAN 一直领先；开头则是 WGAN-GP 的头五十步更有成效。这笔买卖就是如此：评论器并没有更好，只是更省。
 #
 # ### 每一层的 σ
 #
@@ -1005,13 +1008,13 @@ left.set_ylim(0, 2.4)
 left.legend(loc="upper left", ncols=2)
 fig
 # %% [markdown] lang="en"
-# Left, all four have grown: the gradient has no part along $W$, so steps lengthen it, and the effective rate falls. (Adam's step is not exactly orthogonal to $W$; hence the dents.) Right, never below 1, as the theorem says, but well above at times: with a rate of $10^{-3}$ a step turns the top singular vectors further than one round can follow. The last layer is a single row, has one singular value only, and is right after one round.
+# Left, all four have grown: the gradient has no part along $W$, so a plain gradient step can only lengthen it, and the effective rate falls. (The length is $\|W\|_F$. $\sigma$ belongs to one direction, which may lose while the others gain, and Adam's step is not exactly orthogonal to $W$: hence the dents.) Right, never below 1, as the theorem says, but well above at times: with a rate of $10^{-3}$ a step turns the top singular vectors further than one round can follow. The last layer is a single row, has one singular value only, and is right after one round.
 #
 # ### A critic "of norm 1"?
 #
 # For each layer: $\sigma$ of the stored weight at the start and at the end; the largest norm that the used weight had on the way, and the last; and the true norm of the convolution with zero padding and stride 2, by power iteration on images. **Predict** the last column. For a convolution $4\times4$ with stride 2 it may be up to twice the one before.
 # %% [markdown] lang="zh"
-# 左图四条都升高了：梯度没有沿 $W$ 的分量，所以每走一步 $W$ 就变长，有效学习率随之下降。（Adam 的步子与 $W$ 并不严格正交，所以线上有凹陷。）右图从不低于 1，与定理相符，但有时高出不少：学习率为 $10^{-3}$ 时，一步就把主奇异向量转过很大的角度，一轮迭代跟不上。最后一层只有一行，奇异值只有一个，一轮就对。
+# 左图四条都升高了：梯度没有沿 $W$ 的分量，所以普通的梯度步只会使 $W$ 变长，有效学习率随之下降。（这里的长度是 $\|W\|_F$；$\sigma$ 只管一个方向，别的方向在增大时它也可能减小，何况 Adam 的步子与 $W$ 并不严格正交，所以线上有凹陷。）右图从不低于 1，与定理相符，但有时高出不少：学习率为 $10^{-3}$ 时，一步就把主奇异向量转过很大的角度，一轮迭代跟不上。最后一层只有一行，奇异值只有一个，一轮就对。
 #
 # ### “范数为 1”的评论器？
 #
@@ -1063,9 +1066,9 @@ with torch.no_grad():
 print(f"{gap:8.3f}   {lab.t('gap')}")
 assert max(found.values()) < math.prod(true_norms)
 # %% [markdown] lang="en"
-# What is divided has norm 1, or somewhat more where one round was not enough. The *convolutions* reach 1.9, close to the 2 that the page allows. So all that one can prove of this critic "of norm 1" is a Lipschitz constant of 5.4, and the steepest place found has slope 0.365: fifteen times less. Note how even the slopes are, at faces, between them and at noise alike: nobody had to choose points at which to look.
+# What is divided has norm 1, or somewhat more where one round was not enough. The *convolutions* reach 1.9, close to the 2 that the page allows. So all that one can say of this critic "of norm 1" is that its Lipschitz constant is at most 5.4, and the steepest place found has slope 0.365: fifteen times less. (The true norms are estimates from below as well, though converged ones. Who wants a proof takes the page's bound, twice the norm for each convolution: $8\cdot1.018\cdot1.052\cdot1.001\approx8.6$.) Note how even the slopes are, at faces, between them and at noise alike: nobody had to choose points at which to look.
 #
-# As a gauge it is as poor as section 6 has it. Its scores of real and generated faces differ by 0.8, so $W_1\ge0.8/5.4\approx0.15$ is proved (for these 200 faces of each kind), which is next to nothing: two faces drawn by lot are some 30 apart, two hundred times as far. For the generator only the direction counts.
+# As a gauge it is as poor as section 6 has it. Its scores of real and generated faces differ by 0.8, so $W_1\ge0.8/5.4\approx0.15$ (for these 200 faces of each kind), which is next to nothing: two faces drawn by lot are some 30 apart, two hundred times as far. For the generator only the direction counts.
 #
 # ## 8 · Three seeds, three rates
 #
@@ -1122,7 +1125,7 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # <details><summary>Answer 3</summary>
 #
-# When we tried, with the same 300 steps: 0.50, 0.57, 0.60, 0.63 and 0.69 for 1, 2, 3, 5 and 8 layers of width 12, where the bound is 0.5 for one and otherwise 0.82, 0.87, 0.91 and 0.94. One layer of width 200 reads 0.49: width does not help. (Whether more training or better starts would come nearer to the bound, this does not tell; nor is the bound claimed to be sharp.)
+# When we tried, with the same 300 steps: 0.50, 0.57, 0.60, 0.63 and 0.68 for 1, 2, 3, 5 and 8 layers of width 12, where the bound is 0.5 for one and otherwise 0.82, 0.87, 0.91 and 0.94. One layer of width 200 reads 0.49: width does not help. (Whether more training or better starts would come nearer to the bound, this does not tell; nor is the bound claimed to be sharp.)
 #
 # </details>
 #
@@ -1151,11 +1154,11 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # </details>
 #
-# 5. **Momentum.** The published settings for plain convolutions have $\beta_1=0.5$ (the page's table), at a fifth of our learning rate. Play SNGAN with `SHARED | {"beta1": 0.5, "beta2": 0.999}`, 150 steps.
+# 5. **Momentum.** Setting C of the page's table has $\beta_1=0.5$, $\beta_2=0.999$ and a fifth of our learning rate. Play SNGAN at our rate with `SHARED | {"beta1": 0.5, "beta2": 0.999}`, 150 steps.
 #
 # <details><summary>Answer 5</summary>
 #
-# When we tried, the FID after 150 steps was 194, where $\beta_1=0$ had got 70; at half the rate it was 175 after 100 steps and 121 after 200, at a fifth 144 after 200. At these rates a step turns the critic by much (the norms above say so), and momentum repeats yesterday's direction. WGAN-GP was not tried with it; its authors take $\beta_1=0$.
+# When we tried, the FID after 150 steps was 194, where $\beta_1=0$ had got 70; at half the rate it was 175 after 100 steps and 121 after 200, at a fifth 144 after 200. At these rates a step turns the critic by much (the norms above say so), and momentum repeats yesterday's direction. (The paper's settings D and E have our rate with $\beta_1=0.5$, but five turns of the critic per step; that we have not tried.) Nor was WGAN-GP tried with it; its authors take $\beta_1=0$.
 #
 # </details>
 #
@@ -1165,13 +1168,13 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # Back to [the theory](../../book/en/08-sngan.md), with its exercises.
 # %% [markdown] lang="zh"
-# 除过之后的范数是 1，一轮不够的地方略大一些。*卷积*的范数则到了 1.9，已接近理论页所允许的 2。所以对这个“范数为 1”的评论器，能证明的只是 Lipschitz 常数不超过 5.4；而找到的最陡之处，斜率是 0.365，只有它的十五分之一。还要注意各处的斜率何其均匀：人像处、两者中间、噪声处，全都差不多，谁也不必挑选该看哪些点。
+# 除过之后的范数是 1，一轮不够的地方略大一些。*卷积*的范数则到了 1.9，已接近理论页所允许的 2。所以对这个“范数为 1”的评论器，能说的只是 Lipschitz 常数不超过 5.4；而找到的最陡之处，斜率是 0.365，只有它的十五分之一。（真实的范数也是从下方估计的，不过已经收敛。若要严格的证明，就用理论页的上界，每个卷积取范数的两倍：$8\cdot1.018\cdot1.052\cdot1.001\approx8.6$。）还要注意各处的斜率何其均匀：人像处、两者中间、噪声处，全都差不多，谁也不必挑选该看哪些点。
 #
-# 拿它当量具，则正如第 6 节所说，很不中用。它给真实人像与生成人像的得分，平均相差 0.8，于是（对这两组各 200 张人像）证明了 $W_1\ge0.8/5.4\approx0.15$，几乎等于什么也没说：随便两张人像，相距就在 30 左右，是它的两百倍。对生成器来说，要紧的只是方向。
+# 拿它当量具，则正如第 6 节所说，很不中用。它给真实人像与生成人像的得分，平均相差 0.8，于是（对这两组各 200 张人像）$W_1\ge0.8/5.4\approx0.15$，几乎等于什么也没说：随便两张人像，相距就在 30 左右，是它的两百倍。对生成器来说，要紧的只是方向。
 #
 # ## 8 · 三个种子，三种学习率
 #
-# 一个种子、一种学习率，只算一则轶事。`benchmarks/sngan.py` 给两种方法同样多的时间，各跑三个种子、三种学习率，另加一行：评论器不加层归一化的 WGAN-GP，它的评论器与 SNGAN 的相比，只差那次除法。
+# 一个种子、一种学习率，只能算个案。`benchmarks/sngan.py` 给两种方法同样多的时间，各跑三个种子、三种学习率，另加一行：评论器不加层归一化的 WGAN-GP，它的评论器与 SNGAN 的相比，只差那次除法。
 #
 # <!-- @RECORD sngan@ -->
 #
@@ -1224,7 +1227,7 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # <details><summary>答案 3</summary>
 #
-# 我们试的那一次，同样走 300 步：宽 12，1、2、3、5、8 层各读 0.50、0.57、0.60、0.63、0.69；上界是一层 0.5，其余依次为 0.82、0.87、0.91、0.94。一层、宽 200 读 0.49：加宽没有用。（训练得更久、起点更好，会不会更接近上界，由此看不出来；上界也没有说是紧的。）
+# 我们试的那一次，同样走 300 步：宽 12，1、2、3、5、8 层各读 0.50、0.57、0.60、0.63、0.68；上界是一层 0.5，其余依次为 0.82、0.87、0.91、0.94。一层、宽 200 读 0.49：加宽没有用。（训练得更久、起点更好，会不会更接近上界，由此看不出来；上界也没有说是紧的。）
 #
 # </details>
 #
@@ -1253,11 +1256,11 @@ assert max(found.values()) < math.prod(true_norms)
 #
 # </details>
 #
-# 5. **动量。** 对普通的卷积网络，论文的设置里有 $\beta_1=0.5$（见理论页的表），学习率是我们的五分之一。用 `SHARED | {"beta1": 0.5, "beta2": 0.999}` 让 SNGAN 走 150 步。
+# 5. **动量。** 理论页表中的设置 C 是 $\beta_1=0.5$，$\beta_2=0.999$，学习率是我们的五分之一。学习率不变，用 `SHARED | {"beta1": 0.5, "beta2": 0.999}` 让 SNGAN 走 150 步。
 #
 # <details><summary>答案 5</summary>
 #
-# 我们试的那一次，150 步之后 FID 是 194，而 $\beta_1=0$ 已到 70；学习率减半，100 步之后是 175，200 步之后是 121；取五分之一，200 步之后是 144。学习率这么大，一步就把评论器转过很大的角度（上面的范数说明了这一点），动量又重复昨天的方向。WGAN-GP 没有这样试过，它的作者取的是 $\beta_1=0$。
+# 我们试的那一次，150 步之后 FID 是 194，而 $\beta_1=0$ 已到 70；学习率减半，100 步之后是 175，200 步之后是 121；取五分之一，200 步之后是 144。学习率这么大，一步就把评论器转过很大的角度（上面的范数说明了这一点），动量又重复昨天的方向。（论文的设置 D 与 E 正是我们的学习率配 $\beta_1=0.5$，不过生成器每走一步，评论器走五步；这个我们没有试。）WGAN-GP 也没有这样试过，它的作者取的是 $\beta_1=0$。
 #
 # </details>
 #

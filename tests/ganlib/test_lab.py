@@ -12,6 +12,7 @@ from ganlib import lab as lab_module
 from ganlib import labels
 from ganlib.errors import GanlibError
 from ganlib.gans.gan import VanillaGAN
+from ganlib.models.layers import SpectralNorm
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,13 @@ def test_show_shows_the_source_word_for_word(monkeypatch):
         written = source.read()
     for line in shown[0].split("```python\n")[1].removesuffix("```").splitlines():
         assert line in written
+
+
+def test_show_names_the_file_of_a_decorated_function(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda thing: shown.append(thing.data))
+    ganlib.Lab("x", device="cpu").show(SpectralNorm.iterate)  # under torch.no_grad
+    assert shown[0].startswith("*`ganlib/models/layers.py` · `SpectralNorm.iterate`*")
 
 
 @pytest.mark.parametrize(
