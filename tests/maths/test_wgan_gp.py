@@ -725,7 +725,10 @@ def test_pitfalls():
 
 
 def test_one_datum_two_generated_points():
-    """Part (c) of ex-gp-three: at λ = max|v| the value is W, and the reported distance need not be."""
+    """Part (c) of ex-gp-three: at λ = max|v| the value is W, and the reported distance need not be.
+
+    Below, the value grows with the slope; above, only the slope 1 reaches W.
+    """
     x, y = torch.zeros(2, 1), torch.tensor([[1.0], [3.0]])
     points = torch.cat([(torch.arange(20_000)[:, None] + 0.5) / 20_000 * end for end in (1.0, 3.0)])
     for steep in (1.0, 2.0, 5.0):
@@ -738,7 +741,10 @@ def test_one_datum_two_generated_points():
         assert close(reported, 1 + steep) and close(fine, steep - 1, 1e-3)
         assert close(reported - fine, 2, 1e-3)
         assert close(reported, 2) == (steep == 1)
-    # (d) by the slopes left of the points, which are all that the two-sided penalty with λ = 10 fixes at 3
+        for weight in (2.9, 3.1):
+            value = reported - weight / 3 * fine
+            assert close(value, 2 + (steep - 1) * (1 - weight / 3), 1e-3)
+    # (d) the sizes of the slopes just left of the points
     assert close(1 + 1.5 / 20, 1.075) and close(1 + 3 / 20, 1.15) and close(3 / 1.5, 2)
 
 
