@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linprog
+from scipy.sparse.linalg import svds
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils import parametrizations, parametrize
@@ -591,18 +592,34 @@ def test_frequencies(rng):
     assert np.abs(np.fft.fft(difference, 3)).max() < sigma(np.eye(40) - np.eye(40, k=1)) < 2
 
 
-def test_four_kernels():
+def test_four_kernels(rng):
     """The numbers of an exercise."""
-    kernels = {
-        "delta": ([[0, 0, 0], [0, 1, 0], [0, 0, 0]], 1, 1),
-        "ones": (np.ones((3, 3)), 3, 9),
-        "laplace": ([[0, 1, 0], [1, -4, 1], [0, 1, 0]], math.sqrt(20), 8),
-        "sobel": ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], math.sqrt(12), 8),
+    c, j = math.cos(math.pi / 33), np.arange(1, 33)
+    kernels = {  # the kernel, σ(R), σ(A) with circular and with zero padding, phases of the wave per row and column
+        "delta": ([[0, 0, 0], [0, 1, 0], [0, 0, 0]], 1, 1, 1, (1, 1)),
+        "ones": (np.ones((3, 3)), 3, 9, (1 + 2 * c) ** 2, (1, 1)),
+        "laplace": ([[0, 1, 0], [1, -4, 1], [0, 1, 0]], math.sqrt(20), 8, 4 + 4 * c, (-1, -1)),
+        "sobel": ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], math.sqrt(12), 8, 2 * c * (2 + 2 * c), (1, 1j)),
     }
-    for kernel, flat, norm in kernels.values():
+    for kernel, flat, norm, padded, phases in kernels.values():
         kernel = np.asarray(kernel, float)
         assert np.linalg.norm(kernel) == pytest.approx(flat)
         assert np.abs(np.fft.fft2(kernel, (32, 32))).max() == pytest.approx(norm)
+        layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor(kernel))
+            matrix = operator(layer, 1, 32, 32)
+        assert svds(matrix, 1, v0=rng.standard_normal(1024), return_singular_vectors=False)[0] == pytest.approx(padded)
+        rows, columns = (phase**j * np.sin(math.pi * j / 33) for phase in phases)
+        wave = np.outer(rows, columns).ravel()
+        multiple = (matrix @ wave) @ wave.conj() / (wave @ wave.conj())
+        assert np.allclose(matrix @ wave, multiple * wave)
+        assert abs(multiple) == pytest.approx(padded)
+        untapered = np.outer(phases[0] ** j, phases[1] ** j).ravel()  # vanishes nowhere: no longer an eigenvector
+        stretched = np.linalg.norm(matrix @ untapered) / np.linalg.norm(untapered)
+        assert norm == 1 or stretched < padded - 0.05
+    rounded = [round(padded, 3) for _, _, _, padded, _ in kernels.values()]
+    assert rounded == [1, 8.946, 7.982, 7.946]
 
 
 # ------------------------------------------------------------------------------------------------ what a critic can say
