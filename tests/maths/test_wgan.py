@@ -743,6 +743,22 @@ def test_numbers_of_the_page(rng):
     assert slope == 2**12.5 and 5793 == round(slope) and 2 ** (-25 / 6) == pytest.approx(0.0557, abs=5e-5)
     assert round(2**9.5) == 724 and 32 * 512 * 256 == 2**22
     assert slope * 1e-6 == pytest.approx(0.0058, abs=5e-5) and 2**22 * 1e-6 == pytest.approx(4.19, abs=5e-3)
+    # Its unit may be 0: without biases, x and the half-and-half of 0 and 2x are the same to every critic.
+    x, w1, w2, w3 = rng.random(9), *(rng.uniform(-c, c, shape) for shape in ((6, 9), (5, 6), (5,)))
+    zero, one, two, three = (w3 @ np.maximum(w2 @ np.maximum(w1 @ (k * x), 0), 0) for k in (0, 1, 2, 3))
+    assert one == pytest.approx((zero + two) / 2, rel=1e-9) != pytest.approx((zero + three) / 2, rel=0.1)
+    # The second log: a small slope stops plain gradient descent, and RMSProp only when it is as small as 1e-8.
+    optimizers, moved = (torch.optim.SGD, torch.optim.RMSprop), {}
+    for slope, kind in product((1.0, 1e-6, 1e-8, 1e-10), optimizers):
+        weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        optimizer = kind([weight], lr=5e-5)
+        for _ in range(200):
+            weight.grad = torch.full_like(weight, -slope)
+            optimizer.step()
+        moved[slope, kind] = weight.item()
+    plain, divided = ([moved[g, kind] / moved[1.0, kind] for g in (1e-6, 1e-8, 1e-10)] for kind in optimizers)
+    assert plain == pytest.approx([1e-6, 1e-8, 1e-10])
+    assert divided[0] > 0.95 and 0.3 < divided[1] < 0.6 and divided[2] < 0.02
     # A sigmoid at the end: never more than the total variation.
     p, q = rng.dirichlet(np.ones(8), 2)
     for _ in range(50):
