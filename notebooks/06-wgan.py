@@ -1083,6 +1083,8 @@ if lab.profile == "cpu":
     assert spearmanr(meter[1:], history["sliced W2"][1:]).statistic > 0.8
     assert straight["clipped critic"] > 0.99 > straight["control"]
     assert right.float().mean() > 0.95 and mean_gap < pairs / 5
+
+
 # %% [markdown] lang="en"
 # The clipped critic is linear, to a tenth of a per cent. Probably its layers have aligned, as those of section 4 did; in any case, on these pictures it is one weighted sum of pixels. Such a critic can compare the two *mean pictures*, and nothing else, and those the generator has brought close: they are 1.5 apart where two digits are 21 apart. It reads nearly zero and teaches nearly nothing. The control sees through every picture.
 #
@@ -1101,7 +1103,9 @@ def by_hand(images, clip):
     look[border] = 0
     look[border] = -(mean @ look) / mean[border].sum()
     critic = MLPDiscriminator(images.shape[1:], judges_by)
-    linear = [m for m in critic.modules() if isinstance(m, torch.nn.Linear)]
+    linear = [
+        m for m in critic.modules() if isinstance(m, torch.nn.Linear)
+    ]
     for layer in linear:
         layer.weight.fill_(clip)
         layer.bias.zero_()

@@ -160,7 +160,9 @@ def twelve(name):
 
 fig, axes = viz.panels(3, width=3.0, height=3.1)
 for ax, name in zip(axes, best, strict=True):
-    plane(ax, twelve(name), (-2.8, -3.1), (2.8, 3.8), np.arange(-6, 6, 0.3))
+    plane(
+        ax, twelve(name), (-2.8, -3.1), (2.8, 3.8), np.arange(-6, 6, 0.3)
+    )
     for a, b in zip(real, fake[partner], strict=True):
         ax.plot(*torch.stack([a, b]).T, color=viz.INK, lw=1.6)
     ax.plot(*real.T, "o", color=blue, ms=6)
