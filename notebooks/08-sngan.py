@@ -1,5 +1,5 @@
 # %% [markdown] lang="en"
-# # Lab 08 · Spectral normalisation
+# # Lab 08 · Every layer on a leash
 #
 # Divide each weight matrix by the most that it can stretch, and the network can stretch nothing. It takes two products of a matrix with a vector per layer and step, and no new term in the loss. Here you build the ruler for it yourself, find out what it measures and what it does not, and let a GAN that is held by it race one that pays a gradient penalty.
 #
@@ -13,8 +13,8 @@
 # * train SNGAN and WGAN-GP on faces, follow $\sigma$ of every layer, and compare quality *per second*.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for the two GANs.
-# %% [markdown] lang="zh" matches="fa5f0c5e6d51"
-# # 实验 08 · 谱归一化
+# %% [markdown] lang="zh" matches="82b8b06ac1ea"
+# # 实验 08 · 给每一层拴上绳子
 #
 # 每个权重矩阵，都除以它最多能把向量拉长的倍数，整个网络就什么也拉不长了。代价是每层每步两次矩阵乘向量，损失里不添任何新项。在这个实验里，你要亲手做一把量它的尺子，弄清这把尺子量得出什么、量不出什么，再让一个受它约束的 GAN，与一个付梯度惩罚的 GAN 赛一场。
 #
