@@ -180,7 +180,6 @@ def test_tiny_runs_are_kept_and_the_next_ones_add_to_them(monkeypatch, tmp_path,
 
 
 # -- what is committed -------------------------------------------------------------------------------------------------
-@pytest.mark.skipif(not (common.RESULTS / "sngan.json").exists(), reason="its rows are being measured")
 def test_committed_result():
     kept = common.result("sngan")
     assert kept["protocol"]["seeds"] >= 3 and sngan.missing(kept, kept["protocol"]["seeds"]) == []
