@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import penalty
+from benchmarks import common, penalty
 from ganlib.gans.wgan_gp import WGANGP
 
 CPU = torch.device("cpu")
@@ -50,3 +50,14 @@ def test_the_sides_differ_in_the_penalty_alone():
     assert set(terms["with"]) - set(terms["without"]) == {"penalty"} and terms["with"]["penalty"] > 0
     # Page 07: 6N products without, twice that with; the first layer, whose input needs no gradient, makes it more.
     assert 1.8 < penalty.products(game, "with", images) / penalty.products(game, "without", images) < 2.6
+
+
+# -- what is committed -------------------------------------------------------------------------------------------------
+def test_committed_result():
+    kept = common.result("penalty")
+    assert set(kept["games"]) >= set(penalty.ON_CPU) and kept["protocol"]["rounds"] >= 11
+    assert kept["tables"] == penalty.tables(kept["games"])
+    assert (common.RESULTS / "penalty.md").read_text(encoding="utf-8") == penalty.table(kept)
+    for game in kept["games"].values():  # lab 07: two to three times as long for the critic alone, less for the whole
+        alone, whole = (game["timed"][part]["eager"]["ratio"] for part in penalty.WHOLE)
+        assert 1.5 < whole < alone < 3
