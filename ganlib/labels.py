@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from string import Formatter
 
 from ganlib.errors import GanlibError, unknown
 
@@ -58,11 +59,14 @@ def t(key: str, lang: str | None = None, **values: object) -> str:
         values: what the words' ``{…}`` are filled with.
 
     Raises:
-        GanlibError: no such key or language, or a value is missing.
+        GanlibError: no such key or language, a value is missing, or the words have no place for one.
     """
     if key not in WORDS:
         raise unknown("label", key, WORDS)
     words = WORDS[key][LANGUAGES.index(check(lang or _language))]
+    places = {name for _, name, _, _ in Formatter().parse(words) if name}
+    for value in values.keys() - {name.partition(".")[0].partition("[")[0] for name in places}:
+        raise GanlibError(f"label {key!r} was given the value {value!r}; its words have no place for it: {words!r}")
     try:
         return words.format(**values) if values or "{" in words else words
     except KeyError as missing:

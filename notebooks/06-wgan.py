@@ -12,7 +12,7 @@
 # * train the WGAN on drawn digits, and find out what its loss is good for.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded but the small package POT, where it is missing; on two idle cores the lab takes two to three minutes, half of them for the digits.
-# %% [markdown] lang="zh" matches="704ab8362e72"
+# %% [markdown] lang="zh" matches="5063e0970900"
 # # 实验 06 · 会量路程的评论器
 #
 # 判别器说的是“真”或“假”，评论器（critic）说的是“有多远”。这话值多少？先在能算到九位小数的地方看，再换成由网络来做，最后到谁也不知道真值的地方去看。
@@ -959,8 +959,8 @@ viz.scrubber(snapshots.frames, columns=15, live=lab.live)
 # %% [markdown] lang="zh"
 # 拖动滑块：先是噪点，然后每幅图里都出现同样的一团，大小、位置都对，底色有黑有白，也有麻点，到后来差不多全是黑的；一个数字也没有。眼睛看到进步的地方，读数也看到了吗？（虚线：另外 500 个真实数字的读数；对评论器则是 0。）
 # %%
-# alt-en: Three panels over 1,200 steps. The clipped critic's reading jumps from 0 to 5.4, sinks with small setbacks to 1.3 at step 780, then quickly to almost 0. The exact W₁ sinks from 27 to 15.5, with the same setbacks, and is level from step 840 on, above the dashed floor at 12. The sliced W₂ sinks from 0.93 to 0.3 and is level likewise, above the floor at 0.06.
-# alt-zh: 三个子图，横轴为 1,200 步。裁剪的评论器的读数从 0 跳到 5.4，带着小的反复降到第 780 步的 1.3，随后很快几乎到 0。精确的 W₁ 从 27 降到 15.5，反复之处相同，第 840 步起走平，高于 12 处的虚线（本底值）。切片 W₂ 从 0.93 降到 0.3，同样走平，高于 0.06 处的本底值。
+# alt-en: Three panels over 1,200 steps. The clipped critic's reading jumps from 0 to 5.4, sinks with small setbacks to 1.2 at step 780, then quickly to almost 0. The exact W₁ sinks from 27 to 15.5, with the same setbacks, and is level from step 840 on, above the dashed floor at 12. The sliced W₂ sinks from 0.93 to 0.3 and is level likewise, above the floor at 0.06.
+# alt-zh: 三个子图，横轴为 1,200 步。裁剪的评论器的读数从 0 跳到 5.4，带着小的反复降到第 780 步的 1.2，随后很快几乎到 0。精确的 W₁ 从 27 降到 15.5，反复之处相同，第 840 步起走平，高于 12 处的虚线（本底值）。切片 W₂ 从 0.93 降到 0.3，同样走平，高于 0.06 处的本底值。
 history = digits_run.history
 floors = {
     "W1": wasserstein(reals, others).value,
@@ -996,13 +996,13 @@ for k in (1, len(meter) // 4, len(meter) // 2, len(meter) - 1):
     unit = meter[k] / history["W1"][k]
     print(f"{history.steps('W1')[k]:6}  {meter[k]:7.4f}  {unit:8.5f}")
 # %% [markdown] lang="en"
-# By a factor of 75, from 0.20 to 0.0027. The ranks agree nearly perfectly, and yet: at the end the critic reads less than a hundredth of what it read at first, while the exact $W_1$ has not even halved. (From step 840 on both distances stand still; the reading falls on, to less than a tenth.) As a meter it says "better than before"; it never says "near".
+# By a factor of 55, from 0.20 to 0.0036. The ranks agree nearly perfectly, and yet: at the end the critic reads a hundredth of what it read at first, while the exact $W_1$ has not even halved. (From step 840 on both distances stand still; the reading falls on, to less than a tenth.) As a meter it says "better than before"; it never says "near".
 #
 # And does the exact $W_1$ say "near"? Four controls.
 #
 # **Predict.** One and the same grey image, the mean of all digits, five hundred times: how far is it from the digits, compared with other real digits?
 # %% [markdown] lang="zh"
-# 变了 75 倍，从 0.20 到 0.0027。秩几乎完全一致；然而到最后，评论器的读数不到当初的百分之一，精确的 $W_1$ 却连一半也没有降到。（从第 840 步起，两种距离都不动了，读数还在降，降到了不足十分之一。）作为仪表，它说的是“比刚才好”，从来不说“已经近了”。
+# 变了 55 倍，从 0.20 到 0.0036。秩几乎完全一致；然而到最后，评论器的读数只剩当初的百分之一，精确的 $W_1$ 却连一半也没有降到。（从第 840 步起，两种距离都不动了，读数还在降，降到了不足十分之一。）作为仪表，它说的是“比刚才好”，从来不说“已经近了”。
 #
 # 那么精确的 $W_1$ 说不说“近了”？来看四个对照。
 #

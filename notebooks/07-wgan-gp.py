@@ -12,7 +12,7 @@
 # * play the game on the ring, paint small faces with a residual network, and take the time of the second backward pass.
 #
 # The formulas are those of [the theory page](../../book/en/07-wgan-gp.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, half of them for training critics and a third for faces.
-# %% [markdown] lang="zh" matches="3ef076ef89a4"
+# %% [markdown] lang="zh" matches="04f004674743"
 # # 实验 07 · 给评论器限速
 #
 # Wasserstein 评论器每走一个单位的路，至多升高一个单位。WGAN-GP 靠罚款来落实这条限速令，检查点随机取在真实样本与生成样本之间。这里亲手量一量罚款的作用：它查的是哪里，把斜率带到多少，代价多大，又管不着什么。
@@ -1193,8 +1193,8 @@ viz.grid(
 # %% [markdown] lang="zh"
 # 再看日志。按第 5 节**先猜**：检查点处的斜率大多在哪里？报出的 $W$，是两种人像分布之间的距离吗？
 # %%
-# alt-en: Two panels. Left, over 400 steps on a logarithmic axis, the reported W falls from 4 to 1 at step 60, rises to 2 and ends at 1.7; the weighted penalty falls from 2.5 to 0.2. Right, a histogram of the slopes at the checkpoints: one peak, most of it from 1.0 to 1.3 with the mean 1.14, nearly all of it to the right of the dashed line at 1.
-# alt-zh: 左右两图。左图横轴 400 步，纵轴为对数：报出的 W 从 4 降到第 60 步的 1，再升到 2，最后是 1.7；加权罚款从 2.5 降到 0.2。右图是检查点处斜率的直方图：一个峰，大多在 1.0 到 1.3 之间，均值 1.14，几乎全在 1 处虚线的右边。
+# alt-en: Two panels. Left, over 400 steps on a logarithmic axis, the reported W falls from 4 to 1.2 at step 60, rises to 2 and ends at 1.6; the weighted penalty falls from 2.5 to 0.24. Right, a histogram of the slopes at the checkpoints: one peak from 1.2 to 1.35 and a thin tail up to 1.85, all of it to the right of the dashed line at 1.
+# alt-zh: 左右两图。左图横轴 400 步，纵轴为对数：报出的 W 从 4 降到第 60 步的 1.2，再升到 2，最后是 1.6；加权罚款从 2.5 降到 0.24。右图是检查点处斜率的直方图：一个峰在 1.2 到 1.35 之间，细尾巴拖到 1.85，全在 1 处虚线的右边。
 fig, (left, right) = viz.panels(2, width=4.2, height=3.0)
 history = trainer.history
 for key, word, color in (
@@ -1219,7 +1219,7 @@ if lab.profile == "cpu":
 print(f"{slope.mean():.2f} ± {slope.std():.2f}  {lab.t('slope seen')}")
 fig
 # %% [markdown] lang="en"
-# Most slopes lie a little above 1, at $1.14\pm0.09$. There is no tail to the left: with so many coordinates hardly a place is left where nothing has to be moved. On the line an excess of 0.14 would mean a mean displacement of $2\cdot10\cdot0.14=2.8$. The reported $W$ falls at first, rises while the critic catches up, and then falls slowly as the faces get better, which is what one watches it for. A distance it is not: if the line is a guide, it is too large by twice the fine, and it is too small by all that so small a critic has not seen.
+# The slopes lie above 1, at $1.31\pm0.13$. These checkpoints are between real faces and those of the *averaged* generator, which the critic does not see in training. For those that it sees, the fine at the end tells: 0.24 with $\lambda=10$, so the excess is about $\sqrt{0.024}\approx0.15$. There is no tail to the left: with so many coordinates hardly a place is left where nothing has to be moved. On the line an excess of 0.15 would mean a mean displacement of $2\cdot10\cdot0.15=3$. The reported $W$ falls at first, rises while the critic catches up, and then falls slowly as the faces get better, which is what one watches it for. A distance it is not: if the line is a guide, it is too large by twice the fine, and it is too small by all that so small a critic has not seen.
 #
 # And the faces? Hair, face and shoulders are where they belong, and eyes are hardly to be made out, after 400 steps of a generator with 48 thousand numbers. The [league table](../../book/en/league.md) has the method at $32\times32$, with more steps and beside others.
 #
@@ -1229,7 +1229,7 @@ fig
 #
 # **Predict.** The first layer's input needs no gradient in a turn without a fine. Which way does that move the ratio for shallow critics?
 # %% [markdown] lang="zh"
-# 多数斜率略高于 1，为 $1.14\pm0.09$。左边没有尾巴：坐标这么多，几乎没有哪里是什么也不必搬的。放在直线上，超出 0.14 意味着平均位移 $2\cdot10\cdot0.14=2.8$。报出的 $W$ 起初下降，评论器追上来时回升，此后随着人像变好慢慢下降，看它，看的就是这个。它却不是距离：若直线上的结论可以推及，它偏大的量是罚款的两倍；凡这个小评论器没看见的，又使它偏小。
+# 斜率都高于 1，为 $1.31\pm0.13$。这些检查点取在真实人像与*平均权重*的生成器所画的人像之间，后者评论器训练时没有见过。对它见过的那些，看最后的罚款便知：$\lambda=10$ 时是 0.24，所以超出约 $\sqrt{0.024}\approx0.15$。左边没有尾巴：坐标这么多，几乎没有哪里是什么也不必搬的。放在直线上，超出 0.15 意味着平均位移 $2\cdot10\cdot0.15=3$。报出的 $W$ 起初下降，评论器追上来时回升，此后随着人像变好慢慢下降，看它，看的就是这个。它却不是距离：若直线上的结论可以推及，它偏大的量是罚款的两倍；凡这个小评论器没看见的，又使它偏小。
 #
 # 人像呢？头发、脸、肩膀都在该在的地方，眼睛还难以辨认；生成器只有 4.8 万个参数，才走了 400 步。同一方法在 $32\times32$ 上步数更多、与别的方法并列的成绩，见[排行榜](../../book/zh/league.md)。
 #
@@ -1314,13 +1314,13 @@ for name, (critic, x) in players.items():
     )
     assert lab.profile == "smoke" or 1.3 < fined / plain < 5
 # %% [markdown] lang="en"
-# In time, a turn of the critic takes two to three times as long. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too. With one thread of a processor:
+# In time, a turn of the critic takes two to four times as long, the more so the busier the machine is. (Products are not all of it: norms and activations wait for memory, and where a network is small the recording of the backward pass itself counts.) A step of the whole game grows less, as the generator pays no fine. `benchmarks/penalty.py` takes these times with more care, in turn and over many rounds, on larger networks, and on a GPU compiled and as CUDA graphs too. With one thread of a processor:
 #
 # @RECORD penalty critic@
 #
 # @RECORD penalty step@
 #
-# That fits what stands in brackets above. The perceptron has no norm, and its ratio is that of the products; DCGAN's critic has two layer normalisations and is a little above, the residual one has six and is a third above.
+# That fits what stands in brackets above. The perceptron has no norm, and its ratio is that of the products; DCGAN's critic has two layer normalisations and lies above it, the residual one has six and lies well above.
 #
 # ## Try it
 #
@@ -1384,13 +1384,13 @@ for name, (critic, x) in players.items():
 #
 # Back to [the theory](../../book/en/07-wgan-gp.md), with its exercises.
 # %% [markdown] lang="zh"
-# 换成时间，评论器的一回合是两到三倍。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。下面是处理器单线程的结果：
+# 换成时间，评论器的一回合是两到四倍，机器越忙越多。（乘法并不是全部：归一化与激活函数要等内存，网络小的时候，记录反向传播本身也要算进去。）整盘博弈的一步增加得少些，因为生成器不付罚款。`benchmarks/penalty.py` 把这些时间量得更仔细：轮流运行，多轮取中位数，网络更大，在 GPU 上还分编译与 CUDA 图。下面是处理器单线程的结果：
 #
 # @RECORD penalty critic@
 #
 # @RECORD penalty step@
 #
-# 这与上面括号里的话相符：感知机没有归一化，两个倍数相同；DCGAN 的评论器有两个层归一化，时间之比略高；残差评论器有六个，高出三分之一。
+# 这与上面括号里的话相符：感知机没有归一化，两个倍数相同；DCGAN 的评论器有两个层归一化，时间之比高一些；残差评论器有六个，高得多。
 #
 # ## 动手试试
 #

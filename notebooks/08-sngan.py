@@ -997,7 +997,7 @@ viz.scrubber(faces, columns=8, live=lab.live)
 history = runs["SNGAN"].history
 fig, (left, right) = viz.panels(2, width=4.1, height=3.2)
 for i, color in zip(range(1, 5), viz.COLORS, strict=False):
-    looks = {"color": color, "lw": 1.6, "label": lab.t("layer", i=i)}
+    looks = {"color": color, "lw": 1.6, "label": lab.t("layer i", i=i)}
     for ax, name in ((left, f"σ {i}"), (right, f"σ/σ̂ {i}")):
         ax.plot(history.steps(name), history[name], **looks)
 right.axhline(1, color=viz.INK, lw=1, ls=(0, (4, 3)))

@@ -91,6 +91,7 @@ def test_words_follow_the_language():
         (lambda: labels.t("step", "fr"), "unknown language 'fr'; known: en, zh"),
         (lambda: labels.use("fr"), "unknown language 'fr'; known: en, zh"),
         (lambda: labels.t("player"), "label 'player' was used without the value 'n'"),
+        (lambda: labels.t("step", i=1), "label 'step' was given the value 'i'; its words have no place for it: 'step'"),
     ],
 )
 def test_bad_input_is_named(call, words):
