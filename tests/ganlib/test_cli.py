@@ -198,7 +198,7 @@ def test_help_is_for_newcomers(capsys, monkeypatch):
         (["train", "gam", "--data", "digits", "--out", "x"], "unknown recipe 'gam' (did you mean 'gan'?); known: "),
         (["train", "gan", "--out", "OUT"], "--data was not given; expected the name of a data set"),
         (["train", "gan", "--data", "digit", "--out", "OUT"], "unknown data set 'digit'"),
-        (["train", "gan", "--data", "ring", "--out", "OUT", "--set", "model=resnet"], "unknown model 'resnet'"),
+        (["train", "gan", "--data", "ring", "--out", "OUT", "--set", "model=vgg"], "unknown model 'vgg'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--set", "loss=wgan"], "unknown loss 'wgan'"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "0"], "--steps 0 was given"),
         (["train", "gan", "--data", "ring", "--out", "OUT", "--steps", "-5"], "--steps -5 was given"),

@@ -53,7 +53,8 @@ class TestLab:
 
     def test_the_twins_print_the_same_numbers(self, lab):
         for en, zh in twins(lab):
-            assert NUMBER.findall(printed(en)) == NUMBER.findall(printed(zh)), en.source
+            if "perf_counter" not in en.source:  # two runs of one clock never agree
+                assert NUMBER.findall(printed(en)) == NUMBER.findall(printed(zh)), en.source
             assert [o.output_type for o in en.outputs] == [o.output_type for o in zh.outputs]
 
     def test_strict_cells_have_outputs_to_compare(self, lab):
