@@ -17,7 +17,7 @@
   // --- formulas ---------------------------------------------------------------------------------------------------
   const SIGNS = Object.fromEntries(
     ("alpha α beta β gamma γ delta δ epsilon ε varepsilon ε zeta ζ eta η theta θ vartheta θ iota ι kappa κ lambda λ " +
-      "mu μ nu ν xi ξ pi π rho ρ sigma σ tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ " +
+      "mu μ nu ν xi ξ pi π rho ρ varrho ρ sigma σ tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ " +
       "Lambda Λ Xi Ξ Pi Π Sigma Σ Phi Φ Psi Ψ Omega Ω in ∈ notin ∉ subset ⊂ subseteq ⊆ cup ∪ cap ∩ setminus ∖ " +
       "emptyset ∅ to → mapsto ↦ rightarrow → Rightarrow ⇒ implies ⇒ iff ⇔ sim ∼ approx ≈ equiv ≡ propto ∝ le ≤ leq ≤ " +
       "ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ times × cdot · circ ∘ pm ± odot ⊙ otimes ⊗ infty ∞ partial ∂ nabla ∇ sum ∑ " +
