@@ -209,6 +209,11 @@ class Worker:
         self.wait()
 
 
+def half(device: torch.device) -> str:
+    """The half precision that a GPU is good at: bfloat16 from Ampere on, float16 before."""
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+
+
 def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds per step of several loops, one value a round.
 

@@ -121,8 +121,7 @@ def precisions(game: str, device: torch.device) -> list[str]:
     """In which precisions a game is reported."""
     if device.type != "cuda":
         return ["fp32"]
-    modern = torch.cuda.get_device_capability(device) >= (8, 0)
-    return ["fp32", "bf16" if modern else "fp16"] if game == "dcgan-64" else ["auto"]
+    return ["fp32", common.half(device)] if game == "dcgan-64" else ["auto"]
 
 
 def floor(

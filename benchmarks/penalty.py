@@ -74,7 +74,7 @@ def settings(device: torch.device) -> dict[str, dict[str, Any]]:
     """How steps are computed: on a CPU as written; on a GPU in three ways, and in half precision."""
     if device.type != "cuda":
         return {"eager": {}}
-    half = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    half = common.half(device)
     return {
         "eager": {"precision": "fp32", "graphs": False},
         "compiled": {"precision": "fp32", "graphs": False, "compile": True},

@@ -157,7 +157,7 @@ def settings(device: torch.device) -> dict[str, dict[str, Any]]:
     """The trainer's settings that are compared: on a CPU only its defaults."""
     if device.type != "cuda":
         return {"ganlib": {}}
-    half = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    half = common.half(device)
     return {
         "ganlib, eager fp32": {"precision": "fp32", "graphs": False},
         "ganlib, compiled fp32": {"precision": "fp32", "graphs": False, "compile": True},
