@@ -14,3 +14,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def one_seed():
+    """What a test draws doesn't depend on the tests that ran before it, of which each run has others."""
+    torch.manual_seed(0)
