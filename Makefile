@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+# Where this is set, each of the many programs of a check would compile torch and the rest anew: 10 s of a lab's 15.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book serve test accept notebooks lab new-chapter constraints set-repo clean
