@@ -12,12 +12,13 @@ from ganlib.cli.runs import read_record
 from ganlib.errors import GanlibError
 
 EVALUATION = "evaluation.json"
+ZOO = "zoo:"  # before the name of a game that comes with the library
 
 
 def add_to(commands: Any) -> None:
     """Put the commands of this file among the others."""
     command = commands.add_parser("sample", help="draw samples from a run", description="Draw samples from a run.")
-    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, or a checkpoint file")
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, a checkpoint file, or zoo:NAME")
     command.add_argument("--n", type=int, default=64, help="how many (default %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="same seed, same samples (default %(default)s)")
     command.add_argument("--out", metavar="PNG", help="the picture to write (default: RUN/samples.png)")
@@ -51,25 +52,30 @@ def add_to(commands: Any) -> None:
         description="Write the network that draws samples (averaged weights, evaluation mode) as ONNX: "
         "z (n, latent_dim) → samples in [-1, 1], for any n.",
     )
-    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, or a checkpoint file")
+    command.add_argument("checkpoint", metavar="RUN", help="the run's folder, a checkpoint file, or zoo:NAME")
     command.add_argument("--out", metavar="ONNX", help="the file to write (default: RUN/model.onnx)")
     command.add_argument("--force", action="store_true", help="replace a file that is there")
     command.set_defaults(run=export)
 
 
-def _beside(path: Path, name: str) -> Path:
-    """A file in the run's folder."""
+def trained(run: str) -> Any:
+    """The game of a run's folder, of a checkpoint file, or of the library (``zoo:NAME``), to be sampled."""
+    from ganlib import training, zoo
+
+    return zoo.game(run.removeprefix(ZOO)) if run.startswith(ZOO) else training.load_gan(run)
+
+
+def _beside(run: str, name: str) -> Path:
+    """A file in the run's folder; in the current one for a game of the library."""
+    path = Path() if run.startswith(ZOO) else Path(run)
     return (path if path.is_dir() else path.parent) / name
 
 
 def sample(args: argparse.Namespace) -> None:
     """`ganlib sample`."""
-    from ganlib import training
-
-    path = Path(args.checkpoint)
-    gan = training.load_gan(path)
+    gan = trained(args.checkpoint)
     at_least_one(n=args.n)
-    target = Path(args.out) if args.out else _beside(path, "samples.png")
+    target = Path(args.out) if args.out else _beside(args.checkpoint, "samples.png")
     print(picture(draw(gan.sample, args.n, args.seed), target))
 
 
@@ -80,8 +86,8 @@ def evaluate(args: argparse.Namespace) -> None:
 
     run = Path(args.checkpoint)
     gan, step = checkpoint.load_gan(run), checkpoint.read(run)["step"]
-    target = _beside(run, EVALUATION)
-    earlier = _earlier(target)
+    target = _beside(args.checkpoint, EVALUATION)
+    before = earlier(target)
     real, split = _real(args.data, args.split, run, gan)
     found = {"step": step, "split": split} | metrics.evaluate(
         gan,
@@ -93,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> None:
         allow_small=args.allow_small,
     )
     checkpoint.writable(target.parent)
-    checkpoint.replace(target, (json.dumps([*earlier, found], indent=2, ensure_ascii=False) + "\n").encode())
+    checkpoint.replace(target, (json.dumps([*before, found], indent=2, ensure_ascii=False) + "\n").encode())
     if args.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -112,7 +118,7 @@ def evaluate(args: argparse.Namespace) -> None:
     print(f"\nadded to {target}")
 
 
-def _earlier(path: Path) -> list[Any]:
+def earlier(path: Path) -> list[Any]:
     """The evaluations that a run has had."""
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -144,13 +150,11 @@ def _real(name: str | None, split: str | None, run: Path, gan: Any) -> tuple[Any
 
 def export(args: argparse.Namespace) -> None:
     """`ganlib export`: nothing is written unless onnxruntime, where it is there, gives the same samples as torch."""
-    from ganlib import training
     from ganlib.cli import onnx
     from ganlib.training import checkpoint
 
-    path = Path(args.checkpoint)
-    gan = training.load_gan(path)
-    target = Path(args.out) if args.out else _beside(path, "model.onnx")
+    gan = trained(args.checkpoint)
+    target = Path(args.out) if args.out else _beside(args.checkpoint, "model.onnx")
     if target.suffix != ".onnx":
         raise GanlibError(f"--out {str(target)!r} was given; expected a name that ends in .onnx")
     if target.exists() and not args.force:

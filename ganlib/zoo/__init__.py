@@ -1,7 +1,8 @@
 """Small trained networks that come with the library, each with a record of how it was made.
 
-``NAME.safetensors`` holds the weights, ``NAME.json`` the record: the command that made them, seed, data, test accuracy
-and checksum. ``python -m ganlib.zoo.train NAME --out FOLDER`` makes both.
+Of a network that judges, ``NAME.safetensors`` holds the weights, ``NAME.json`` the record: the command that made them,
+seed, data, test accuracy and checksum. ``python -m ganlib.zoo.train NAME --out FOLDER`` makes both. Trained games,
+which make samples, are in `ganlib.zoo.games`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 from ganlib.device import seeded
 from ganlib.errors import GanlibError, unknown
+from ganlib.zoo.games import game
 from ganlib.zoo.networks import FeatureNetwork
 
-__all__ = ["FeatureNetwork", "load", "names", "provenance"]
+__all__ = ["FeatureNetwork", "game", "load", "names", "provenance"]
 
 FOLDER = Path(__file__).parent
 
