@@ -65,6 +65,7 @@ class Trunk(nn.Module):
 
     Args:
         discriminator: with ``layers``, of which the last is linear, and the ``shape`` that it expects.
+        frozen: whether it stays in evaluation mode.
 
     Attributes:
         features: length of φ(x).
@@ -74,7 +75,7 @@ class Trunk(nn.Module):
         GanlibError: the discriminator is not made of such layers.
     """
 
-    def __init__(self, discriminator: nn.Module):
+    def __init__(self, discriminator: nn.Module, frozen: bool = False):
         super().__init__()
         *body, last = getattr(discriminator, "layers", [None])
         if not body or not isinstance(last, nn.Linear):
@@ -82,7 +83,11 @@ class Trunk(nn.Module):
         flat = [nn.Flatten()] if isinstance(body[0], nn.Linear) else []
         self.shape, self.features = tuple(discriminator.shape), last.in_features
         self.layers = nn.Sequential(*flat, *body)
+        self.frozen = frozen
         self.__dict__["last"] = last  # no submodule: this network does not use it
+
+    def train(self, mode: bool = True) -> Trunk:
+        return super().train(mode and not self.frozen)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, *shape) → (N, features), in float32 at least."""
