@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganlib import zoo
 from ganlib.errors import GanlibError, unknown
-from ganlib.models.conditional import Encoder, Trunk, pair
+from ganlib.models.conditional import Encoder, Trunk, headless, pair
 from ganlib.models.layers import logits
 
 
@@ -39,7 +39,8 @@ class ClassifyingDiscriminator(nn.Module):
     """x ↦ a logit for "real", and one for each class.
 
     Args:
-        trunk: φ, of both heads.
+        trunk: φ, of all heads.
+        realness: φ(x) ↦ (N, 1); ``"single"`` has no use for it.
         classes: n.
         form: ``"n"``: one head for real and one for n classes. ``"n+1"``: the latter has one more class, for generated
             samples. ``"single"``: one head of n+1 logits l, whose softmax knows generated samples as the last class:
@@ -48,14 +49,14 @@ class ClassifyingDiscriminator(nn.Module):
     *Source*: Odena et al. (2017), section 4; ``"single"``: Salimans et al. (2016), section 5.
     """
 
-    def __init__(self, trunk: Trunk, classes: int, form: str = "n"):
+    def __init__(self, trunk: Trunk, realness: nn.Linear, classes: int, form: str = "n"):
         super().__init__()
         if form not in FORMS:
             raise unknown("form of ACGAN", form, FORMS)
         self.trunk, self.form = trunk, form
         self.classes = nn.Linear(trunk.features, classes + (form != "n"))
         if form != "single":
-            self.realness = trunk.last
+            self.realness = realness
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, *shape) → logits (N, 1 + n), or 1 + n + 1 for ``"n+1"``: real, and the classes. No softmax."""
@@ -96,12 +97,14 @@ def acgan(
         GanlibError: an unknown form or network, images of another shape than that network's, or nothing to freeze.
     """
     generator, discriminator = pair(model, shape, latent_dim, "batch")
-    body = Trunk(discriminator)
+    body, last = headless(discriminator)
     if trunk != "none":
         body = trained(trunk, shape, frozen)
+        last = nn.Linear(body.features, 1)
     elif frozen:
         raise GanlibError("frozen=True was given without a trunk; expected a network of the zoo, e.g. trunk='digits'")
-    return HadamardGenerator(generator, encoder(latent_dim)), ClassifyingDiscriminator(body, classes, form)
+    judge = ClassifyingDiscriminator(body, last, classes, form)
+    return HadamardGenerator(generator, encoder(latent_dim)), judge
 
 
 def trained(name: str, shape: Sequence[int], frozen: bool = False) -> Trunk:
@@ -119,7 +122,4 @@ def trained(name: str, shape: Sequence[int], frozen: bool = False) -> Trunk:
     if tuple(shape) != network.shape:
         raise GanlibError(f"images of shape {tuple(shape)} were given; the trunk {name!r} expects {network.shape}")
     features = next(iter(network.heads.values())).in_features
-    network.layers.append(nn.Linear(features, 1))
-    trunk = Trunk(network, frozen)
-    trunk.layers.requires_grad_(not frozen)
-    return trunk.train()
+    return Trunk(network.layers.requires_grad_(not frozen), shape, features, frozen).train()

@@ -61,30 +61,18 @@ class JoinedDiscriminator(nn.Module):
 
 
 class Trunk(nn.Module):
-    """A discriminator without its last layer: x ↦ φ(x).
+    """A discriminator without its last layer, as `headless` makes it: x ↦ φ(x).
 
     Args:
-        discriminator: with ``layers``, of which the last is linear, and the ``shape`` that it expects.
-        frozen: whether it stays in evaluation mode.
-
-    Attributes:
+        layers: of the discriminator, without the last one.
+        shape: of one sample.
         features: length of φ(x).
-        last: the layer that was taken off; it belongs to the caller.
-
-    Raises:
-        GanlibError: the discriminator is not made of such layers.
+        frozen: whether it stays in evaluation mode.
     """
 
-    def __init__(self, discriminator: nn.Module, frozen: bool = False):
+    def __init__(self, layers: nn.Sequential, shape: Sequence[int], features: int, frozen: bool = False):
         super().__init__()
-        *body, last = getattr(discriminator, "layers", [None])
-        if not body or not isinstance(last, nn.Linear):
-            raise GanlibError(f"{type(discriminator).__name__} was given; expected layers that end in a linear one")
-        flat = [nn.Flatten()] if isinstance(body[0], nn.Linear) else []
-        self.shape, self.features = tuple(discriminator.shape), last.in_features
-        self.layers = nn.Sequential(*flat, *body)
-        self.frozen = frozen
-        self.__dict__["last"] = last  # no submodule: this network does not use it
+        self.layers, self.shape, self.features, self.frozen = layers, tuple(shape), features, frozen
 
     def train(self, mode: bool = True) -> Trunk:
         return super().train(mode and not self.frozen)
@@ -97,6 +85,22 @@ class Trunk(nn.Module):
             )
         found = self.layers(x)
         return found.to(torch.promote_types(found.dtype, torch.float32))
+
+
+def headless(discriminator: nn.Module) -> tuple[Trunk, nn.Linear]:
+    """A discriminator as its trunk and its last layer.
+
+    Args:
+        discriminator: with ``layers``, of which the last is linear, and the ``shape`` that it expects.
+
+    Raises:
+        GanlibError: it is not made of such layers.
+    """
+    *body, last = getattr(discriminator, "layers", [None])
+    if not body or not isinstance(last, nn.Linear):
+        raise GanlibError(f"{type(discriminator).__name__} was given; expected layers that end in a linear one")
+    flat = [nn.Flatten()] if isinstance(body[0], nn.Linear) else []
+    return Trunk(nn.Sequential(*flat, *body), discriminator.shape, last.in_features), last
 
 
 class ConcatDiscriminator(nn.Module):
@@ -130,13 +134,14 @@ class TwoBranchDiscriminator(ConcatDiscriminator):
 
     Args:
         trunk: φ, of both branches.
+        realness: φ(x) ↦ (N, 1).
         encoder: e.
         width: length of e(c).
     """
 
-    def __init__(self, trunk: Trunk, encoder: nn.Module, width: int):
+    def __init__(self, trunk: Trunk, realness: nn.Linear, encoder: nn.Module, width: int):
         super().__init__(trunk, encoder, width)
-        self.realness = trunk.last
+        self.realness = realness
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """x: (N, *shape), c: (N, ...) → logits (N, 2): real, matching."""
@@ -150,14 +155,15 @@ class ProjectionDiscriminator(nn.Module):
 
     Args:
         trunk: φ.
+        realness: ψ, (N, features) ↦ (N, 1).
         encoder: v, to vectors as long as φ(x). They begin short, so that ψ alone decides at first.
 
     *Source*: Miyato and Koyama (2018), equation (3).
     """
 
-    def __init__(self, trunk: Trunk, encoder: nn.Module):
+    def __init__(self, trunk: Trunk, realness: nn.Linear, encoder: nn.Module):
         super().__init__()
-        self.trunk, self.encoder, self.realness = trunk, encoder, trunk.last
+        self.trunk, self.encoder, self.realness = trunk, encoder, realness
         ends = encoder if isinstance(encoder, nn.Embedding) else encoder.last
         with torch.no_grad():
             for p in ends.parameters():
@@ -212,11 +218,14 @@ def conditional(
     if design == "concat" and isinstance(discriminator.layers[0], nn.Linear):
         _, network = pair(model, (math.prod(shape) + width,), 1, norm)
         return generator, normalised(JoinedDiscriminator(network, encoder(width)), norm)
-    trunk = Trunk(discriminator)
+    trunk, last = headless(discriminator)
     if design == "projection":
-        return generator, normalised(ProjectionDiscriminator(trunk, encoder(trunk.features)), norm)
-    kind = TwoBranchDiscriminator if design == "two-branch" else ConcatDiscriminator
-    return generator, normalised(kind(trunk, encoder(width), width), norm)
+        judge = ProjectionDiscriminator(trunk, last, encoder(trunk.features))
+    elif design == "two-branch":
+        judge = TwoBranchDiscriminator(trunk, last, encoder(width), width)
+    else:
+        judge = ConcatDiscriminator(trunk, encoder(width), width)
+    return generator, normalised(judge, norm)
 
 
 def pair(model: str, shape: Sequence[int], latent_dim: int, norm: str) -> tuple[nn.Module, nn.Module]:
