@@ -75,7 +75,7 @@ def text(row: Tensor) -> str:
         )
     made = " ".join(WORDS[token] for token in row.tolist() if token)
     made = re.sub(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])", "", made)  # Chinese is written without spaces
-    return made.replace(" ,", ",")
+    return re.sub(r" ?, ?", ", ", made)
 
 
 def random(n: int, attributes: Sequence[str], device: torch.device | str = "cpu") -> Tensor:
@@ -180,7 +180,9 @@ class Captioned(Images):
 def _phrases(named: Sequence[str], lang: Sequence[str]) -> tuple[Tensor, Tensor]:
     """All phrases with a comma before, (languages, values of all attributes, L), and each attribute's first value."""
     rows = [
-        torch.tensor([TOKENS[word] for word in (COMMAS[language], *_words(value[1 + avatars.LANGUAGES.index(language)]))])
+        torch.tensor(
+            [TOKENS[word] for word in (COMMAS[language], *_words(value[1 + avatars.LANGUAGES.index(language)]))]
+        )
         for language in lang
         for name in named
         for value in avatars.ATTRIBUTES[name]

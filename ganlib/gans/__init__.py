@@ -64,7 +64,8 @@ def build(name: str, shape: Sequence[int] | Source, **chosen: Any) -> GAN:
         if option not in options(name):
             raise unknown(f"option of GAN {name!r}", option, options(name))
     defaults = {option: parameter.default for option, parameter in options(name).items()}
-    chosen = defaults | told | chosen  # the recipe says all, so that a later change of a default changes no old checkpoint
+    # The recipe says all, so that a later change of a default changes no old checkpoint.
+    chosen = defaults | told | chosen
     gan = get(name).build(shape, **chosen)
     gan.recipe = {"gan": name, "shape": list(shape), "options": chosen}
     return gan

@@ -178,12 +178,13 @@ class GAN(nn.Module, ABC):
         """Options of ``build`` that a data set decides where nobody else has, e.g. how many classes there are."""
         return {}
 
-    def check(self, data: Source) -> None:  # noqa: B027: most games take any data
+    def check(self, data: Source) -> None:
         """Called before the first step.
 
         Raises:
             GanlibError: the game cannot be played on these data, though their samples have the right shape.
         """
+        return None
 
     def schedule(self, images_seen: int) -> int | None:
         """Called before every step. Sets what changes as training goes on (resolution, fade-in).

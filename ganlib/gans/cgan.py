@@ -111,7 +111,10 @@ class CGAN(ConditionalGAN):
         fake, right = self.conditional_fakes(batch)
         pairs = [(real, right), (fake, right)] + ([(real, self.conditions.other(right))] if self.wrong else [])
         real_logits, fake_logits, *wrong_logits = on_each(self.discriminator, *pairs)  # (N,) each
-        terms = {"real, right": self.loss.accepts(real_logits), "fake, right": self.fake * self.loss.rejects(fake_logits)}
+        terms = {
+            "real, right": self.loss.accepts(real_logits),
+            "fake, right": self.fake * self.loss.rejects(fake_logits),
+        }
         for logits in wrong_logits:
             terms["real, wrong"] = self.wrong * self.loss.rejects(logits)
         return terms, self.judgement(real_logits, fake_logits)
