@@ -116,7 +116,10 @@ def test_random_captions():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda f: captions.tokens("blu hair"), "'blu hair' is not in the captions' vocabulary; did you mean 'blue hair'"),
+        (
+            lambda f: captions.tokens("blu hair"),
+            "'blu hair' is not in the captions' vocabulary; did you mean 'blue hair'",
+        ),
         (lambda f: captions.tokens(["blue hair, red hair"]), "gives two values for hair_colour"),
         (lambda f: captions.tokens([]), "no caption was given"),
         (lambda f: captions.tokens([3]), "the caption 3 was given; expected text"),

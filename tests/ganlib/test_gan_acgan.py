@@ -194,7 +194,10 @@ def test_it_learns_to_obey(form):
             lambda: ganlib.Trainer(small(), Images(torch.zeros(9, 1, 2, 2, dtype=torch.uint8)), 4, device="cpu"),
             "the data have shape",
         ),
-        (lambda: ganlib.Trainer(small(), ganlib.load("ring"), 4, device="cpu"), "'ring' has 8 classes, acgan was built"),
+        (
+            lambda: ganlib.Trainer(small(), ganlib.load("ring"), 4, device="cpu"),
+            "'ring' has 8 classes, acgan was built",
+        ),
     ],
 )
 def test_bad_input(call, words):

@@ -57,15 +57,19 @@ def test_three_kinds_of_pairs_with_their_weights(name, weights):
     )
     found = sum(terms.values())
     by_hand = {
-        "non_saturating": lambda r, f, w: (-r.sigmoid().log()).mean()
-        + weights[0] * (-(1 - f.sigmoid()).log()).mean()
-        + weights[1] * (-(1 - w.sigmoid()).log()).mean(),
-        "hinge": lambda r, f, w: (1 - r).clamp(min=0).mean()
-        + weights[0] * (1 + f).clamp(min=0).mean()
-        + weights[1] * (1 + w).clamp(min=0).mean(),
-        "least_squares": lambda r, f, w: ((1 - r) ** 2 / 2).mean()
-        + weights[0] * (f**2 / 2).mean()
-        + weights[1] * (w**2 / 2).mean(),
+        "non_saturating": lambda r, f, w: (
+            (-r.sigmoid().log()).mean()
+            + weights[0] * (-(1 - f.sigmoid()).log()).mean()
+            + weights[1] * (-(1 - w.sigmoid()).log()).mean()
+        ),
+        "hinge": lambda r, f, w: (
+            (1 - r).clamp(min=0).mean()
+            + weights[0] * (1 + f).clamp(min=0).mean()
+            + weights[1] * (1 + w).clamp(min=0).mean()
+        ),
+        "least_squares": lambda r, f, w: (
+            ((1 - r) ** 2 / 2).mean() + weights[0] * (f**2 / 2).mean() + weights[1] * (w**2 / 2).mean()
+        ),
     }[name](real_logits, fake_logits, wrong_logits)
     assert found.item() == pytest.approx(by_hand.item(), abs=1e-5)
     assert set(terms) == {"real, right", "fake, right"} | ({"real, wrong"} if weights[1] else set())
@@ -120,7 +124,9 @@ def test_each_player_gets_only_its_own_gradient_and_all_of_it(design):
         gan.zero_grad(set_to_none=True)
         trainer.turns.of(phase)
         sum(phase.loss(labelled(64))[0].values()).backward()
-        found[number] = {name.split(".")[0] for name, p in gan.named_parameters() if p.grad is not None and p.grad.any()}
+        found[number] = {
+            name.split(".")[0] for name, p in gan.named_parameters() if p.grad is not None and p.grad.any()
+        }
         own = [p for name, p in gan.named_parameters() if name.split(".")[0] == phase.player]
         assert all(p.grad is not None for p in own)  # its own embedding of the labels too
     assert found[1] == {"generator"} and "discriminator" in found[0]
@@ -218,7 +224,12 @@ def test_samples_of_captions(faces):
     assert torch.equal(one, gan.sample(z=z, captions=["blue hair, red eyes"] * 2))
     assert torch.equal(one, gan.sample(z=z, captions=captions.tokens(["Blue hair; red eyes"] * 2)))
     assert not torch.equal(one, gan.sample(z=z, captions="green hair, red eyes"))
-    assert gan.sample(captions=["蓝色头发", "glasses"]).shape == (2, 3, 16, 16) and gan.sample(3).shape == (3, 3, 16, 16)
+    assert gan.sample(captions=["蓝色头发", "glasses"]).shape == (2, 3, 16, 16) and gan.sample(3).shape == (
+        3,
+        3,
+        16,
+        16,
+    )
     drawn = gan.inputs(40)["captions"]
     assert all(len(avatars.parse(captions.text(row))) == 3 for row in drawn)
 
