@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from ganlib import losses
 from ganlib.data.batch import Batch
@@ -106,34 +106,40 @@ class CGAN(ConditionalGAN):
         judge = Phase("discriminator", loss, keeps=("generator",))
         return [judge, Phase("generator", self.generator_loss)]
 
-    def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
+    def judged(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What the discriminator says of real samples, of generated ones, and of real ones with wrong conditions."""
         real = batch.images
         fake, right = self.conditional_fakes(batch)
-        pairs = [(real, right), (fake, right)] + ([(real, self.conditions.other(right))] if self.wrong else [])
-        real_logits, fake_logits, *wrong_logits = on_each(self.discriminator, *pairs)  # (N,) each
+        pairs = [(real, right), (fake, right)]
+        if self.wrong:
+            pairs.append((real, self.conditions.other(right)))
+        return on_each(self.discriminator, *pairs)
+
+    def discriminator_loss(self, batch: Batch) -> tuple[dict, dict]:
+        real_logits, fake_logits, *wrong_logits = self.judged(batch)  # (N,) each
         terms = {
             "real, right": self.loss.accepts(real_logits),
             "fake, right": self.fake * self.loss.rejects(fake_logits),
         }
-        for logits in wrong_logits:
-            terms["real, wrong"] = self.wrong * self.loss.rejects(logits)
+        if self.wrong:
+            terms["real, wrong"] = self.wrong * self.loss.rejects(*wrong_logits)
         return terms, self.judgement(real_logits, fake_logits)
 
     def two_branch_loss(self, batch: Batch) -> tuple[dict, dict]:
         """One branch tells real from generated samples, the other what matches from what does not."""
-        real = batch.images
-        fake, right = self.conditional_fakes(batch)
-        pairs = [(real, right), (fake, right)] + ([(real, self.conditions.other(right))] if self.wrong else [])
-        real_logits, fake_logits, *wrong_logits = on_each(self.discriminator, *pairs)  # (N, 2) each
+        (real, real_right), (fake, fake_right), *wrong = (
+            logits.unbind(1) for logits in self.judged(batch)
+        )  # (N,) each
         terms = {
-            "real": self.loss.accepts(real_logits[:, 0]),
-            "fake": self.loss.rejects(fake_logits[:, 0]),
-            "real, right": self.loss.accepts(real_logits[:, 1]),
-            "fake, right": self.fake * self.loss.rejects(fake_logits[:, 1]),
+            "real": self.loss.accepts(real),
+            "fake": self.loss.rejects(fake),
+            "real, right": self.loss.accepts(real_right),
+            "fake, right": self.fake * self.loss.rejects(fake_right),
         }
-        for logits in wrong_logits:
-            terms["real, wrong"] = self.wrong * self.loss.rejects(logits[:, 1])
-        return terms, self.judgement(real_logits[:, 0], fake_logits[:, 0])
+        if self.wrong:
+            [(_, real_wrong)] = wrong
+            terms["real, wrong"] = self.wrong * self.loss.rejects(real_wrong)
+        return terms, self.judgement(real, fake)
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
         fake, right = self.judged_conditional_fakes(batch)

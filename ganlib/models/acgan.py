@@ -20,7 +20,8 @@ class HadamardGenerator(nn.Module):
         network: g.
         encoder: e, to vectors as long as z.
 
-    *Source*: a Keras listing of 2017 that much code follows; Odena et al. (2017) join the class to the latents instead.
+    *Source*: the example of ACGAN that came with Keras, which much code follows; Odena et al. (2017) say only that c
+    comes in beside z.
     """
 
     def __init__(self, network: nn.Module, encoder: nn.Module):
