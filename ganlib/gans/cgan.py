@@ -131,8 +131,8 @@ class CGAN(ConditionalGAN):
             logits.unbind(1) for logits in self.judged(batch)
         )  # (N,) each
         terms = {
-            "real": self.loss.accepts(real),
-            "fake": self.loss.rejects(fake),
+            "real, alone": self.loss.accepts(real),
+            "fake, alone": self.loss.rejects(fake),
             "real, right": self.loss.accepts(real_right),
             "fake, right": self.fake * self.loss.rejects(fake_right),
         }
@@ -147,7 +147,7 @@ class CGAN(ConditionalGAN):
         if not self.branches:
             return {"generator": self.loss.generator(logits)}, {}
         real, match = logits.unbind(1)
-        return {"generator, real": self.loss.generator(real), "generator, match": self.loss.generator(match)}, {}
+        return {"generator, alone": self.loss.generator(real), "generator, match": self.loss.generator(match)}, {}
 
 
 GANS = {CGAN.name: CGAN}

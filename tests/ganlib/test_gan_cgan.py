@@ -99,8 +99,8 @@ def test_two_branches_one_sees_samples_only_the_other_matches_them():
         logits, torch.full_like(logits, value)
     )
     expected = {
-        "real": entropy(real, 1.0),
-        "fake": entropy(false, 0.0),
+        "real, alone": entropy(real, 1.0),
+        "fake, alone": entropy(false, 0.0),
         "real, right": entropy(right, 1.0),
         "fake, right": entropy(asked, 0.0),
         "real, wrong": 0.5 * entropy(bad, 0.0),
@@ -112,7 +112,7 @@ def test_two_branches_one_sees_samples_only_the_other_matches_them():
     terms, _ = gan.generator_loss(batch)
     torch.manual_seed(1)
     real, match = gan.discriminator(gan.generator(gan.latent(16), batch.labels), batch.labels).unbind(1)
-    assert terms["generator, real"].item() == pytest.approx(entropy(real, 1.0).item(), abs=1e-5)
+    assert terms["generator, alone"].item() == pytest.approx(entropy(real, 1.0).item(), abs=1e-5)
     assert terms["generator, match"].item() == pytest.approx(entropy(match, 1.0).item(), abs=1e-5)
 
 
