@@ -107,7 +107,7 @@ def trainer_of(recipe: Recipe, data: str, seed: int, batch: int, device: torch.d
     images = ganlib.load(data, size=SIZE, n=TRAINING)
     ganlib.seed(seed)
     return ganlib.Trainer(
-        ganlib.build(recipe.gan, images.shape, **recipe.options),
+        ganlib.build(recipe.gan, images, **recipe.options),
         images,
         batch,
         device=device,

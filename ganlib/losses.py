@@ -33,6 +33,9 @@ class Loss:
         generator: ``fake_logits -> scalar``.
         middle: the output of an optimal discriminator where real and generated samples are equally frequent.
         logits: the outputs are logits of a probability; if not, they are logged as they are.
+        accepts: the discriminator's half for what it should accept, ``logits -> scalar``, and
+        rejects: its half for what it should reject: ``discriminator(real, fake) = accepts(real) + rejects(fake)``. For
+            games that weigh more than two kinds of samples; None where the loss does not fall into halves.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Loss:
     generator: Callable[[Tensor], Tensor]
     middle: float = 0.0
     logits: bool = True
+    accepts: Callable[[Tensor], Tensor] | None = None
+    rejects: Callable[[Tensor], Tensor] | None = None
 
 
 def cross_entropy_discriminator(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -264,17 +269,24 @@ def f_gan(divergence: str, alternative: bool = True) -> Loss:
         return -(row.activation if alternative else row.penalty)(fake_logits).mean()
 
     name = f"f_gan({divergence!r}{'' if alternative else ', alternative=False'})"
-    return Loss(name, discriminator, generator, row.middle, logits=False)
+    halves = {"accepts": lambda a: -row.activation(a).mean(), "rejects": lambda a: row.penalty(a).mean()}
+    return Loss(name, discriminator, generator, row.middle, logits=False, **halves)
 
 
-minimax = Loss("minimax", cross_entropy_discriminator, minimax_generator)
-non_saturating = Loss("non_saturating", cross_entropy_discriminator, non_saturating_generator)
-least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator, 0.5, logits=False)
-hinge = Loss("hinge", hinge_discriminator, linear_generator, logits=False)
-kl = Loss("kl", cross_entropy_discriminator, linear_generator)
-pearson = Loss("pearson", pearson_discriminator, linear_generator, logits=False)
+# The discriminators' halves, each the mean of a function of the output.
+_entropies = {"accepts": lambda a: softplus(-a).mean(), "rejects": lambda a: softplus(a).mean()}
+_squares = {"accepts": lambda a: 0.5 * (a - 1).square().mean(), "rejects": lambda a: 0.5 * a.square().mean()}
+_hinges = {"accepts": lambda a: relu(1 - a).mean(), "rejects": lambda a: relu(1 + a).mean()}
+_pearson = {"accepts": lambda a: -a.mean(), "rejects": lambda a: (0.25 * a.square() + a).mean()}
 
-# A new loss is two functions and one entry here.
+minimax = Loss("minimax", cross_entropy_discriminator, minimax_generator, **_entropies)
+non_saturating = Loss("non_saturating", cross_entropy_discriminator, non_saturating_generator, **_entropies)
+least_squares = Loss("least_squares", least_squares_discriminator, least_squares_generator, 0.5, False, **_squares)
+hinge = Loss("hinge", hinge_discriminator, linear_generator, logits=False, **_hinges)
+kl = Loss("kl", cross_entropy_discriminator, linear_generator, **_entropies)
+pearson = Loss("pearson", pearson_discriminator, linear_generator, logits=False, **_pearson)
+
+# A new loss is two functions and one entry here; with its halves, conditional games can play it too.
 LOSSES = {loss.name: loss for loss in (minimax, non_saturating, least_squares, hinge, kl, pearson)}
 
 

@@ -23,12 +23,13 @@ def convert(gan: GAN) -> bytes:
         gan: the game, with the weights to sample with.
 
     Returns:
-        The model: input ``z`` (n, latent_dim), output ``samples`` (n, *shape), for any n; its metadata say which game.
+        The model: inputs ``z`` (n, latent_dim) and what else the generator takes, ``labels`` (n,) or ``captions``
+        (n, L), output ``samples`` (n, *shape), for any n; its metadata say which game.
 
     Raises:
         GanlibError: the game has no generator of latents, or a package is missing.
     """
-    if not hasattr(gan, "generator") or not hasattr(gan, "latent"):
+    if not hasattr(gan, "generator") or not hasattr(gan, "inputs"):
         raise GanlibError(f"the game {gan.name!r} has no generator that makes samples of latents; nothing to export")
     try:
         import onnx  # noqa: F401
@@ -37,16 +38,16 @@ def convert(gan: GAN) -> bytes:
         raise GanlibError(
             f"the package {error.name} is not installed; expected it from: pip install onnx onnxscript onnxruntime"
         ) from None
-    z = gan.latent(2)
+    inputs = gan.inputs(2)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with evaluating(gan.generator), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             gan.generator,
-            (z,),
-            input_names=["z"],
+            tuple(inputs.values()),
+            input_names=list(inputs),
             output_names=["samples"],
-            dynamic_shapes=({0: "n"},),
+            dynamic_shapes=tuple({0: "n"} | ({1: "L"} if name == "captions" else {}) for name in inputs),
             dynamo=True,
             verbose=False,
         )
@@ -76,9 +77,9 @@ def difference(gan: GAN, content: bytes) -> float | None:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     largest = 0.0
     for n in (1, 7):  # neither is the size it was converted with
-        z = gan.latent(n)
-        made = torch.from_numpy(session.run(None, {"z": z.cpu().numpy()})[0])
-        largest = max(largest, (made - gan.sample(z=z).cpu()).abs().max().item())
+        inputs = gan.inputs(n)
+        made = torch.from_numpy(session.run(None, {name: given.cpu().numpy() for name, given in inputs.items()})[0])
+        largest = max(largest, (made - gan.sample(**inputs).cpu()).abs().max().item())
     if not largest <= TOLERANCE:
         raise GanlibError(f"the ONNX model differs from torch by {largest:.1e}; expected at most {TOLERANCE}")
     return largest

@@ -128,8 +128,10 @@ def train(args: argparse.Namespace) -> None:
         raise GanlibError(f"{str(out)!r} already holds a run; add --resume to go on with it, or choose another --out")
     images = data.load(settings["data"], **({"size": settings["size"]} if settings["size"] else {}))
     training.seed(settings["seed"])
+    gan = gans.build(record["gan"], images, **options)
+    record["options"] = gan.recipe["options"]  # all of them, with what the data have decided
     trainer = training.Trainer(
-        gans.build(record["gan"], images.shape, **options),
+        gan,
         images,
         settings["batch"],
         learning_rate=schedule,
@@ -184,8 +186,6 @@ def _given(args: argparse.Namespace, names: Any) -> dict[str, Any]:
 
 def _new(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """The record and the folder of a new run: from its recipe and the command line."""
-    from ganlib import gans
-
     if args.recipe is None:
         raise GanlibError("train was given no recipe; expected a name, see `ganlib recipes`")
     recipe = recipes.get(args.recipe)
@@ -193,13 +193,12 @@ def _new(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     if recipe.data is None:
         raise GanlibError("--data was not given; expected the name of a data set, see `ganlib data list`")
     tried = {key: getattr(recipe, key) for key in ("data", "size", "batch", "ema", "schedule")}
-    chosen = dict(recipe.options) | recipes.parse(recipe.gan, getattr(args, "set", []))
     record = {
         "commands": [["ganlib", *args.arguments]],
         "recipe": args.recipe,
         "gan": recipe.gan,
         "settings": SETTINGS | tried | _given(args, ["seed"]),
-        "options": {key: p.default for key, p in gans.options(recipe.gan).items()} | chosen,
+        "options": dict(recipe.options) | recipes.parse(recipe.gan, getattr(args, "set", [])),
         "manner": MANNER | _given(args, MANNER) | {"steps": recipe.steps},
     }
     return record, Path(args.out) if args.out else _free(Path("runs") / recipe.name)

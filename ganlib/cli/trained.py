@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ def add_to(commands: Any) -> None:
     command.add_argument("checkpoint", metavar="RUN", help="the run's folder, a checkpoint file, or zoo:NAME")
     command.add_argument("--n", type=int, default=64, help="how many (default %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="same seed, same samples (default %(default)s)")
+    asked = "may be given several times, each for an equal part of the samples"
+    command.add_argument("--label", type=int, action="append", metavar="K", help=f"of this class; {asked}")
+    command.add_argument("--caption", action="append", metavar="TEXT", help=f"as 'red eyes, blue hair' says; {asked}")
     command.add_argument("--out", metavar="PNG", help="the picture to write (default: RUN/samples.png)")
     command.set_defaults(run=sample)
 
@@ -50,7 +54,7 @@ def add_to(commands: Any) -> None:
         "export",
         help="write a run's generator as ONNX",
         description="Write the network that draws samples (averaged weights, evaluation mode) as ONNX: "
-        "z (n, latent_dim) → samples in [-1, 1], for any n.",
+        "z (n, latent_dim), and labels or captions where the game has them → samples in [-1, 1], for any n.",
     )
     command.add_argument("checkpoint", metavar="RUN", help="the run's folder, a checkpoint file, or zoo:NAME")
     command.add_argument("--out", metavar="ONNX", help="the file to write (default: RUN/model.onnx)")
@@ -75,8 +79,20 @@ def sample(args: argparse.Namespace) -> None:
     """`ganlib sample`."""
     gan = trained(args.checkpoint)
     at_least_one(n=args.n)
+    asked = _conditions(gan, args.n, labels=args.label, captions=args.caption)
     target = Path(args.out) if args.out else _beside(args.checkpoint, "samples.png")
-    print(picture(draw(gan.sample, args.n, args.seed), target))
+    print(picture(draw(lambda n: gan.sample(n, **asked), args.n, args.seed), target))
+
+
+def _conditions(gan: Any, n: int, **given: list[Any] | None) -> dict[str, list[Any]]:
+    """What `gan.sample` is asked for: each of the conditions for an equal part of n samples, one after the other."""
+    asked = {kind: conditions for kind, conditions in given.items() if conditions}
+    for kind, conditions in asked.items():
+        if kind not in inspect.signature(gan.sample).parameters:
+            raise GanlibError(f"--{kind.removesuffix('s')} was given, but the game {gan.name!r} takes no {kind}")
+        if len(conditions) > n:
+            raise GanlibError(f"{len(conditions)} {kind} were given for --n {n}; expected no more than samples")
+    return {kind: [some[i * len(some) // n] for i in range(n)] for kind, some in asked.items()}
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -573,6 +573,11 @@ def caption(chosen: Mapping[str, Any], lang: str = "en") -> str:
     return ("，" if lang == "zh" else ", ").join(phrases)
 
 
+def phrases(text: str) -> list[str]:
+    """What stands between a caption's commas, in small letters and with single spaces."""
+    return [" ".join(phrase.lower().split()) for phrase in re.split("[,，、;；]", text)]
+
+
 def parse(text: str) -> dict[str, int]:
     """The attributes that a caption names: the reverse of `caption`, in either language or both.
 
@@ -586,8 +591,7 @@ def parse(text: str) -> dict[str, int]:
         GanlibError: a phrase outside the vocabulary, or two that contradict each other.
     """
     chosen: dict[str, int] = {}
-    for phrase in re.split("[,，、;；]", text):
-        phrase = " ".join(phrase.lower().split())
+    for phrase in phrases(text):
         if phrase not in SAID:
             near = difflib.get_close_matches(phrase, SAID, 3, 0.5)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -212,9 +212,13 @@ class Images:
         Raises:
             GanlibError: n is below 1 or larger than the set.
         """
+        index = self.drawn(n)
+        return Batch(self.normalised(index), None if self.labels is None else self.labels.index_select(0, index))
+
+    def drawn(self, n: int) -> Tensor:
+        """Which images a batch of n shows: int64 (n,); see `batch`."""
         if type(n) is not int or not 1 <= n <= len(self):  # the common case stays one comparison
             n = whole("batch size", n, 1)
             if n > len(self):
                 raise GanlibError(f"batch size {n} is larger than the {len(self)} images of the data set {self.name!r}")
-        index = torch.randint(len(self), (n,), device=self.device)
-        return Batch(self.normalised(index), None if self.labels is None else self.labels.index_select(0, index))
+        return torch.randint(len(self), (n,), device=self.device)

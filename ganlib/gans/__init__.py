@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganlib import registry
+from ganlib.data.batch import Source
 from ganlib.errors import GanlibError, unknown
 from ganlib.gans.base import GAN
 
@@ -37,12 +38,13 @@ def options(name: str) -> dict[str, inspect.Parameter]:
     return found
 
 
-def build(name: str, shape: Sequence[int], **chosen: Any) -> GAN:
+def build(name: str, shape: Sequence[int] | Source, **chosen: Any) -> GAN:
     """A game by name, on samples of a given shape.
 
     Args:
         name: one of `names()`, e.g. ``"gan"``.
-        shape: shape of one sample, (C, H, W) or (d,), e.g. ``data.shape``.
+        shape: shape of one sample, (C, H, W) or (d,), e.g. ``data.shape``; or the data, which then decide what else
+            the game has to know of them, e.g. how many classes there are.
         chosen: options of the game's ``build``; the rest keep their defaults.
 
     Returns:
@@ -51,6 +53,9 @@ def build(name: str, shape: Sequence[int], **chosen: Any) -> GAN:
     Raises:
         GanlibError: no such game, no such option, or a value that does not fit.
     """
+    told = {}
+    if hasattr(shape, "batch"):
+        told, shape = get(name).told_by(shape), shape.shape
     try:
         shape = tuple(int(n) for n in shape)
     except (TypeError, ValueError):
@@ -59,7 +64,8 @@ def build(name: str, shape: Sequence[int], **chosen: Any) -> GAN:
         if option not in options(name):
             raise unknown(f"option of GAN {name!r}", option, options(name))
     defaults = {option: parameter.default for option, parameter in options(name).items()}
-    chosen = defaults | chosen  # the recipe says all, so that a later change of a default changes no old checkpoint
+    # The recipe says all, so that a later change of a default changes no old checkpoint.
+    chosen = defaults | told | chosen
     gan = get(name).build(shape, **chosen)
     gan.recipe = {"gan": name, "shape": list(shape), "options": chosen}
     return gan

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganlib.data.batch import Batch
+from ganlib.data.batch import Batch, Source
 from ganlib.errors import GanlibError
 from ganlib.models.layers import evaluating, untracked
 
@@ -173,6 +173,19 @@ class GAN(nn.Module, ABC):
         """The modules that sampling needs and whose weights the trainer averages over time."""
         return (self.get_submodule("generator"),)
 
+    @classmethod
+    def told_by(cls, data: Source) -> dict[str, Any]:
+        """Options of ``build`` that a data set decides where nobody else has, e.g. how many classes there are."""
+        return {}
+
+    def check(self, data: Source) -> None:
+        """Called before the first step.
+
+        Raises:
+            GanlibError: the game cannot be played on these data, though their samples have the right shape.
+        """
+        return None
+
     def schedule(self, images_seen: int) -> int | None:
         """Called before every step. Sets what changes as training goes on (resolution, fade-in).
 
@@ -196,7 +209,7 @@ class GAN(nn.Module, ABC):
 
 
 class LatentGAN(GAN):
-    """A game whose generator makes samples of latent vectors and of nothing else.
+    """A game whose generator makes samples of latent vectors; in `ConditionalGAN`, of conditions too.
 
     Args:
         generator: (N, latent_dim) → (N, *shape) in [−1, 1].
@@ -211,24 +224,37 @@ class LatentGAN(GAN):
         """z ~ N(0, I): (n, latent_dim)."""
         return torch.randn(n, self.latent_dim, device=self.device)
 
-    def fakes(self, n: int) -> Tensor:
-        """Samples for the discriminator's turn, from new latents: (n, *shape), without a way back to the generator."""
+    def inputs(self, n: int) -> dict[str, Tensor]:
+        """What the generator makes n samples of, in the order of its arguments; `sample` knows them by these names."""
+        return {"z": self.latent(n)}
+
+    def fakes(self, n: int, *conditions: Tensor) -> Tensor:
+        """Samples for the discriminator's turn, from new latents: (n, *shape), without a way back to the generator.
+
+        Args:
+            n: how many.
+            conditions: what the generator takes beside latents.
+        """
         z = self.step_cache["z"] = self.latent(n)
         if not any(p.requires_grad for p in self.generator.parameters()):  # frozen: the pass will be made again
             with torch.no_grad(), untracked(self.generator):
-                return self.generator(z)
-        fake = self.step_cache["fake"] = self.generator(z)
+                return self.generator(z, *conditions)
+        fake = self.step_cache["fake"] = self.generator(z, *conditions)
         return fake.detach()
 
-    def judged_fakes(self, n: int) -> Tensor:
+    def judged_fakes(self, n: int, *conditions: Tensor) -> Tensor:
         """Samples for the generator's turn: (n, *shape), those that the discriminator has judged last in this step.
 
         The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Samples from
         new latents if none have been judged.
+
+        Args:
+            n: how many.
+            conditions: those that they were made of.
         """
         z, fake = self.step_cache.pop("z", None), self.step_cache.pop("fake", None)
         if fake is None:
-            fake = self.generator(self.latent(n) if z is None else z)
+            fake = self.generator(self.latent(n) if z is None else z, *conditions)
         return fake
 
     @torch.no_grad()
@@ -245,6 +271,12 @@ class LatentGAN(GAN):
         Raises:
             GanlibError: neither or both are given, or z has another length.
         """
+        z = self.latents(n, z)
+        with evaluating(self.generator):
+            return self.generator(z)
+
+    def latents(self, n: int | None, z: Tensor | None) -> Tensor:
+        """The latents that `sample` was asked for: n fresh ones, or z itself; see there."""
         if (n is None) == (z is None):
             raise GanlibError("sample() takes either n, a number of samples, or z, their latents")
         if z is None:
@@ -253,5 +285,4 @@ class LatentGAN(GAN):
             z = self.latent(n)
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise GanlibError(f"latents of shape {tuple(z.shape)} were given; expected (N, {self.latent_dim})")
-        with evaluating(self.generator):
-            return self.generator(z.to(self.device))
+        return z.to(self.device)

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ganlib.data import avatars
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.base import Features, Metric, Result, Samples, enough, first_order, pair, share_error, too_few
-from ganlib.metrics.reading import Reader, labels, named, read
+from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 BLOCK = 1024  # rows of a matrix of distances at once
 LEAST = 100
@@ -186,6 +187,44 @@ def conditional_accuracy(asked: Any, given: Any, *, reader: Reader | None = None
     # A share, or, of several attributes, a mean of shares, which are not independent of each other.
     error = right.std().item() / math.sqrt(n) if 0 < value < 1 else share_error(value, n)
     return Result("conditional accuracy", value, error, n_fake=n, reader=named(reader), details=details)
+
+
+def discriminability(
+    asked: Any, images: Tensor, sizes: Sequence[int], *, reader: Reader, allow_small: bool = False
+) -> dict[int, Result]:
+    """How much of what was asked for can still be seen when images lose their fine detail.
+
+    A generator whose images owe nothing to their finer pixels loses nothing. Each image is made s pixels high and wide,
+    and as large as before again, so that the reader sees the size that it knows.
+
+    Args:
+        asked: labels (N,), or attribute → values (N,).
+        images: (N, C, H, W) in [-1, 1].
+        sizes: s, in pixels, from 1 to the height of the images.
+        reader: images → labels, scores or a mapping of attributes to these.
+        allow_small: also for fewer than 100 images.
+
+    Returns:
+        s → `conditional_accuracy` of the images at that size. Measure real images in the same way beside them.
+
+    Raises:
+        GanlibError: no size or one out of range, or what `conditional_accuracy` refuses.
+
+    *Source*: Odena et al., AC-GAN (2017), §4.1, figure 3, with an Inception network as the reader.
+    """
+    images = checked_images(images)
+    if not sizes or not all(1 <= size <= images.shape[-1] for size in sizes):
+        raise GanlibError(f"sizes={sizes} were given; expected one or more, from 1 to {images.shape[-1]} pixels")
+    return {
+        size: conditional_accuracy(
+            asked, _resized(_resized(images, size), images.shape[-1]), reader=reader, allow_small=allow_small
+        )
+        for size in sizes
+    }
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    return interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(-1, 1)
 
 
 def within_class_diversity(

@@ -102,7 +102,7 @@ def mixing(network: nn.Module) -> nn.Module | None:
     return None
 
 
-def on_each(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:
+def on_each(network: nn.Module, *batches: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """What a network says of each batch: ``(network(a), network(b), ...)``, in one pass where that is the same.
 
     One pass over all samples costs less than several. It is another computation where a layer looks at the whole batch:
@@ -110,14 +110,16 @@ def on_each(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:
 
     Args:
         network: (N, *shape) → (N, ...). Which layers mix the samples of a batch: see `mixing`.
-        batches: each (N, *shape); N may differ.
+        batches: each (N, *shape); N may differ. Of a network with several inputs, a tuple of them each, as samples with
+            their labels: ``on_each(network, (x, c), (y, d))``.
 
     Returns:
         One output per batch, in order.
     """
-    if mixing(network) is not None or len({batch.shape[1:] for batch in batches}) > 1:
-        return tuple(network(batch) for batch in batches)
-    return network(torch.cat(batches)).split([len(batch) for batch in batches])
+    given = [batch if isinstance(batch, tuple) else (batch,) for batch in batches]
+    if mixing(network) is not None or len({tuple(part.shape[1:] for part in parts) for parts in given}) > 1:
+        return tuple(network(*parts) for parts in given)
+    return network(*map(torch.cat, zip(*given, strict=True))).split([len(parts[0]) for parts in given])
 
 
 # -- spectral norms ----------------------------------------------------------------------------------------------------

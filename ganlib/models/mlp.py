@@ -59,6 +59,7 @@ class MLPDiscriminator(nn.Module):
         widths: widths of the hidden layers (Linear, LeakyReLU(0.2)).
         norm: makes the normalisation between Linear and LeakyReLU of all hidden layers but the first, from the width;
             none if not given. The first layer sees how large the samples are.
+        dropout: chance of each hidden unit to be 0 in training, after each hidden layer.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class MLPDiscriminator(nn.Module):
         shape: Sequence[int],
         widths: Sequence[int] = (512, 256),
         norm: Callable[[int], nn.Module] | None = None,
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.shape = tuple(shape)
@@ -73,6 +75,7 @@ class MLPDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for i, n_out in enumerate(widths):
             layers += [nn.Linear(n_in, n_out), *([norm(n_out)] if norm and i else []), nn.LeakyReLU(0.2)]
+            layers += [nn.Dropout(dropout)] if dropout else []
             n_in = n_out
         self.layers = nn.Sequential(*layers, nn.Linear(n_in, 1))
 

@@ -13,6 +13,7 @@ from ganlib.metrics.attributes import (
     attribute_tv,
     avatar_law,
     conditional_accuracy,
+    discriminability,
     distances,
     tv_floor,
     within_class_diversity,
@@ -128,6 +129,26 @@ def test_conditional_accuracy():
 
 
 # -- variety in a class ------------------------------------------------------------------------------------------------
+def test_discriminability_against_resolution():
+    """Stripes of two pixels are gone at half the size; the brightness of the whole is not."""
+    n, size = 200, 16
+    labels = torch.arange(n) % 2
+    stripes = torch.ones(1, size, size)
+    stripes[:, :, ::2] = -1
+    fine = 0.5 * labels.view(n, 1, 1, 1) * stripes
+    coarse = 0.5 * labels.view(n, 1, 1, 1).expand(n, 1, size, size)
+    of_fine = lambda x: (x.diff(dim=3).abs().mean((1, 2, 3)) > 0.25).long()
+    of_coarse = lambda x: (x.mean((1, 2, 3)) > 0.25).long()
+    found = discriminability(labels, fine, [4, 8, 16], reader=of_fine)
+    assert [found[s].value for s in (4, 8, 16)] == [0.5, 0.5, 1.0]  # chance, chance, all
+    kept = discriminability(labels, coarse, [1, 16], reader=of_coarse)
+    assert kept[1].value == kept[16].value == 1
+    assert found[16] == conditional_accuracy(labels, fine, reader=of_fine)
+    for sizes in ([], [0], [17]):
+        with pytest.raises(GanlibError, match="expected one or more, from 1 to 16 pixels"):
+            discriminability(labels, fine, sizes, reader=of_fine)
+
+
 def test_within_class_diversity():
     g = torch.Generator().manual_seed(0)
     labels = torch.arange(300) % 3
