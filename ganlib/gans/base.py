@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganlib.data.batch import Batch
+from ganlib import losses, models
+from ganlib.data.batch import Batch, Source
 from ganlib.errors import GanlibError
 from ganlib.models.layers import evaluating, untracked
 
@@ -146,11 +147,15 @@ class GAN(nn.Module, ABC):
             float16 ends at 65,504.
         local_buffers: buffers that differ from process to process on purpose, e.g. a history of fakes; all other
             floating-point buffers are averaged over the processes of a run.
+        data_options: what a data set is loaded with for this game, where the command line loads it.
+        usage: the command that makes more of a trained run.
     """
 
     name: ClassVar[str]
     half_safe: ClassVar[bool] = True
     local_buffers: ClassVar[tuple[str, ...]] = ()
+    data_options: ClassVar[dict[str, Any]] = {}
+    usage: ClassVar[str] = "ganlib sample RUN"
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,6 +173,23 @@ class GAN(nn.Module, ABC):
     @abstractmethod
     def sample(self, n: int | None = None, **inputs: Tensor) -> Tensor:
         """Generated samples (N, *shape) in [−1, 1], in evaluation mode and without gradients."""
+
+    @classmethod
+    def choices(cls) -> dict[str, list[str]]:
+        """The words that an option of ``build`` may be."""
+        return {"model": models.names(), "loss": losses.names()}
+
+    def check_data(self, data: Source) -> None:
+        """Raise a clear error unless the game can be played on such data."""
+        return None
+
+    def drawn(self, n: int, data: Source) -> Tensor:
+        """n generated samples (n, *shape); what they are made from, if the game needs more than noise, is `data`'s."""
+        return self.sample(n)
+
+    def preview(self, n: int, data: Source) -> Tensor:
+        """About n samples for people to look at, in as many rows as columns."""
+        return self.drawn(n, data)
 
     def averaged(self) -> tuple[nn.Module, ...]:
         """The modules that sampling needs and whose weights the trainer averages over time."""
