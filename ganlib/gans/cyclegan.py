@@ -10,7 +10,7 @@ from torch.nn.functional import l1_loss
 
 from ganlib import losses
 from ganlib.data.images import whole
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import unknown
 from ganlib.gans.base import Batch, Phase, Player, adam, rmsprop, turns
 from ganlib.gans.translation import TranslationGAN, adversarial, distance, weight
 from ganlib.models.layers import on_each
@@ -94,8 +94,8 @@ class CycleGAN(TranslationGAN):
     Raises:
         GanlibError: a value that does not fit.
 
-    Source: Zhu et al. (2017), equations (1) to (3) and section 4. Variants by other values: DiscoGAN, Kim et al. (2017),
-    equations (3) to (7); DualGAN, Yi et al. (2017), equations (1) and (2); see the recipes.
+    Source: Zhu et al. (2017), equations (1) to (3) and section 4. Other values make the losses of DiscoGAN, Kim et al.
+    (2017), section 2, and of DualGAN, Yi et al. (2017), equations (1) to (3); see the recipes.
     """
 
     name = "cyclegan"
@@ -127,7 +127,11 @@ class CycleGAN(TranslationGAN):
         self.a2b, self.b2a = a2b, b2a
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
         self.pool_a, self.pool_b = ImagePool(pool, shape), ImagePool(pool, shape)
-        self.cycle, self.identity, self.clip = weight("cycle", cycle), weight("identity", identity), weight("clip", clip)
+        self.cycle, self.identity, self.clip = (
+            weight("cycle", cycle),
+            weight("identity", identity),
+            weight("clip", clip),
+        )
         self.loss, self.distance = adversarial(loss), distance(cycle_norm)
         self.share = 0.5 if halve_discriminator else 1.0
         self.n_critic, self.optimizer = turns("n_critic", n_critic), optimizers[optimizer]()

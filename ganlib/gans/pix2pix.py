@@ -101,8 +101,8 @@ class Pix2Pix(TranslationGAN):
         super().check_data(data)
         if not data.paired:
             raise GanlibError(
-                f"{data.name} was given unpaired, and the game 'pix2pix' learns from pairs; expected paired domains, as "
-                f"ganlib.load(…, paired=True) gives them where there are pairs"
+                f"{data.name} was given unpaired, and the game 'pix2pix' learns from pairs; expected paired domains: "
+                f"ganlib.load(…, paired=True), where there are pairs"
             )
 
     def translators(self) -> dict[str, nn.Module]:
@@ -134,7 +134,10 @@ class Pix2Pix(TranslationGAN):
         real, fake = torch.cat(self.pairs(batch), 1), self.step_cache.pop("fake")
         real_outputs, fake_outputs = on_each(self.discriminator, real, fake)
         loss = self.share * self.loss.discriminator(real_outputs, fake_outputs)
-        return {"discriminator": loss}, {"D(real)": real_outputs.detach().mean(), "D(fake)": fake_outputs.detach().mean()}
+        return {"discriminator": loss}, {
+            "D(real)": real_outputs.detach().mean(),
+            "D(fake)": fake_outputs.detach().mean(),
+        }
 
     def band(self, batch: Batch, direction: str) -> tuple[Tensor, Tensor, Tensor]:
         x, y = self.pairs(batch)

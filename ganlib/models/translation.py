@@ -116,6 +116,9 @@ class ResNetTranslator(nn.Module):
         blocks: residual blocks; 9 for 256 pixels and 6 for 128 in the paper.
         downs: halvings of the side.
 
+    Attributes:
+        multiple, least: what the sides of an image must be multiples of, and their least length.
+
     *Source*: Johnson et al. (2016), supplementary material; Zhu et al. (2017), appendix 7.2, with the authors' code for
     where the padding reflects: in the residual blocks and before both 7×7 convolutions.
     """
@@ -124,6 +127,7 @@ class ResNetTranslator(nn.Module):
         super().__init__()
         whole("blocks", blocks, 0)
         self.channels, self.multiple = channels, 2 ** whole("downs", downs, 0)
+        self.least = max(4, 2 * self.multiple)  # a reflection needs one pixel more than it adds
         wide = lambda n_in, n_out, **options: nn.Conv2d(n_in, n_out, 7, padding=3, padding_mode="reflect", **options)
         widths = [width * 2**i for i in range(downs + 1)]
         layers = [*_normalised(wide(channels, width, bias=False)), nn.ReLU()]
@@ -137,7 +141,7 @@ class ResNetTranslator(nn.Module):
 
     def check(self, shape: Sequence[int]) -> None:
         """Raise a clear error unless images (C, H, W) suit the network."""
-        _check(shape, self.channels, self.multiple, max(4, 2 * self.multiple), "the translator")
+        _check(shape, self.channels, self.multiple, self.least, "the translator")
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, H, W) in [−1, 1] → the same shape, in (−1, 1)."""
@@ -180,13 +184,12 @@ class UNet(nn.Module):
     layer is not normalised: of one pixel nothing would be left.
     """
 
-    def __init__(
-        self, channels: int, width: int = 64, downs: int = 8, dropout: float = 0.5, always_drop: bool = False
-    ):
+    def __init__(self, channels: int, width: int = 64, downs: int = 8, dropout: float = 0.5, always_drop: bool = False):
         super().__init__()
         if not 0 <= dropout < 1:
             raise GanlibError(f"dropout={dropout} was given; expected a rate in [0, 1)")
         self.channels, self.multiple = channels, 2 ** whole("downs", downs, 2)
+        self.least = self.multiple
         widths = [width * min(2**i, 8) for i in range(downs)]
         self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
         for i, n_out in enumerate(widths):
@@ -203,7 +206,7 @@ class UNet(nn.Module):
 
     def check(self, shape: Sequence[int]) -> None:
         """Raise a clear error unless images (C, H, W) suit the network."""
-        _check(shape, self.channels, self.multiple, self.multiple, "the U-Net")
+        _check(shape, self.channels, self.multiple, self.least, "the U-Net")
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, H, W) in [−1, 1] → the same shape, in (−1, 1)."""
