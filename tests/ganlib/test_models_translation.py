@@ -73,7 +73,9 @@ def test_the_field_follows_the_recursion_backwards():
             receptive_field(wrong)
 
 
-@pytest.mark.parametrize("make", [lambda c: ResNetTranslator(c, 4, 2), lambda c: UNet(c, 4, 3), lambda c: UNet(c, 4, 5)])
+@pytest.mark.parametrize(
+    "make", [lambda c: ResNetTranslator(c, 4, 2), lambda c: UNet(c, 4, 3), lambda c: UNet(c, 4, 5)]
+)
 @pytest.mark.parametrize("channels", [1, 3, 4])  # code that pads by the number of channels works for one of these
 def test_translators_keep_the_shape(make, channels):
     network = make(channels)
@@ -129,7 +131,11 @@ def test_a_unet_can_pass_its_input_on():
 
 def test_initial_weights_and_sizes():
     count = lambda network: sum(p.numel() for p in network.parameters())
-    assert (count(ResNetTranslator(3)), count(UNet(3)), count(PatchDiscriminator(3))) == (11_372_931, 54_404_675, 2_763_841)
+    assert (count(ResNetTranslator(3)), count(UNet(3)), count(PatchDiscriminator(3))) == (
+        11_372_931,
+        54_404_675,
+        2_763_841,
+    )
     for part in UNet(3, 16, 5).modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             n = part.weight.numel()
