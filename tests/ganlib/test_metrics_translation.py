@@ -58,7 +58,7 @@ def test_there_and_back():
 
 def test_a_classifier_tells_the_domains_apart():
     domains = ganlib.load("horses-zebras", size=16, n=200)
-    reader = domain_classifier(domains, 40)
+    reader = domain_classifier(domains, 100)
     found = [domain_accuracy(images.normalised(), 1, reader=reader).value for images in (domains.a, domains.b)]
     assert found[0] < 0.1 and found[1] > 0.9
 
