@@ -35,6 +35,7 @@ from benchmarks.common import mean, shown
 from ganlib import GanlibError, recipes
 from ganlib.data.domains import Domains, Truth
 from ganlib.device import resolve
+from ganlib.gans import schedules
 from ganlib.gans.translation import TranslationGAN
 from ganlib.metrics.classifier import Classifier
 from ganlib.metrics.translation import (
@@ -121,7 +122,7 @@ def play(name: str, steps: int | None, seed: int, scenes: Scenes, reader: Classi
     ganlib.seed(seed)
     gan = ganlib.build(chosen.gan, data.shape, **chosen.options)
     assert isinstance(gan, TranslationGAN)
-    schedule = ganlib.gans.schedules.read(chosen.schedule) if chosen.schedule else None
+    schedule = schedules.read(chosen.schedule) if chosen.schedule else None
     trainer = ganlib.Trainer(
         gan,
         data,
@@ -218,10 +219,10 @@ def table(record: dict[str, Any]) -> str:
     """The record as Markdown."""
     p = record["protocol"]
     parts = [
-        f"{common.where(record)} {DATA} of {SIZE}×{SIZE}, {p['n']} test scenes of each domain, {p['seeds']} seeds; means "
-        "± standard errors over the seeds, and over both directions where a column does not name one. Horse → zebra: the share of translations that a classifier "
-        "takes for what they should be. IoU: of the "
-        "pixels that have changed and those where one of the animals is. † runs that broke down, which are left out.\n"
+        f"{common.where(record)} {DATA} of {SIZE}×{SIZE}, {p['n']} test scenes of each domain, {p['seeds']} seeds; "
+        "means ± standard errors over the seeds, and over both directions where a column does not name one. Horse → "
+        "zebra: the share of translations that a classifier takes for what they should be. IoU: of the pixels that "
+        "have changed and those where one of the animals is. † runs that broke down, which are left out.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]

@@ -143,6 +143,7 @@ class CycleGAN(TranslationGAN):
         model: str = "resnet",
         width: int = 64,
         blocks: int = 9,
+        downs: int = 2,
         layers: int = 3,
         cycle: float = 10.0,
         identity: float = 5.0,
@@ -163,6 +164,7 @@ class CycleGAN(TranslationGAN):
             model: name of the generators.
             width: channels of the generators' and discriminators' first layers.
             blocks: residual blocks of a resnet.
+            downs: halvings of the side in a resnet.
             layers: halvings of the discriminators; 3 make patches of 70 pixels, 2 of 34.
             cycle: weight of the way there and back.
             identity: weight of leaving alone what is in the target domain.
@@ -176,7 +178,7 @@ class CycleGAN(TranslationGAN):
             beta1: Adam's beta1, for all players.
             optimizer: adam or rmsprop.
         """
-        generators = [translator(model, shape, width, blocks) for _ in range(2)]
+        generators = [translator(model, shape, width, blocks, downs) for _ in range(2)]
         discriminators = [PatchDiscriminator(shape[0], width, layers) for _ in range(2)]
         discriminators[0].check(shape)
         options = (cycle, identity, pool, loss, cycle_norm, halve_discriminator, n_critic, clip, lr, beta1, optimizer)

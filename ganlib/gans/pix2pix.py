@@ -67,6 +67,7 @@ class Pix2Pix(TranslationGAN):
         model: str = "unet",
         width: int = 64,
         blocks: int = 9,
+        downs: int = 2,
         layers: int = 3,
         direction: str = "a2b",
         pair: float = 100.0,
@@ -83,6 +84,7 @@ class Pix2Pix(TranslationGAN):
             model: name of the generator.
             width: channels of the generator's and the discriminator's first layers.
             blocks: residual blocks of a resnet.
+            downs: halvings of the side in a resnet.
             layers: halvings of the discriminator; 3 make patches of 70 pixels, 2 of 34.
             direction: from which domain to which, a2b or b2a.
             pair: weight of the distance between a translation and the input's pair.
@@ -94,7 +96,7 @@ class Pix2Pix(TranslationGAN):
         """
         discriminator = PatchDiscriminator(2 * shape[0], width, layers)
         discriminator.check((2 * shape[0], *shape[1:]))
-        generator = translator(model, shape, width, blocks)
+        generator = translator(model, shape, width, blocks, downs)
         return cls(generator, discriminator, direction, pair, pair_norm, loss, halve_discriminator, lr, beta1)
 
     def check_data(self, data: Source) -> None:

@@ -257,19 +257,19 @@ class PatchDiscriminator(nn.Module):
 
 
 # -- by name -----------------------------------------------------------------------------------------------------------
-def _resnet(shape: Sequence[int], width: int, blocks: int) -> nn.Module:
-    return ResNetTranslator(shape[0], width, blocks)
+def _resnet(shape: Sequence[int], width: int, blocks: int, downs: int) -> nn.Module:
+    return ResNetTranslator(shape[0], width, blocks, downs)
 
 
-def _unet(shape: Sequence[int], width: int, blocks: int) -> nn.Module:
+def _unet(shape: Sequence[int], width: int, *_: int) -> nn.Module:
     halvings = min((n & -n).bit_length() - 1 for n in shape[1:])  # how often 2 divides both sides
     return UNet(shape[0], width, max(2, min(8, halvings)))
 
 
-TRANSLATORS: dict[str, Callable[[Sequence[int], int, int], nn.Module]] = {"resnet": _resnet, "unet": _unet}
+TRANSLATORS: dict[str, Callable[[Sequence[int], int, int, int], nn.Module]] = {"resnet": _resnet, "unet": _unet}
 
 
-def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9) -> nn.Module:
+def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9, downs: int = 2) -> nn.Module:
     """A network from images of a shape to images of that shape.
 
     Args:
@@ -277,6 +277,7 @@ def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9
         shape: (C, H, W) of the images it will be trained on; others may have other sizes.
         width: channels of its widest images.
         blocks: residual blocks of a ``"resnet"``.
+        downs: halvings of a ``"resnet"``; a ``"unet"`` has as many as the shape allows, up to 8.
 
     Raises:
         GanlibError: no such network, or images that do not suit it.
@@ -285,6 +286,6 @@ def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9
         raise unknown("model", name, TRANSLATORS)
     if len(shape) != 3:
         raise GanlibError(f"samples of shape {tuple(shape)} were given; expected images (channels, height, width)")
-    made = TRANSLATORS[name](shape, whole("width", width, 1), blocks)
+    made = TRANSLATORS[name](shape, whole("width", width, 1), blocks, downs)
     made.check(shape)
     return made
