@@ -143,7 +143,7 @@ class CycleGAN(TranslationGAN):
         model: str = "resnet",
         width: int = 64,
         blocks: int = 9,
-        downs: int = 2,
+        downs: int = 0,
         layers: int = 3,
         cycle: float = 10.0,
         identity: float = 5.0,
@@ -164,7 +164,7 @@ class CycleGAN(TranslationGAN):
             model: name of the generators.
             width: channels of the generators' and discriminators' first layers.
             blocks: residual blocks of a resnet.
-            downs: halvings of the side in a resnet.
+            downs: halvings of the side in a generator; 0 for 2 in a resnet, for as many as fit in a unet.
             layers: halvings of the discriminators; 3 make patches of 70 pixels, 2 of 34.
             cycle: weight of the way there and back.
             identity: weight of leaving alone what is in the target domain.

@@ -67,7 +67,9 @@ class Pix2Pix(TranslationGAN):
         model: str = "unet",
         width: int = 64,
         blocks: int = 9,
-        downs: int = 2,
+        downs: int = 0,
+        dropout: float = 0.5,
+        always_drop: bool = False,
         layers: int = 3,
         direction: str = "a2b",
         pair: float = 100.0,
@@ -84,7 +86,9 @@ class Pix2Pix(TranslationGAN):
             model: name of the generator.
             width: channels of the generator's and the discriminator's first layers.
             blocks: residual blocks of a resnet.
-            downs: halvings of the side in a resnet.
+            downs: halvings of the side in the generator; 0 for 2 in a resnet, for as many as fit in a unet.
+            dropout: rate in the first layers of a unet's second half.
+            always_drop: dropout also when pictures are translated, as in the paper.
             layers: halvings of the discriminator; 3 make patches of 70 pixels, 2 of 34.
             direction: from which domain to which, a2b or b2a.
             pair: weight of the distance between a translation and the input's pair.
@@ -96,7 +100,7 @@ class Pix2Pix(TranslationGAN):
         """
         discriminator = PatchDiscriminator(2 * shape[0], width, layers)
         discriminator.check((2 * shape[0], *shape[1:]))
-        generator = translator(model, shape, width, blocks, downs)
+        generator = translator(model, shape, width, blocks, downs, dropout, always_drop)
         return cls(generator, discriminator, direction, pair, pair_norm, loss, halve_discriminator, lr, beta1)
 
     def check_data(self, data: Source) -> None:

@@ -7,7 +7,7 @@ keep no running statistics, so that evaluation mode changes nothing but dropout.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import torch
@@ -257,27 +257,28 @@ class PatchDiscriminator(nn.Module):
 
 
 # -- by name -----------------------------------------------------------------------------------------------------------
-def _resnet(shape: Sequence[int], width: int, blocks: int, downs: int) -> nn.Module:
-    return ResNetTranslator(shape[0], width, blocks, downs)
+TRANSLATORS = ("resnet", "unet")
 
 
-def _unet(shape: Sequence[int], width: int, *_: int) -> nn.Module:
-    halvings = min((n & -n).bit_length() - 1 for n in shape[1:])  # how often 2 divides both sides
-    return UNet(shape[0], width, max(2, min(8, halvings)))
-
-
-TRANSLATORS: dict[str, Callable[[Sequence[int], int, int, int], nn.Module]] = {"resnet": _resnet, "unet": _unet}
-
-
-def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9, downs: int = 2) -> nn.Module:
+def translator(
+    name: str,
+    shape: Sequence[int],
+    width: int = 64,
+    blocks: int = 9,
+    downs: int = 0,
+    dropout: float = 0.0,
+    always_drop: bool = False,
+) -> nn.Module:
     """A network from images of a shape to images of that shape.
 
     Args:
         name: ``"resnet"`` or ``"unet"``.
         shape: (C, H, W) of the images it will be trained on; others may have other sizes.
-        width: channels of its widest images.
-        blocks: residual blocks of a ``"resnet"``.
-        downs: halvings of a ``"resnet"``; a ``"unet"`` has as many as the shape allows, up to 8.
+        width: see `ResNetTranslator` and `UNet`.
+        blocks: of a ``"resnet"``.
+        downs: halvings; 0 for 2 in a ``"resnet"`` and for as many as the shape allows, up to 8, in a ``"unet"``.
+        dropout: of a ``"unet"``.
+        always_drop: of a ``"unet"``.
 
     Raises:
         GanlibError: no such network, or images that do not suit it.
@@ -286,6 +287,11 @@ def translator(name: str, shape: Sequence[int], width: int = 64, blocks: int = 9
         raise unknown("model", name, TRANSLATORS)
     if len(shape) != 3:
         raise GanlibError(f"samples of shape {tuple(shape)} were given; expected images (channels, height, width)")
-    made = TRANSLATORS[name](shape, whole("width", width, 1), blocks, downs)
+    whole("width", width, 1)
+    if name == "resnet":
+        made = ResNetTranslator(shape[0], width, blocks, downs or 2)
+    else:
+        most = min((n & -n).bit_length() - 1 for n in shape[1:])  # how often 2 divides both sides
+        made = UNet(shape[0], width, downs or max(2, min(8, most)), dropout, always_drop)
     made.check(shape)
     return made
