@@ -44,7 +44,7 @@ def picture(
     if channels not in (1, 3):
         raise GanlibError(f"the game translates images of {channels} channels; expected 3, or 1 for grey ones")
     try:
-        image = files.rgb(image.copy())
+        image = files.rgb(image)
     except Exception as error:
         raise GanlibError(f"the picture {files.why_not(error)}; expected one that can be translated") from None
     if size is not None:
@@ -83,8 +83,8 @@ def whole_or_tiled(gan: TranslationGAN, images: Tensor, direction: str | None = 
     if padded[0, 0].numel() <= tile * tile:
         return gan.translate(padded, direction).cpu()[:, :, :height, :width]
     multiple = network.multiple
-    tile = max(_rounded(tile, multiple), _rounded(network.least, multiple))
-    overlap = min(_rounded(receptive_field(network) // 2, multiple), tile // 2)
+    tile = _rounded(max(tile, network.least), multiple)
+    overlap = min(_rounded(receptive_field(network) // 2, multiple), tile // 2 // multiple * multiple)
     total, weights = torch.zeros_like(padded), torch.zeros(1, 1, *padded.shape[2:])
     for top, rows in _tiles(padded.shape[2], tile, overlap, multiple):
         for left, columns in _tiles(padded.shape[3], tile, overlap, multiple):

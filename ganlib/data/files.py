@@ -73,7 +73,7 @@ def rgb(image: Image.Image) -> Image.Image:
     """A picture of any kind in RGB: turned as its EXIF data say, and on white where it is transparent.
 
     Args:
-        image: opened by Pillow, not necessarily decoded. Of several frames, the first is taken.
+        image: opened by Pillow, not necessarily decoded, and not changed. Of several frames, the first is taken.
 
     Raises:
         Unreadable: it is too small or too large, or nobody knows what its values mean.
@@ -84,7 +84,7 @@ def rgb(image: Image.Image) -> Image.Image:
     limit = Image.MAX_IMAGE_PIXELS
     if limit and width * height > limit:
         raise Unreadable(f"has {width:,}×{height:,} pixels, more than the {limit:,} that Pillow deems safe to decode")
-    ImageOps.exif_transpose(image, in_place=True)
+    image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:

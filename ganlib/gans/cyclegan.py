@@ -82,7 +82,7 @@ class CycleGAN(TranslationGAN):
         loss: ``"lsgan"``, ``"wasserstein"``, or a pair of `losses` or its name. The mean over patches is taken of the
             losses, not of the outputs.
         cycle_norm: ``"l1"`` or ``"l2"``, how the cycle's error is measured.
-        halve_discriminator: halve the discriminators' losses, as in the paper, "to slow them down". Adam and RMSProp
+        halve_discriminator: halve the discriminators' losses, as the paper does to slow them down. Adam and RMSProp
             divide by the gradient's size, so that with them it changes nothing but the weight of ε.
         n_critic: turns of each discriminator per turn of the generators; with more than one each sees fresh
             translations, not those that the generators have just been judged by.

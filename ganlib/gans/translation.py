@@ -17,6 +17,8 @@ from ganlib.errors import GanlibError, unknown
 from ganlib.gans.base import GAN, evaluating
 from ganlib.models.translation import TRANSLATORS
 
+AT_ONCE = 8  # images that are translated together where there are many
+
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1_loss, "l2": mse_loss}
 
 # The squares as the papers weigh them beside their other terms; `losses.least_squares` has half of each.
@@ -141,9 +143,10 @@ class TranslationGAN(GAN):
 
     def drawn(self, n: int, data: Source) -> Tensor:
         """Translations of n images that are drawn from `data`, in the usual direction."""
-        batches = [data.batch(1) for _ in range(n)]  # one by one: a small set may have fewer than n
         side = next(iter(self.translators()))[0]
-        return self.translate(torch.cat([_side(batch, side) for batch in batches]))
+        # One by one, since a small set may have fewer than n; a few at a time, since images may be large.
+        images = torch.cat([_side(data.batch(1), side) for _ in range(n)])
+        return torch.cat([self.translate(part) for part in images.split(AT_ONCE)])
 
     def preview(self, n: int, data: Source) -> Tensor:
         """Bands of three rows: images, their translations, and what those are compared with in training.
