@@ -173,13 +173,13 @@ def _check(recipe: Recipe) -> None:
 # -- the options of a method -------------------------------------------------------------------------------------------
 def meanings(gan: str) -> dict[str, str]:
     """What each option of a method means, from the docstring of its ``build``."""
-    from ganlib import gans, losses, models
+    from ganlib import gans
 
     lines = (inspect.getdoc(gans.get(gan).build) or "").partition("Args:")[2].splitlines()
     said = {name.strip(): text.strip(" .") for name, colon, text in (line.partition(":") for line in lines) if colon}
-    choices = {"model": models.names, "loss": losses.names}
+    choices = gans.get(gan).choices()
     return {
-        key: said.get(key, key) + (f" ({', '.join(choices[key]())})" if key in choices else "")
+        key: said.get(key, key) + (f" ({', '.join(choices[key])})" if key in choices else "")
         for key in gans.options(gan)
     }
 

@@ -1,4 +1,4 @@
-"""The command line: train, sample, evaluate, export, look at runs and at data.
+"""The command line: train, sample, translate, evaluate, export, look at runs and at data.
 
 ganlib train gan-digits
 ganlib sample runs/gan-digits
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ganlib.cli import completion, data, runs, train, trained
+from ganlib.cli import completion, data, runs, train, trained, translate
 from ganlib.errors import GanlibError
 
 __all__ = ["main"]
@@ -85,12 +85,12 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     made = _Parser(
         prog="ganlib",
-        description="Train GANs, draw from them, measure them, look at data.",
+        description="Train GANs, draw from them, translate pictures, measure them, look at data.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--debug", action="store_true", help="show where an error comes from; may stand anywhere")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (train, trained, runs, data, completion):
+    for group in (train, trained, translate, runs, data, completion):
         group.add_to(commands)
     return made

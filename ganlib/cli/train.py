@@ -126,7 +126,8 @@ def train(args: argparse.Namespace) -> None:
     choose_precision(manner["precision"], resolve(manner["device"]), half_safe=True)
     if not args.resume and folder.is_run(out):
         raise GanlibError(f"{str(out)!r} already holds a run; add --resume to go on with it, or choose another --out")
-    images = data.load(settings["data"], **({"size": settings["size"]} if settings["size"] else {}))
+    size = {"size": settings["size"]} if settings["size"] else {}
+    images = data.load(settings["data"], **size, **gans.get(record["gan"]).data_options)
     training.seed(settings["seed"])
     gan = gans.build(record["gan"], images, **options)
     record["options"] = gan.recipe["options"]  # all of them, with what the data have decided
@@ -174,8 +175,8 @@ def train(args: argparse.Namespace) -> None:
         if trainer.stopped:
             print(f"stopped at step {trainer.step}: {trainer.stopped}")
         print(" · ".join(f"{name} {trainer.history[name][-1]:.3f}" for name in trainer.history.names()))
-        print(f"samples: {picture(draw(trainer.sample, 64, settings['seed']), out / 'samples.png')}")
-        print(f"more:    ganlib sample {out}")
+        print(f"samples: {picture(draw(trainer.preview, 64, settings['seed']), out / 'samples.png')}")
+        print(f"more:    {trainer.gan.usage.replace('RUN', str(out))}")
     if trainer.world.size > 1:
         torch.distributed.destroy_process_group()
 

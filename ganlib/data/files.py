@@ -64,37 +64,72 @@ class Source:
         return replace(self, entries={name: self.entries[name] for name in names})
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """Why a picture cannot be used."""
 
 
 # -- one picture -------------------------------------------------------------------------------------------------------
+def rgb(image: Image.Image) -> Image.Image:
+    """A picture of any kind in RGB: turned as its EXIF data say, and on white where it is transparent.
+
+    Args:
+        image: opened by Pillow, not necessarily decoded, and not changed. Of several frames, the first is taken.
+
+    Raises:
+        Unreadable: it is too small or too large, or nobody knows what its values mean.
+    """
+    width, height = image.size
+    if min(width, height) < SMALLEST:
+        raise Unreadable(f"has {width}×{height} pixels, fewer than {SMALLEST} on a side")
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and width * height > limit:
+        raise Unreadable(f"has {width:,}×{height:,} pixels, more than the {limit:,} that Pillow deems safe to decode")
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        values = np.asarray(image)
+        if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+            raise Unreadable("has values beyond 16 bits, of which nobody knows which is white")
+        image = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    elif transparent(image):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def transparent(image: Image.Image) -> bool:
+    """Whether a picture says of its pixels how transparent they are."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def moving(image: Image.Image) -> bool:
+    """Whether a picture is a film, of which only the first frame is taken."""
+    return image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "n_frames", 1) > 1
+
+
+def why_not(error: Exception) -> str:
+    """What is wrong with a picture, from what was raised when it was read: the end of a sentence that names it."""
+    if isinstance(error, Unreadable):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image, whatever its name says"
+    # What a decoder raises on damaged bytes is not limited to any list.
+    return f"cannot be read ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+
+
 def picture(image: Image.Image, size: int) -> np.ndarray:
     """A picture of any size and kind as a square RGB image.
 
     Args:
-        image: opened by Pillow, not necessarily decoded. Of several frames, the first is taken.
+        image: see `rgb`.
         size: height and width of the result in pixels.
 
     Returns:
         uint8 (size, size, 3).
+
+    Raises:
+        Unreadable: see `rgb`.
     """
-    width, height = image.size
-    if min(width, height) < SMALLEST:
-        raise _Unreadable(f"has {width}×{height} pixels, fewer than {SMALLEST} on a side")
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit and width * height > limit:
-        raise _Unreadable(f"has {width:,}×{height:,} pixels, more than the {limit:,} that Pillow deems safe to decode")
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F" or image.mode.startswith("I"):
-        values = np.asarray(image)
-        if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-            raise _Unreadable("has values beyond 16 bits, of which nobody knows which is white")
-        image = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
-    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
+    image = rgb(image)
     width, height = image.size  # the EXIF data may have turned it
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
@@ -108,14 +143,10 @@ def _read(source: Source, name: str, size: int) -> tuple[np.ndarray | None, str,
     """(pixels or None, why not, whether there are more frames)."""
     try:
         with source.open(name) as image:
-            moving = image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "n_frames", 1) > 1
-            return picture(image, size), "", moving
-    except _Unreadable as error:
-        return None, str(error), False
-    except UnidentifiedImageError:
-        return None, "is no image, whatever its name says", False
-    except Exception as error:  # what a decoder raises on damaged bytes is not limited to any list
-        return None, f"cannot be read ({str(error).splitlines()[0] if str(error) else type(error).__name__})", False
+            more = moving(image)
+            return picture(image, size), "", more
+    except Exception as error:
+        return None, why_not(error), False
 
 
 # -- many pictures -----------------------------------------------------------------------------------------------------
@@ -588,7 +619,7 @@ def huggingface(
 
 def _as_picture(value: Any) -> Image.Image:
     if not isinstance(value, Image.Image):
-        raise _Unreadable(f"is no picture but a {type(value).__name__}")
+        raise Unreadable(f"is no picture but a {type(value).__name__}")
     return value.copy()  # closing ours must not close what the set may hand out again
 
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ganlib import losses, models
 from ganlib.data.batch import Batch, Source
 from ganlib.errors import GanlibError
 from ganlib.models.layers import evaluating, untracked
@@ -146,11 +147,15 @@ class GAN(nn.Module, ABC):
             float16 ends at 65,504.
         local_buffers: buffers that differ from process to process on purpose, e.g. a history of fakes; all other
             floating-point buffers are averaged over the processes of a run.
+        data_options: what a data set is loaded with for this game, where the command line loads it.
+        usage: the command that makes more of a trained run.
     """
 
     name: ClassVar[str]
     half_safe: ClassVar[bool] = True
     local_buffers: ClassVar[tuple[str, ...]] = ()
+    data_options: ClassVar[dict[str, Any]] = {}
+    usage: ClassVar[str] = "ganlib sample RUN"
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,6 +174,27 @@ class GAN(nn.Module, ABC):
     def sample(self, n: int | None = None, **inputs: Tensor) -> Tensor:
         """Generated samples (N, *shape) in [−1, 1], in evaluation mode and without gradients."""
 
+    @classmethod
+    def choices(cls) -> dict[str, list[str]]:
+        """The words that an option of ``build`` may be."""
+        return {"model": models.names(), "loss": losses.names()}
+
+    def check_data(self, data: Source) -> None:
+        """Called before the first step.
+
+        Raises:
+            GanlibError: the game cannot be played on these data, though their samples have the right shape.
+        """
+        return None
+
+    def drawn(self, n: int, data: Source) -> Tensor:
+        """n generated samples (n, *shape); what they are made from, if the game needs more than noise, is `data`'s."""
+        return self.sample(n)
+
+    def preview(self, n: int, data: Source) -> Tensor:
+        """About n samples for people to look at, in as many rows as columns."""
+        return self.drawn(n, data)
+
     def averaged(self) -> tuple[nn.Module, ...]:
         """The modules that sampling needs and whose weights the trainer averages over time."""
         return (self.get_submodule("generator"),)
@@ -177,14 +203,6 @@ class GAN(nn.Module, ABC):
     def told_by(cls, data: Source) -> dict[str, Any]:
         """Options of ``build`` that a data set decides where nobody else has, e.g. how many classes there are."""
         return {}
-
-    def check(self, data: Source) -> None:
-        """Called before the first step.
-
-        Raises:
-            GanlibError: the game cannot be played on these data, though their samples have the right shape.
-        """
-        return None
 
     def schedule(self, images_seen: int) -> int | None:
         """Called before every step. Sets what changes as training goes on (resolution, fade-in).

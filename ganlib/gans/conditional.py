@@ -199,7 +199,7 @@ class ConditionalGAN(VanillaGAN):
         found = classes_of(data)
         return {} if found is None else {"classes": found}
 
-    def check(self, data: Source) -> None:
+    def check_data(self, data: Source) -> None:
         self.conditions.check(data, self.name)
 
     def inputs(self, n: int) -> dict[str, Tensor]:

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.data.domains import Truth
-from ganlib.data.images import whole
+from ganlib.data.domains import Domains, Truth
+from ganlib.data.images import Images, whole
 from ganlib.errors import GanlibError, unknown
 from ganlib.metrics.attributes import conditional_accuracy
 from ganlib.metrics.base import Result, enough, jackknife
+from ganlib.metrics.classifier import Classifier, train_classifier
 from ganlib.metrics.reading import Reader, checked_images, labels, named, read
 
 CHANGED = 0.2  # a pixel has changed if a channel has moved by this much of [-1, 1]: a tenth of the range
@@ -82,6 +83,45 @@ def silhouette_iou(
 
     found = _mean("silhouette IoU", iou(translated), {"truth": iou(right).mean().item(), "changed": changed})
     return replace(found, settings=("changed",))
+
+
+def cycle_error(source: Tensor, back: Tensor, *, allow_small: bool = False) -> Result:
+    """How far images are from themselves, once translated there and back.
+
+    Args:
+        source: (N, C, H, W) in [-1, 1].
+        back: (N, C, H, W) in [-1, 1], the translations of their translations. If these were blurred or noised before,
+            the error says what of the source was hidden where that has destroyed it.
+        allow_small: also for fewer than 30 images.
+
+    Returns:
+        Mean over images of the mean absolute difference, in parts of the range from black to white, with its standard
+        error.
+
+    Raises:
+        GanlibError: images that do not fit each other.
+    """
+    source, back = checked_images(source, "source"), checked_images(back, "translated back").to(source.device)
+    if source.shape != back.shape:
+        raise GanlibError(
+            f"source and images translated back have shapes {tuple(source.shape)} and {tuple(back.shape)}; expected "
+            "the same"
+        )
+    enough("cycle_error()", len(source), LEAST, "scenes differ", allow_small)
+    return _mean("cycle error", (back.double() - source.double()).abs().flatten(1).mean(1) / 2)
+
+
+def domain_classifier(domains: Domains, steps: int = 300, *, seed: int = 0) -> Classifier:
+    """A reader for `domain_accuracy`: it tells images of domain a (0) from those of b (1) and from what is neither.
+
+    Args:
+        domains: what it learns from.
+        steps: see `train_classifier`.
+        seed: see `train_classifier`.
+    """
+    labels = [torch.full((len(images),), label) for label, images in enumerate((domains.a, domains.b))]
+    pixels = torch.cat([domains.a.pixels, domains.b.pixels])
+    return train_classifier(Images(pixels, labels=torch.cat(labels), name=domains.name), steps, seed=seed)
 
 
 def domain_accuracy(given: Any, domain: int, *, reader: Reader | None = None, allow_small: bool = False) -> Result:

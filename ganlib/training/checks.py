@@ -31,6 +31,6 @@ def check(
     expected = tuple(gan.recipe.get("shape", data.shape))
     if expected != tuple(data.shape):
         raise GanlibError(f"the data have shape {tuple(data.shape)}, the networks expect {expected}")
-    gan.check(data)
+    gan.check_data(data)
     if nowhere_for_tensorboard:
         raise GanlibError("tensorboard=True was given without out=; expected a folder to write to")

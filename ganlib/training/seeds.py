@@ -256,7 +256,7 @@ class Seeds:
         expected = tuple(gan.recipe.get("shape", self.data.shape))
         if expected != tuple(self.data.shape):
             raise GanlibError(f"the data have shape {tuple(self.data.shape)}, the networks expect {expected}")
-        gan.check(self.data)
+        gan.check_data(self.data)
         return gan
 
     @torch.no_grad()

@@ -209,6 +209,10 @@ class Trainer:
         """What the game makes now: ``gan.sample`` with the averaged weights if they are kept."""
         return (self.ema.gan if self.ema else self.gan).sample(n, **inputs)
 
+    def preview(self, n: int) -> Tensor:
+        """About n samples for people to look at, made from the trainer's data where the game needs inputs."""
+        return (self.ema.gan if self.ema else self.gan).preview(n, self.data)
+
     def save(self, path: str | Path | None = None, must: bool = True) -> Path | None:
         """Write a checkpoint, atomically.
 

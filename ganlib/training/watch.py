@@ -41,7 +41,7 @@ class Watch(Every):
         patience: how many looks in a row must show the same.
         stop: end `fit` when something is wrong; ``trainer.stopped`` says what.
         samples: what is looked at: a function of the trainer that returns generated samples (N, *shape). By default
-            ``trainer.gan.sample(256)``: the weights that play, not their average.
+            ``trainer.gan.drawn(256, trainer.data)``: the weights that play, not their average.
         lang: ``"en"`` or ``"zh"``; by default the language in use.
 
     Raises:
@@ -58,7 +58,7 @@ class Watch(Every):
     ):
         super().__init__(steps, self.look)
         self.patience, self.stop = whole("patience", patience, 1), stop
-        self.samples = samples or (lambda trainer: trainer.gan.sample(SAMPLES))
+        self.samples = samples or (lambda trainer: trainer.gan.drawn(SAMPLES, trainer.data))
         self.lang = lang if lang is None else labels.check(lang)
         self._said: set[str] = set()
 

@@ -190,7 +190,7 @@ def test_data_that_do_not_fit_are_refused_before_training(faces):
     with pytest.raises(GanlibError, match="'ring' has 8 classes, cgan was built for 3"):
         ganlib.Seeds(lambda: small(classes=3), law, 8, [0], device="cpu", progress=False)
     gan, state = small(), torch.get_rng_state()
-    gan.check(law)
+    gan.check_data(law)
     assert torch.equal(torch.get_rng_state(), state)  # to look changes no run
 
 

@@ -11,7 +11,9 @@ from ganlib.errors import GanlibError
 from ganlib.metrics.translation import (
     background_error,
     concordance,
+    cycle_error,
     domain_accuracy,
+    domain_classifier,
     factor_agreement,
     silhouette_iou,
 )
@@ -43,6 +45,22 @@ def test_the_identity_keeps_the_background_and_changes_nothing(scene):
     assert background_error(source, source, truth).value == 0
     assert silhouette_iou(source, source, truth).value == 0
     assert domain_accuracy(torch.zeros(200).long(), 1).value == 0
+
+
+def test_there_and_back():
+    source = torch.rand(40, 3, 8, 8) * 2 - 1
+    assert cycle_error(source, source).value == 0
+    found = cycle_error(source.clamp(-0.9, 0.9), source.clamp(-0.9, 0.9) + 0.1)
+    assert found.value == pytest.approx(0.05) and found.error == pytest.approx(0, abs=1e-8) and found.n_fake == 40
+    with pytest.raises(GanlibError, match=r"shapes \(40, 3, 8, 8\) and \(39, 3, 8, 8\); expected the same"):
+        cycle_error(source, source[1:])
+
+
+def test_a_classifier_tells_the_domains_apart():
+    domains = ganlib.load("horses-zebras", size=16, n=200)
+    reader = domain_classifier(domains, 100)
+    found = [domain_accuracy(images.normalised(), 1, reader=reader).value for images in (domains.a, domains.b)]
+    assert found[0] < 0.1 and found[1] > 0.9
 
 
 def test_faults_are_seen_by_what_should_see_them(scene):
