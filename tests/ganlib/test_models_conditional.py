@@ -108,13 +108,13 @@ def test_padding_changes_nothing():
     encoder = TEXT(16)
     said = captions.tokens(["blue hair", "red eyes, blue hair, no glasses, 微笑"])
     alone = captions.tokens("blue hair")
-    assert torch.equal(encoder(said)[:1], encoder(alone))
+    assert torch.allclose(encoder(said)[:1], encoder(alone), atol=1e-6)  # sums of two rows or of one
     longer = torch.cat([said, said.new_zeros(2, 9)], 1)
     assert torch.allclose(encoder(longer), encoder(said), atol=1e-6)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.allclose(encoder(longer), encoder(said), atol=1e-6)
     encoder.tokens.weight.data[0] = 7.0  # whatever stands for no word
-    assert torch.equal(encoder(said)[:1], encoder(alone))
+    assert torch.allclose(encoder(said)[:1], encoder(alone), atol=1e-6)
     assert encoder(said.new_zeros(1, 4)).isfinite().all()  # an empty caption
 
 
