@@ -60,7 +60,10 @@ class Labels:
         Raises:
             GanlibError: not of this kind, out of range, or not as many as there are samples.
         """
-        labels = torch.as_tensor(given)
+        try:
+            labels = torch.as_tensor(given)
+        except (TypeError, ValueError, RuntimeError):
+            labels = torch.zeros(())  # no label either
         if labels.dtype == torch.bool or labels.is_floating_point() or labels.ndim > 1 or not labels.numel():
             raise GanlibError(f"labels {given!r} were given; expected one whole number, or one for each sample")
         for extreme in (int(labels.min()), int(labels.max())):

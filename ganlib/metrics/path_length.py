@@ -74,6 +74,11 @@ def path_length(
         )
     enough("path_length()", n, 100, "a few long paths decide the mean", allow_small)
     game = generator if isinstance(generator, LatentGAN) else None
+    with seeded(seed):
+        if game is not None and len(game.inputs(1)) > 1:  # two near latents would show two conditions
+            raise GanlibError(
+                f"{game.name!r} takes conditions; expected lambda z: gan.sample(z=z, ...) with one, and latent"
+            )
     latent = game.latent if game is not None and latent is None else latent
     if latent is None:
         raise GanlibError("a function was given without latents; expected latent=, a function n -> (n, latent_dim)")

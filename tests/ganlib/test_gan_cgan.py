@@ -14,6 +14,7 @@ from ganlib.data.images import Images
 from ganlib.errors import GanlibError
 from ganlib.gans.cgan import CGAN
 from ganlib.gans.conditional import Captions, Labels
+from ganlib.metrics.path_length import path_length
 from ganlib.models.conditional import conditional
 from ganlib.models.layers import evaluating
 
@@ -239,6 +240,7 @@ def test_samples_of_captions(faces):
     [
         ({"labels": 8}, "label 8 was given; expected 0 to 7"),
         ({"labels": [0, -1]}, "label -1 was given; expected 0 to 7"),
+        ({"labels": "curls"}, "labels 'curls' were given; expected one whole number, or one for each sample"),
         ({"labels": 1.5}, "labels 1.5 were given; expected one whole number, or one for each sample"),
         ({"n": 3, "labels": [1, 2]}, "2 labels were given for 3 samples; expected one for all, or 3"),
         ({"captions": "blue hair"}, "captions were given, but this 'cgan' was trained with labels"),
@@ -265,6 +267,14 @@ def test_samples_that_cannot_be_asked_for(inputs, words):
 def test_captions_that_cannot_be_asked_for(faces, inputs, words):
     with pytest.raises(GanlibError, match=words):
         of_captions(faces).sample(**inputs)
+
+
+def test_paths_between_latents_need_one_condition():
+    gan = small()
+    with pytest.raises(GanlibError, match="'cgan' takes conditions; expected lambda z: gan.sample"):
+        path_length(gan, n=100)
+    found = path_length(lambda z: gan.sample(z=z, labels=3), lambda x: x, n=100, latent=gan.latent)
+    assert 0 < found.value < 1e3
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
