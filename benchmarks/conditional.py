@@ -517,9 +517,9 @@ def report(record: dict[str, Any]) -> str:
         f"{common.where(record)} Batch {BATCH}, {p['seeds']} seeds; means ± standard errors over the seeds, {p['n']:,} "
         f"samples of each kind. † runs that broke down, which are left out of the means. Faces of {league.SIZE}×"
         f"{league.SIZE}, with overlap and captions of {SMALL}×{SMALL}. Diversity within a class: mean distance of two "
-        "samples of a class by that of two real ones, of faces in features, of digits in pixels. With overlap the truth "
-        f"shows the class asked for in {truth}. Held-out combinations: {held}. Seconds are those of the steps alone, on a "
-        f"processor in its own time. Features: {read}.\n"
+        "samples of a class by that of two real ones, of faces in features, of digits in pixels. With overlap the "
+        f"truth shows the class asked for in {truth}. Held-out combinations: {held}. Seconds are those of the steps "
+        f"alone, on a processor in its own time. Features: {read}.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]
