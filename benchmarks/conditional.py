@@ -541,7 +541,8 @@ def figure(record: dict[str, Any]) -> Any:
     right.plot(TRUTH, 100 * (1 - WRONG), "*", color="black", markersize=12, label="the truth")
     right.set(xlabel="entropy of the class, nats", ylabel="class as asked, %", ylim=(0, 100), xlim=(0, None))
     for panel in (left, right):
-        panel.legend(fontsize="small")
+        if panel.get_lines():
+            panel.legend(fontsize="small")
     return fig
 
 
