@@ -42,15 +42,15 @@ class Segmenter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, H, W) in [-1, 1] → logits (N, 1, H, W), above 0 where the animal is."""
-        if x.ndim != 4 or x.shape[1] != self.channels or x.shape[2] % 8 or x.shape[3] % 8:
+        if x.ndim != 4 or x.shape[1] != self.channels:
             raise GanlibError(
-                f"images of shape {tuple(x.shape)} were given; this segmenter expects (N, {self.channels}, H, W) with "
-                "H and W multiples of 8"
+                f"images of shape {tuple(x.shape)} were given; this segmenter expects (N, {self.channels}, H, W)"
             )
-        first = self.first(x)
+        height, width = x.shape[2:]
+        first = self.first(F.pad(x, (0, -width % 8, 0, -height % 8), "replicate"))
         down = self.down(first)
         up = self.up(torch.cat([down, self.bottom(down)], 1))
-        return self.last(torch.cat([first, up], 1))
+        return self.last(torch.cat([first, up], 1))[..., :height, :width]
 
 
 def train_segmenter(
