@@ -101,9 +101,7 @@ def pairs(words: dict[str, str]) -> plt.Figure:
                 ax.add_patch(plt.Rectangle((column, y), 1, 1, fc=face, alpha=min(1.0, 1.6 * value), ec="none"))
                 ax.add_patch(plt.Rectangle((column, y), 1, 1, fc="none", ec=SOFT, lw=0.8))
                 light = value > 0.4 and row < 2
-                ax.text(
-                    column + 0.5, y + 0.5, f"{value:g}", ha="center", va="center", color="white" if light else INK
-                )
+                ax.text(column + 0.5, y + 0.5, f"{value:g}", ha="center", va="center", color="white" if light else INK)
             if ax is axes[0]:
                 label = words["sum"] if row == 2 else f"$c={row + 1}$"
                 ax.text(-0.15, y + 0.5, label, ha="right", va="center")
@@ -163,7 +161,9 @@ def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> Non
 
 def total(ax: Axes, y: float) -> None:
     """A circled plus above two branches, and the logit above it."""
-    ax.text(2, y, "+", ha="center", va="center", fontsize=15, bbox={"boxstyle": "circle,pad=0.12", "fc": "w", "ec": INK})
+    ax.text(
+        2, y, "+", ha="center", va="center", fontsize=15, bbox={"boxstyle": "circle,pad=0.12", "fc": "w", "ec": INK}
+    )
     ax.text(2, y + 1.35, "$a(x,c)$", ha="center", va="center")
     arrow(ax, (2, y + 0.42), (2, y + 1.0))
 

@@ -109,7 +109,7 @@ def test_conditional_value():
     mean = sum(c * 2 * js(p, q) for c, p, q in zip(PRIOR, real, fake, strict=True)) - 2 * LOG2
     assert close(found, mean, 1e-8)  # 2
     assert abs(found - (2 * js(PRIOR @ real, PRIOR @ fake) - 2 * LOG2)) > 0.05  # not the divergence of the marginals
-    # 3: gradient descent on the generator's tables ends at the data, for every condition that occurs.
+    # 3: the best tables of the generator are the data, for every condition that occurs.
     prior = np.array([[0.7], [0.3], [0.0]])
     table = minimise_tables(prior * real, lambda q: torch.from_numpy(prior) * q, fake)
     assert np.allclose(table[:2], real[:2], atol=1e-4)
@@ -127,7 +127,7 @@ def minimise_tables(positive: np.ndarray, negative, start: np.ndarray) -> np.nda
     def objective(v):
         free = torch.from_numpy(v).view(start.shape).requires_grad_()
         n = negative(free.softmax(1)).expand(p.shape)
-        out = (torch.xlogy(p, p) + torch.xlogy(n, n) - torch.xlogy(p + n, p + n)).sum()
+        out = sum((sign * u * u.clamp_min(1e-300).log()).sum() for u, sign in ((p, 1), (n, 1), (p + n, -1)))
         (slope,) = torch.autograd.grad(out, free)
         return out.item(), slope.numpy().ravel()
 
@@ -480,7 +480,7 @@ def test_both_games_come_to_rest_there(saturating):
         (1, 1, (0.65, 0.3, 0.05), 1 / 3),
         (1, 2, (0.7375, 0.2625, 0.0), 1 / 3.875),
     ):
-        q, d = play(real, wrong, a, b, 6000, saturating)
+        q, d = play(real, wrong, a, b, 4000, saturating)
         assert np.abs(q[0] - right).max() < 0.01 and np.abs(q[1] - right[::-1]).max() < 0.01
         assert np.abs(q[0] - real[0]).max() > 0.1  # a game that "helps matching" would end at the data
         assert np.abs(d[0, :2] - height).max() < 0.003
@@ -724,7 +724,7 @@ def test_label_embedding():
     assert torch.allclose(made, wanted)
     # 4: variances over the draw of the weights.
     x, e, other = torch.randn(50) * 0.9, torch.randn(10), torch.randn(10)
-    w = 0.3 * torch.randn(200_000, 60)
+    w = 0.3 * torch.randn(60_000, 60)
     assert close((w[:, 50:] @ e).var(), 0.09 * e.square().sum(), 0.03)
     assert close((w[:, :50] @ x).var(), 0.09 * x.square().sum(), 0.03)
     assert close((w[:, 50:] @ (e - other)).square().mean(), 0.09 * (e - other).square().sum(), 0.03)
