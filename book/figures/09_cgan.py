@@ -70,7 +70,7 @@ FIRST, SECOND = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.3, 0.5])  # p(x|c), 
 
 
 def equilibrium(right: np.ndarray, wrong: np.ndarray, kappa: float, step: float = 1.0) -> tuple[float, np.ndarray]:
-    """t and max(0, t right − κ wrong) of mass 1, by bisection; `step` is the mass that a density of 1 has at a point."""
+    """t and max(0, t right − κ wrong) of mass 1, by bisection; `step` is the mass of a point with density 1."""
     low, high = 1.0, 1.0 + kappa
     for _ in range(60):
         t = (low + high) / 2

@@ -118,7 +118,7 @@ def test_conditional_value():
 
 
 def minimise_tables(positive: np.ndarray, negative, start: np.ndarray) -> np.ndarray:
-    """The laws q, one in each row, at which a general minimiser finds max over D of `value(positive, negative(q))` least.
+    """The laws q, one a row, at which a general minimiser finds max over D of `value(positive, negative(q))` least.
 
     A table is a softmax of free numbers, so that nothing about the minimiser is built in.
     """
@@ -493,7 +493,7 @@ def test_both_games_come_to_rest_there(saturating):
 
 @pytest.mark.proves("thm-cgan-matching")
 def test_when_nothing_moves():
-    """Part 4: the equilibrium stays if and only if wrong samples are a constant times the right ones where these are."""
+    """Part 4: it stays if and only if the wrong law is a constant times the right one where the right one lives."""
     right = np.array([0.5, 0.3, 0.2, 0, 0])
     for wrong, stays in (
         (np.array([0, 0, 0, 0.4, 0.6]), True),  # never fits
