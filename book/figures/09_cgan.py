@@ -32,6 +32,7 @@ WORDS = {
         "embedding": "embedding",
         "network": "network",
         "product": "inner\nproduct",
+        "loss": "loss\non {}",
         "all": "$p(x)$, all data",
         "condition": "condition {}",
         "only": "only kind {}",
@@ -56,6 +57,7 @@ WORDS = {
         "embedding": "嵌入",
         "network": "网络",
         "product": "内积",
+        "loss": "关于 {}\n的损失",
         "all": "$p(x)$，全部数据",
         "condition": "条件 {}",
         "only": "只有第 {} 种",
@@ -188,13 +190,18 @@ def designs(words: dict[str, str]) -> plt.Figure:
             arrow(ax, (0.5, 2.0), (0.5, 3.4))
             arrow(ax, (3.5, 2.0), (3.5, 3.4))
             arrow(ax, (0.75, 2.0), (3.0, 3.4))
-            one = words["realness"] if name == "branches" else r"$\psi$"
-            two = words["matching"] if name == "branches" else words["product"]
+            one = r"$\rho$" if name == "branches" else r"$\psi$"
+            two = r"$\mu$" if name == "branches" else words["product"]
             box(ax, 0.5, 4.0, one, JUDGE, height=1.1)
             box(ax, 3.5, 4.0, two, JUDGE, height=1.1)
-            arrow(ax, (0.7, 4.6), (1.7, 5.65))
-            arrow(ax, (3.3, 4.6), (2.3, 5.65))
-            total(ax, 6.0)
+            if name == "branches":  # two logits, which are not added
+                for x, seen in ((0.5, "$x$"), (3.5, "$(x,c)$")):
+                    arrow(ax, (x, 4.65), (x, 5.75))
+                    ax.text(x, 6.5, words["loss"].format(seen), ha="center", va="center", fontsize=11.5)
+            else:
+                arrow(ax, (0.7, 4.6), (1.7, 5.65))
+                arrow(ax, (3.3, 4.6), (2.3, 5.65))
+                total(ax, 6.0)
         ax.set(title=words[name], xlim=(-0.85, 4.85), ylim=(-0.4, 7.7), aspect="equal")
         ax.axis("off")
     return figure

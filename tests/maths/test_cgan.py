@@ -531,7 +531,20 @@ def test_three_ways_to_draw_wrong_pairs():
     permuted = own.gather(1, order)
     expected = 1 / batch + (1 - 1 / batch) * (PRIOR**2).sum()
     assert abs((own == permuted).double().mean() - expected) < 0.01 and expected > match + 0.1
-    # The picture first, then another condition.
+    # 4, the picture first, then another condition: each as likely, or by frequency.
+    for kappa in (0.3, 1.0, 4.0):
+        for c, (p, share) in enumerate(zip(real, PRIOR, strict=True)):
+            density = sum(PRIOR[k] * real[k] for k in range(3) if k != c) / 2  # of the wrong pairs (x, c)
+            weight = kappa * density.sum() / share
+            even = moved(p, density / density.sum(), weight)[1]
+            assert np.allclose(even, moved(p, marginal, kappa / (2 * share))[1])
+            if kappa == 0.3:  # with a large κ one kind is left, in either case
+                assert np.abs(even - moved(p, marginal, kappa / (1 - share))[1]).max() > 5e-3  # it is not case 2
+    step = torch.randint(1, 3, (n,))
+    relabelled = (own[:, 0] + step) % 3  # as `ganlib` draws them
+    counts = torch.zeros(3, 3).index_put((relabelled, own[:, 0]), torch.ones(n), accumulate=True) / n
+    assert np.abs(counts.numpy() - PRIOR[None] / 2 * (1 - np.eye(3))).max() < 0.01
+    assert close(1 / (9 * 0.01), 11.1, 2e-3)  # ten classes, one of them rare
     weights = torch.from_numpy(PRIOR).expand(n, 3).clone()
     first = own[:, 0]
     weights[torch.arange(n), first] = 0
@@ -583,6 +596,42 @@ def test_sharper_than_the_truth():
     assert close(2 / 3 * 10, 0.5 / (0.35 * (5 / 7 - 0.5)))  # 20/3 on the page
 
 
+@pytest.mark.proves("prop-cgan-branches")
+def test_two_branches_with_a_loss_each():
+    prior = PRIOR[:, None]
+
+    def both(real, wrong, a, b):
+        """The minimiser of the sum of the two games: the game on x is one more row of the tables."""
+        p, w = torch.from_numpy(prior[: len(real)] / prior[: len(real)].sum()), torch.from_numpy(wrong)
+        share = p.numpy()
+        positive = np.vstack([share * real, (share * real).sum(0)])
+        start = np.full(real.shape, 1 / real.shape[1])
+        return minimise_tables(positive, lambda q: torch.vstack([p * (a * q + b * w), (p * q).sum(0)]), start)
+
+    # 1: the second branch's best logit is not the matching part, but the difference of the branches is.
+    real, fake = laws(), laws(seed=1)
+    rho, _ = best_logits((PRIOR @ real)[None], (PRIOR @ fake)[None])
+    mu, _ = best_logits(prior * real, prior * fake)
+    matching = np.log(posterior(real) / posterior(fake))
+    assert np.allclose(mu - rho, matching, atol=2e-4) and np.abs(mu - matching).max() > 0.1
+    # 2: without wrong pairs, and with independent ones if nothing is cut off, the equilibrium is that of the pairs.
+    real = laws(seed=8) * 0.5 + 0.125
+    wrong = np.tile(PRIOR @ real, (3, 1))
+    for b in (0.0, 0.6):
+        rows = np.stack([moved(p, wrong[0], b)[1] for p in real])
+        assert np.allclose(PRIOR @ rows, PRIOR @ real)
+        assert np.abs(both(real, wrong, 1.0, b) - rows).max() < 1e-3
+    assert np.abs(rows - real).max() > 0.02  # so the first branch does not bring the data back
+    # 3: where something is cut off, the two disagree and meet in between.
+    real = laws(seed=6)
+    wrong = np.tile(PRIOR @ real, (3, 1))
+    rows = np.stack([moved(p, wrong[0], 3.0)[1] for p in real])
+    table = both(real, wrong, 1.0, 3.0)
+    apart, nearer = (js(PRIOR @ real, PRIOR @ q) for q in (rows, table))
+    assert 1e-4 < nearer < 0.9 * apart
+    assert np.abs(table - rows).max() > 0.01 and np.abs(table - real).max() > 0.05
+
+
 def test_numbers_of_the_example():
     real = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
     w = real.mean(0)
@@ -592,6 +641,10 @@ def test_numbers_of_the_example():
     assert abs(real[0] @ guessed - 0.564) < 5e-4 and abs(moved(real[0], w, 1)[1] @ guessed - 0.629) < 5e-4
     for s, loss in ((1, 1.386), (1.5, 1.682), (2, 1.910)):
         assert abs(math.log(1 + s) + s * math.log((1 + s) / s) - loss) < 6e-4
+    apart = np.eye(2)  # conditions that exclude each other, labels that are always wrong: the equilibrium is the data
+    for b in (0.5, 1.0, 3.0):
+        assert np.allclose(moved(apart[0], apart[1], b)[1], apart[0])
+        assert close(value(apart, apart + b * apart[::-1]) / 2, -2 * LOG2)
 
 
 def test_numbers_of_the_exercises():
