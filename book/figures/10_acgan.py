@@ -106,7 +106,9 @@ def pull(words: dict[str, str]) -> plt.Figure:
         )
     left.set(title=words["data"], xlabel="$x$", xlim=(-4.4, 4.4), ylim=(0, 0.44), yticks=(), xticks=(-3, 0, 3))
     left.spines["left"].set_visible(False)
-    right.set(title=words["bill"], xlabel="$x$", xlim=(-4.4, 4.4), ylim=(-0.1, 6), yticks=(0, 2, 4, 6), xticks=(-3, 0, 3))
+    right.set(
+        title=words["bill"], xlabel="$x$", xlim=(-4.4, 4.4), ylim=(-0.1, 6), yticks=(0, 2, 4, 6), xticks=(-3, 0, 3)
+    )
     return figure
 
 
@@ -215,7 +217,9 @@ def hadamard(words: dict[str, str]) -> plt.Figure:
         ax.plot(*(z[0] * first).T, "o", color=REAL, ms=4, mew=0, alpha=0.7)
         ax.plot(*(z[1] * second).T, "s", color=FAKE, ms=3.8, mew=0, alpha=0.7)
         ax.plot(0, 0, "+", color=INK, ms=13, mew=2, zorder=5)
-        ax.set(title=words[name], xlim=(-5.4, 5.4), ylim=(-5.4, 5.4), aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4))
+        ax.set(
+            title=words[name], xlim=(-5.4, 5.4), ylim=(-5.4, 5.4), aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4)
+        )
     return figure
 
 

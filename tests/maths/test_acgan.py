@@ -185,9 +185,7 @@ def test_twin_classifier():
             assert not torch.allclose(step, plain, atol=1e-3)
             # the truth is the only minimum, also for a start far away
             found = model(
-                lbfgs(
-                    lambda t, b=is_both, lam=lam: twin_potential(real, model(t), lam, b), 3 * torch.randn(5, 3), 400
-                )
+                lbfgs(lambda t, b=is_both, lam=lam: twin_potential(real, model(t), lam, b), 3 * torch.randn(5, 3), 400)
             )
             assert torch.allclose(found, real, atol=1e-4)
     assert close(base + 2 * entropy(m) - entropy(real) - entropy(fake), 2 * js(real, fake))  # λ = 1, both: CGAN
@@ -543,9 +541,10 @@ def test_softmax_twice():
     assert gradient(cross_entropy(wrong.softmax(0)[None], target), wrong).abs().max() < 1e-7
     assert gradient(cross_entropy(wrong[None], target), wrong).abs().max() > 0.99  # where the right loss pulls hardest
     zero = torch.zeros(n, requires_grad=True)
-    ratio = gradient(cross_entropy(zero[None], target), zero)[3] / gradient(
-        cross_entropy(zero.softmax(0)[None], target), zero
-    )[3]
+    ratio = (
+        gradient(cross_entropy(zero[None], target), zero)[3]
+        / gradient(cross_entropy(zero.softmax(0)[None], target), zero)[3]
+    )
     assert close(ratio, n)  # n times as weak at the start
 
     # What it learns: to be certain, as soon as the first class is (e − 1)/(e + n − 1) ahead of the second.
@@ -577,7 +576,9 @@ def test_noise_times_embedding():
 
     def law(h):
         """Numbers that tell the two laws apart if anything does: moments, and a skewed function of h."""
-        return torch.stack([h.square().mean(0), h.mean(0), (h @ torch.tensor([1.0, 2.0, -1.0])).tanh().mean().expand(3)])
+        return torch.stack(
+            [h.square().mean(0), h.mean(0), (h @ torch.tensor([1.0, 2.0, -1.0])).tanh().mean().expand(3)]
+        )
 
     assert torch.allclose(torch.cov((z * e).T), torch.diag(e.square()), atol=0.05)
     assert (law(z * e) - law(z * flipped)).abs().max() < 0.03  # one law, two classes
