@@ -268,6 +268,12 @@ def test_trained_on_both_only_sure_labels_are_safe():
             assert phi(even, moved) < phi(even, even) - 1e-5
             only = -(moved * log0(given(even))).sum()
             assert close(only, entropy(even))  # trained on real samples alone, C does not care
+    # Where p_r(c|x) is not constant in a class, the line of part 1 will do, down at first order; the other way is up.
+    uneven = table()
+    g = mean_free(uneven, given(uneven).log())
+    for t in (0.01, 0.03):
+        assert phi(uneven, uneven * (1 + t * g)) < phi(uneven, uneven) - 1e-2 * t
+        assert phi(uneven, uneven * (1 - t * g)) > phi(uneven, uneven) + 1e-2 * t
     # Deterministic labels: the truth is the minimum, and no other law reaches 0.
     sure = torch.zeros(5, 3)
     sure[[0, 1, 2, 3, 4], [0, 0, 1, 1, 2]] = torch.tensor([0.1, 0.2333333333, 0.2, 0.1333333333, 0.3333333334])
@@ -433,13 +439,13 @@ def test_three_points():
 def test_three_points_have_one_equilibrium():
     """Also from lopsided starts a damped best answer arrives at the formula (non-saturating, C on real samples)."""
     s, lam = 0.5, 1.0
-    real = points(s, s)
     for a, b in ((0.9, 0.05), (0.02, 0.6)):
         for _ in range(4000):
-            fake = points(a, b)
-            k = (1 + fake.sum(1) / real.sum(1)).log() - lam * torch.tensor([1.0, 0.5, 1.0]).log()
-            a = min(1.0, max(0.0, a + 0.02 * float(k[0] - k[1])))
-            b = min(1.0, max(0.0, b + 0.02 * float(k[2] - k[1])))
+            # prices log(1 + ρ) − λ log p_r(c|x) of the two outer points and of the shared one
+            one, two = (math.log(1 + (1 - q) / (1 - s)) for q in (a, b))
+            shared = math.log(1 + (a + b) / (2 * s)) + lam * math.log(2)
+            a = min(1.0, max(0.0, a + 0.02 * (one - shared)))
+            b = min(1.0, max(0.0, b + 0.02 * (two - shared)))
         assert abs(a - 1 / 6) < 1e-3 and abs(b - 1 / 6) < 1e-3
 
 
