@@ -30,7 +30,6 @@ WORDS = {
         "windows": "windows on $256\\times256$",
         "width": "width of the window $r$",
         "told": r"JS$(\bar P_r\|\bar P_\theta)$",
-        "stripes": "stripes",
         "noise": r"noise $\sigma$ (grey levels)",
         "error": "error of the phase",
         "guess": "guessing",
@@ -58,7 +57,6 @@ WORDS = {
         "windows": "$256\\times256$ 上的窗口",
         "width": "窗口宽度 $r$",
         "told": r"JS$(\bar P_r\|\bar P_\theta)$",
-        "stripes": "条纹",
         "noise": r"噪声 $\sigma$（灰度级）",
         "error": "相位的误差",
         "guess": "瞎猜",
@@ -94,10 +92,8 @@ def three(words: dict[str, str]) -> plt.Figure:
             ax.add_patch(Rectangle((4.1, y - 0.5), 1, 1, fc="#f8fafc", ec=SOFT, lw=1))
             ax.add_patch(Rectangle((4.3, y - 0.3), 0.6, 0.6, fc=between, ec="none"))
             if name == "hidden":
-                dots = ((4.16, y - 0.44), (4.24, y - 0.44), (4.32, y - 0.44))
-                for i, dot in enumerate(dots):
-                    if (i == 0) == (k == 0) or i == 2:
-                        ax.add_patch(Circle(dot, 0.035, fc=INK, ec="none", alpha=0.75))
+                for x in ((4.68, 4.98), (4.78, 4.88))[k]:  # another pattern of dots for each colour
+                    ax.add_patch(Circle((x, y - 0.4), 0.045, fc=INK, ec="none", alpha=0.7))
             for start, end in ((2.45, 3.95), (5.25, 6.75)):
                 ax.add_patch(
                     FancyArrowPatch((start, y), (end, y), arrowstyle="-|>", mutation_scale=14, color=SOFT, lw=1.3)
@@ -175,7 +171,7 @@ def patches(words: dict[str, str]) -> plt.Figure:
     """Windows of PatchGANs, and what windows can tell of stripes."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.9), layout="constrained")
     left.add_patch(Rectangle((0, 0), 256, 256, fc="#f8fafc", ec=SOFT))
-    for size, colour, style in ((16, JUDGE, "-"), (34, JUDGE, "-"), (70, REAL, "-"), (94, FAKE, "--"), (142, JUDGE, "-")):
+    for size, colour, style in ((34, JUDGE, "-"), (70, REAL, "-"), (94, FAKE, "--"), (142, JUDGE, "-")):
         left.add_patch(Rectangle((14, 14), size, size, fill=False, ec=colour, lw=2.2, ls=style))
         left.text(14 + size - 3, 14 + size + 3, str(size), color=colour, ha="right", va="bottom", fontsize=11.5)
     left.set(title=words["windows"], xlim=(-3, 259), ylim=(-3, 259), aspect="equal")
@@ -188,7 +184,7 @@ def patches(words: dict[str, str]) -> plt.Figure:
     right.set(xlabel=words["width"], title=words["told"], xlim=(0.6, 12.4), ylim=(-0.02, 0.74), xticks=(1, 4, 8, 12))
     right.set(yticks=(0, math.log(2)), yticklabels=("0", "log 2"))
     right.grid(axis="x", color=GRID, lw=0.8)
-    right.legend(loc="upper left", handlelength=1.6, title=None)
+    right.legend(loc="upper left", handlelength=1.6)
     return figure
 
 

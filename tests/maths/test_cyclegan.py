@@ -283,7 +283,9 @@ def test_what_patches_can_tell():
     keys = list(product((0, 1), repeat=r))
 
     def counts(law):
-        return sum(p * np.array([sum(row[i : i + r] == k for i in range(4)) / 4 for k in keys]) for row, p in law.items())
+        return sum(
+            p * np.array([sum(row[i : i + r] == k for i in range(4)) / 4 for k in keys]) for row, p in law.items()
+        )
 
     p, q = counts(real), counts(fake)
     a = np.zeros(8)
@@ -471,7 +473,9 @@ def test_solutions_up_to_automorphisms():
     assert changed > 100
     # 2: all exact pairs are one of them followed by an automorphism.
     pairs = exact_pairs([0.25, 0.25, 0.3, 0.2], [0.3, 0.25, 0.2, 0.25])
-    shuffles = [t for t in permutations(range(4)) if np.allclose(pushed([0.3, 0.25, 0.2, 0.25], t, 4), [0.3, 0.25, 0.2, 0.25])]
+    shuffles = [
+        t for t in permutations(range(4)) if np.allclose(pushed([0.3, 0.25, 0.2, 0.25], t, 4), [0.3, 0.25, 0.2, 0.25])
+    ]
     g, f = pairs[0]
     made = {(tuple(t[g[i]] for i in range(4)), tuple(f[np.argsort(t)[j]] for j in range(4))) for t in shuffles}
     assert made == set(pairs) and len(pairs) == 2
@@ -642,6 +646,7 @@ def test_what_instance_normalisation_erases():
     running(h)
     assert not torch.allclose(running(h), running.eval()(h), atol=1e-2)
     assert not torch.allclose(nn.BatchNorm2d(4)(h)[:1], nn.BatchNorm2d(4)(h[:1]), atol=1e-3)
+
     # 2: tints do not pass a convolution with reflection padding and the normalisation; they pass one with zeros.
     def translator(padding: str) -> nn.Sequential:
         return nn.Sequential(
