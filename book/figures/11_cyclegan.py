@@ -59,7 +59,7 @@ WORDS = {
         "told": r"JS$(\bar P_r\|\bar P_\theta)$",
         "noise": r"噪声 $\sigma$（灰度级）",
         "error": "相位的误差",
-        "guess": "瞎猜",
+        "guess": "随机猜测",
         "bits": "上限（比特）",
         "signal": "信号",
         "age": "年龄（步）",
