@@ -87,7 +87,7 @@ PLACES = {"cloud": (CLOUDS, 3), "tree": (TREES, 3), "tuft": (TUFTS, 3), "bloom":
 DRAWS = len(BYTES) + sum(count * each for count, each in PLACES.values())
 
 HIGHEST, LOWEST = 0.38, 0.58  # horizons, as parts of the image from its top
-SEEN = 0.5  # an animal that covers so much of a pixel is seen there
+SOLID = 0.75  # an animal that covers so much of a pixel is clearly there
 GONE = -9.0  # a radius so far below 0 that nothing is seen
 
 # The animal, facing right: x forward and y down from the middle of the trunk, in lengths of the trunk.
@@ -296,7 +296,7 @@ class _Canvas:
         """The pictures, uint8 (N, 3, size, size), and two bool (N, 1, size, size), see `draw`."""
         layers = self.layers.unflatten(2, (self.size, self.size))
         cover = layers[:, 3:]
-        return layers[:, :3].add(0.5).clamp_(0, 255).to(torch.uint8), cover > 0, cover >= SEEN * 255
+        return layers[:, :3].add(0.5).clamp_(0, 255).to(torch.uint8), cover > 0, cover >= SOLID * 255
 
 
 class _Scene:
@@ -651,7 +651,7 @@ def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, Tensor,
 
     Returns:
         uint8 (N, 3, size, size) images; bool (N, 1, size, size) masks, where the animal changes a pixel; bool
-        (N, 1, size, size) silhouettes, where it covers half of one or more; and the attributes, (N,) each. Those with a name in `VALUES` are int64 numbers of the values there. The others are
+        (N, 1, size, size) silhouettes, where it covers most of one; and the attributes, (N,) each. Those with a name in `VALUES` are int64 numbers of the values there. The others are
         float32:
         x, y: of the trunk's middle to the right, and of the ground under the feet downwards, in parts of the image;
         size: length of the trunk, as a part of the image;
@@ -776,8 +776,8 @@ def horses_zebras(
         chosen = scenes(n, streams[side])[index]
         here, there = render(chosen, size, this), render(chosen, size, other)
         attributes = {name: rows for name, rows in there.items() if name not in ("pixels", *AREAS)}
-        mask = here["mask"] | there["mask"]
-        return Truth(there["pixels"], mask, attributes, _determined(), OWN[other], there["silhouette"])
+        either, both = here["mask"] | there["mask"], here["silhouette"] & there["silhouette"]
+        return Truth(there["pixels"], either, attributes, _determined(), OWN[other], both)
 
     return Domains(images("a", *ANIMALS), images("b", *ANIMALS[::-1]), "horses-zebras", truth, paired)
 
