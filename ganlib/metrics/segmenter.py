@@ -59,7 +59,7 @@ def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
 
 
 def train_segmenter(
-    domains: Domains, steps: int = 500, *, n: int = 1000, seed: int = 0, device: str | torch.device = "cpu"
+    domains: Domains, steps: int = 600, *, n: int = 1000, seed: int = 0, device: str | torch.device = "cpu"
 ) -> Segmenter:
     """Train a segmenter on real images of both domains; some twenty seconds for 32×32.
 

@@ -70,8 +70,6 @@ def silhouette_iou(given: Any, truth: Truth, *, reader: Reader, allow_small: boo
 
     Raises:
         GanlibError: images that do not fit the truth, a truth without silhouettes, or a reader of something else.
-
-    *Source*: leaving the rim out: Everingham et al. (2010).
     """
     given = checked_images(given, "translated")
     if given.shape != truth.images.shape:
