@@ -651,8 +651,8 @@ def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, Tensor,
 
     Returns:
         uint8 (N, 3, size, size) images; bool (N, 1, size, size) masks, where the animal changes a pixel; bool
-        (N, 1, size, size) silhouettes, where it covers most of one; and the attributes, (N,) each. Those with a name in `VALUES` are int64 numbers of the values there. The others are
-        float32:
+        (N, 1, size, size) silhouettes, where it covers three quarters of one or more; and the attributes, (N,) each.
+        Those with a name in `VALUES` are int64 numbers of the values there. The others are float32:
         x, y: of the trunk's middle to the right, and of the ground under the feet downwards, in parts of the image;
         size: length of the trunk, as a part of the image;
         head: 0 held high, 1 forward, 2 down at the ground;
