@@ -30,10 +30,8 @@ class Segmenter(nn.Module):
         super().__init__()
         self.channels = channels
         widths = [width, 2 * width, 4 * width, 4 * width]
-        self.downs = nn.ModuleList(
-            _block(n_in, n_out, 1 if n_in == channels else 2)
-            for n_in, n_out in zip([channels, *widths], widths, strict=False)
-        )
+        halved = [_block(widths[i], widths[i + 1], 2) for i in range(3)]
+        self.downs = nn.ModuleList([_block(channels, width), *halved])
         self.bottom = _block(widths[-1], widths[-1])
         self.ups = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 1) for i in range(3))
         self.mixed = nn.ModuleList(_block(widths[i], widths[i]) for i in range(3))
@@ -76,9 +74,9 @@ def train_segmenter(
         The segmenter, in eval mode.
 
     Raises:
-        GanlibError: domains without silhouettes, or fewer than one step.
+        GanlibError: domains without silhouettes, or fewer than one step or image.
     """
-    steps, device = whole("steps", steps, 1), torch.device(device)
+    steps, n, device = whole("steps", steps, 1), whole("n", n, 1), torch.device(device)
     truths = [domains.truth(side, slice(n)) for side in ("a", "b")]
     if any(truth.silhouette is None for truth in truths):
         raise GanlibError(f"the truth of {domains.name} knows no silhouettes; expected drawn animals")
