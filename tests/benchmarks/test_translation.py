@@ -23,7 +23,7 @@ def scenes():
 @pytest.fixture(scope="module")
 def readers():
     domains = ganlib.load("horses-zebras", size=32, n=200)
-    return translation.Readers(domain_classifier(domains, 60), train_segmenter(domains, 15))
+    return translation.Readers(domain_classifier(domains, 60), train_segmenter(domains, 100))
 
 
 def test_the_limits(scenes, readers):
@@ -32,7 +32,7 @@ def test_the_limits(scenes, readers):
         same, right = found["identity"][way], found["truth"][way]
         assert same["domain"] < 0.1 and right["domain"] > 0.8
         assert same["background"] == 0 and right["background"] == pytest.approx(0, abs=1e-6)
-        assert right["iou"] > 0.7 and right["iou"] > same["iou"] > 0.6 and "cycle" not in right
+        assert min(same["iou"], right["iou"]) > 0.7 and "cycle" not in right
         assert same["cycle"][0] == 0  # Gaussian noise has a mean deviation of √(2/π), and half the range is the unit
         assert same["cycle"][2] == pytest.approx(0.05 * 0.798 / 2, rel=0.05)
 
@@ -124,7 +124,7 @@ def test_tiny_runs_are_kept(monkeypatch, tmp_path, capsys):
     assert "translation.json holds runs with steps 2; expected the same here" in capsys.readouterr().err
 
 
-def test_broken_runs_are_said(monkeypatch, scenes, readerss):
+def test_broken_runs_are_said(monkeypatch, scenes, readers):
     def fit(self, steps):
         raise ganlib.training.TrainingDiverged("NaN")
 
