@@ -49,8 +49,10 @@ from ganlib.metrics.classifier import train_classifier
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-BATCH, AVERAGE, STEPS = 64, 5_000, 625
-LABEL, SHARE = "hair_colour", 0.3  # what is the class of a face; how many labels are drawn anew where classes overlap
+BATCH, AVERAGE = 64, 5_000
+STEPS = {"designs": 625, "overlap": 2500, "matching": 625, "trunk": 800}
+LABEL = "hair_colour"  # the class of a face
+SHARE, SMALL = 0.3, 16  # where classes overlap: how many labels are drawn anew, and the size of the faces
 HELD_OUT = ({"hair_colour": "blue", "shirt": "red"}, {"hair_colour": "green", "background": "rose"})
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 LOOKS = (1 / 8, 1 / 4, 1 / 2, 1)  # of the steps, where a run is judged on its way
@@ -142,10 +144,11 @@ class LabelJudge:
         n: samples of each kind.
         device: where the extractor runs.
         share: of labels that are drawn anew, in the training set and among the held-out faces.
+        size: of the faces in pixels.
     """
 
-    def __init__(self, n: int, device: torch.device, share: float = 0.0):
-        load = lambda **given: ganlib.load("avatars", size=league.SIZE, label=LABEL, **given)
+    def __init__(self, n: int, device: torch.device, share: float = 0.0, size: int = league.SIZE):
+        load = lambda **given: ganlib.load("avatars", size=size, label=LABEL, **given)
         held = load(n=2 * n, split="test")
         self.n, self.device, self.truth = n, device, held.labels
         self.data = drawn_anew(load(n=league.TRAINING), share, 0)
@@ -244,7 +247,9 @@ class CaptionJudge:
 def without_held_out(split: str, n: int) -> Images:
     """n faces, none of which has a combination that is held out; a twentieth of all has."""
     images = ganlib.load("avatars", size=league.SIZE, split=split, n=n + n // 8 + 100)
-    shows = [torch.stack([images.attributes[k] == avatars.number(k, v) for k, v in each.items()]).all(0) for each in HELD_OUT]
+    shows = [
+        torch.stack([images.attributes[k] == avatars.number(k, v) for k, v in each.items()]).all(0) for each in HELD_OUT
+    ]
     rows = (~torch.stack(shows).any(0)).nonzero().squeeze(1)[:n]
     table = {name: column[rows] for name, column in images.attributes.items()}
     return Images(images.pixels[rows], images.labels[rows], images.classes, images.name, table, images.vocabulary)
@@ -323,7 +328,7 @@ class DigitJudge:
 
 JUDGES: dict[str, Callable[[int, torch.device], Any]] = {
     "designs": LabelJudge,
-    "overlap": lambda n, device: LabelJudge(n, device, SHARE),
+    "overlap": lambda n, device: LabelJudge(n, device, SHARE, SMALL),
     "matching": CaptionJudge,
     "trunk": DigitJudge,
 }
@@ -440,9 +445,9 @@ COLUMNS: dict[str, list[tuple[str, str, int, float]]] = {  # table → measure, 
     ],
 }
 TITLES = {
-    "designs": "Faces by the colour of their hair, {steps} steps, {seeds} seeds",
-    "overlap": "Three labels of ten drawn anew, {steps} steps, {seeds} seeds",
-    "matching": "Faces by their captions, {steps} steps, {seeds} seeds",
+    "designs": "Faces by the colour of their hair, {steps[designs]} steps, {seeds} seeds",
+    "overlap": "Three labels of ten drawn anew, {steps[overlap]:,} steps, {seeds} seeds",
+    "matching": "Faces by their captions, {steps[matching]} steps, {seeds} seeds",
     "trunk": "Digits read as asked, in percent, by the trunk of the discriminator, {seeds} seeds",
 }
 FIRST = {"trunk": "Trunk"}  # head of the first column, else Method
@@ -465,7 +470,7 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
         cost, floors = record["cost"][table], record["references"][table]
         cell = lambda values, digits, factor: shown(mean(values), digits, factor) + lost(values)
         if table == "trunk":
-            at = looks(table, record["protocol"]["trunk steps"])
+            at = looks(table, record["protocol"]["steps"][table])
             head = [*(f"{step} steps" for step in at), f"Seconds for {at[-1]}", "Diversity within a class"]
             lines = [
                 [
@@ -475,7 +480,10 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 ]
                 for name, row in results.items()
             ]
-            ends = [[*["–"] * (len(at) - 1), f"{100 * f['accuracy']:.1f}", "–", f"{f['diversity']:.3f}"] for f in floors.values()]
+            ends = [
+                [*["–"] * (len(at) - 1), f"{100 * f['accuracy']:.1f}", "–", f"{f['diversity']:.3f}"]
+                for f in floors.values()
+            ]
         else:
             head = [title for _, title, *_ in COLUMNS[table]] + ["ms a step"] * (table == "designs")
             lines = [
@@ -500,7 +508,7 @@ def report(record: dict[str, Any]) -> str:
     parts = [
         f"{common.where(record)} Batch {BATCH}, {p['seeds']} seeds; means ± standard errors over the seeds, {p['n']:,} "
         "samples of each kind. † runs that broke down, which are left out of the means. Faces of "
-        f"{league.SIZE}×{league.SIZE}. Diversity within a class: mean distance of two samples of a class, by that of two "
+        f"{league.SIZE}×{league.SIZE}, with overlap of {SMALL}×{SMALL}. Diversity within a class: mean distance of two samples of a class, by that of two "
         f"real ones, of faces in features, of digits in pixels. Overlap: the truth shows the class asked for in "
         f"{100 * (1 - SHARE + SHARE / classes):.2f} % and has {true_entropy(SHARE, classes):.3f} nats. Held-out "
         f"combinations: {held}. Features: {'; '.join(dict.fromkeys(record['features'].values()))}.\n"
@@ -520,8 +528,7 @@ def true_entropy(share: float, classes: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="+", choices=list(ROWS), default=list(ROWS), help="default: all")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of the faces (default %(default)s)")
-    parser.add_argument("--trunk-steps", type=int, default=800, help="of the digits (default %(default)s)")
+    parser.add_argument("--steps", type=int, help="of all tables (default: as many as each has)")
     parser.add_argument("--n", type=int, default=5000, help="samples, and held-out images (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of the processor (default %(default)s)")
@@ -529,11 +536,12 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="forget what was measured")
     parser.add_argument("--no-write", action="store_true", help="print only, and keep nothing")
     args = parser.parse_args()
-    if min(args.steps, args.trunk_steps, args.seeds, args.threads) < 1 or args.n < 200:
-        parser.error("--steps, --trunk-steps, --seeds and --threads have to be above 0, --n at least 200")
+    steps = STEPS if args.steps is None else dict.fromkeys(STEPS, args.steps)
+    if min(*steps.values(), args.seeds, args.threads) < 1 or args.n < 200:
+        parser.error("--steps, --seeds and --threads have to be above 0, --n at least 200")
     torch.set_num_threads(args.threads)
     device, write = resolve(args.device), not args.no_write
-    protocol = {key: getattr(args, key) for key in ("steps", "n", "seeds", "threads")} | {"trunk steps": args.trunk_steps}
+    protocol = {"steps": steps, "n": args.n, "seeds": args.seeds, "threads": args.threads}
     empty = {"protocol": protocol} | {key: {} for key in ("features", "references", "cost", "results")}
     record, fresh, judges = empty, args.fresh, {}
     try:
@@ -547,7 +555,9 @@ def main() -> None:
             judges = {table: JUDGES[table](args.n, device)}  # one at a time: each holds a data set
         judge = judges[table]
         if record["features"].get(table, judge.features) != judge.features:
-            parser.error(f"{table} was measured with {record['features'][table]}; expected {judge.features}, or --fresh")
+            parser.error(
+                f"{table} was measured with {record['features'][table]}; expected {judge.features}, or --fresh"
+            )
         own: dict[str, Any] = {"features": judge.features}
         if table not in record["references"]:
             own["references"] = judge.references()
@@ -555,12 +565,13 @@ def main() -> None:
             print(f"{table}: what a step costs", file=sys.stderr, flush=True)
             own["cost"] = costs(ROWS[table], judge.data, device)
         print(f"{table}: {name}, seed {seed}", file=sys.stderr, flush=True)
-        steps = looks(table, args.trunk_steps if table == "trunk" else args.steps)
-        run = play(ROWS[table][name], judge, seed, steps, device) | {"machine": machine}
+        run = play(ROWS[table][name], judge, seed, looks(table, steps[table]), device) | {"machine": machine}
         if write and not fresh:  # another process may have kept runs meanwhile
             record = common.begun("conditional", empty, device)
         fresh = False
-        kept = {key: record[key] | ({table: own[key]} if key in own else {}) for key in ("features", "references", "cost")}
+        kept = {
+            key: record[key] | ({table: own[key]} if key in own else {}) for key in ("features", "references", "cost")
+        }
         results = joined(record, table, name, run)
         record = {"benchmark": "conditional", **machine, "protocol": protocol, **kept, "results": results}
         record["tables"] = tables(record)
