@@ -1,8 +1,8 @@
 """What does a GAN do with a condition? Four tables for the chapters on conditional and auxiliary classifier GANs.
 
 * `designs`: three ways to tell the discriminator a label, wrong pairs, and three ways to let it name the label.
-* `overlap`: the same images, but 3 labels of 10 are drawn anew, so that classes overlap by a known amount. The truth
-  itself then shows the class asked for in 0.7 + 0.3/8 of all samples: more is a fault as less is.
+* `overlap`: two classes, natural and dyed hair, but 3 labels of 10 are wrong, so that classes overlap by a known
+  amount. The truth itself then shows the class asked for in 7 samples of 10: more is a fault as less is.
 * `matching`: captions, with and without wrong pairs, on faces from which two combinations are left out.
 * `trunk`: a classifier from the zoo as the trunk of ACGAN's discriminator. Digits are read by another classifier, which
   is trained here: a generator that learns from a network should not be judged by it.
@@ -14,7 +14,7 @@ turn with the first row, on a processor in its own time, not the wall's: the run
 Each run is kept as soon as it is done, so a benchmark that was stopped goes on where it was, and several processes may
 play different tables.
 
-    python benchmarks/conditional.py  # what is missing in benchmarks/results/conditional.{json,md}
+    python benchmarks/conditional.py  # what is missing in benchmarks/results/conditional.{json,md,svg}
     python benchmarks/conditional.py --tables overlap
     python benchmarks/conditional.py --tables trunk --steps 8 --n 200 --seeds 1 --no-write
 """
@@ -22,6 +22,7 @@ play different tables.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ from torch import Tensor
 import ganlib
 from benchmarks import common, league
 from benchmarks.common import mean, shown
-from ganlib import GanlibError
+from ganlib import GanlibError, viz
 from ganlib.data import avatars, captions
 from ganlib.data.captions import Captioned
 from ganlib.data.images import Images
@@ -52,10 +53,14 @@ from ganlib.training.callbacks import to_uint8
 BATCH, AVERAGE = 64, 5_000
 STEPS = {"designs": 625, "overlap": 2500, "matching": 625, "trunk": 800}
 LABEL = "hair_colour"  # the class of a face
-SHARE, SMALL = 0.3, 16  # where classes overlap: how many labels are drawn anew, and the size of the faces
+# Where classes overlap: the class of each colour, how many labels are wrong, and the size of the faces. Classes are
+# two: with eight, and 3 labels of 10 drawn anew, each wrong colour is 4 % of its class, and all games leave it out.
+GROUPS, WRONG, SMALL = (0, 0, 0, 0, 1, 1, 1, 1), 0.3, 16
+TRUTH = -WRONG * math.log(WRONG) - (1 - WRONG) * math.log(1 - WRONG)  # entropy of the class, given the label
 HELD_OUT = ({"hair_colour": "blue", "shirt": "red"}, {"hair_colour": "green", "background": "rose"})
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 LOOKS = (1 / 8, 1 / 4, 1 / 2, 1)  # of the steps, where a run is judged on its way
+SHARED = ("features", "references", "cost")  # what the runs of a table have in common
 Found = dict[str, float]  # measure → value
 
 
@@ -117,19 +122,17 @@ def settings(row: Row) -> dict[str, Any]:
 
 
 # -- the data, and who judges ------------------------------------------------------------------------------------------
-def drawn_anew(images: Images, share: float, seed: int) -> Images:
-    """The same images, a share of whose labels are drawn anew, each class as likely."""
-    generator = torch.Generator().manual_seed(seed)
-    n, classes = len(images), len(images.classes)
-    anew = torch.rand(n, generator=generator) < share
-    labels = torch.where(anew, torch.randint(classes, (n,), generator=generator), images.labels)
-    return Images(images.pixels, labels, images.classes, images.name, images.attributes, images.vocabulary)
+def overlapping(images: Images, seed: int) -> Images:
+    """The same images, their labels those of `GROUPS`, of which a share is wrong."""
+    wrong = torch.rand(len(images), generator=torch.Generator().manual_seed(seed)) < WRONG
+    labels = torch.tensor(GROUPS)[images.labels] ^ wrong
+    return Images(images.pixels, labels, ("natural", "dyed"), images.name, images.attributes, images.vocabulary)
 
 
 def entropy(asked: Tensor, read: Tensor) -> float:
     """H(read | asked) of the shares of all pairs, in nats.
 
-    With m classes and n samples it is too small by about m(m − 1)/2n where all pairs occur: of 8 and 5,000 by 0.006.
+    With m classes and n samples it is too small by about m(m − 1)/2n where all pairs occur.
     """
     joint = torch.zeros(int(asked.max()) + 1, int(read.max()) + 1, dtype=torch.float64)
     joint.index_put_((asked, read), torch.ones(len(asked), dtype=torch.float64), accumulate=True)
@@ -143,24 +146,26 @@ class LabelJudge:
     Args:
         n: samples of each kind.
         device: where the extractor runs.
-        share: of labels that are drawn anew, in the training set and among the held-out faces.
-        size: of the faces in pixels.
+        overlap: classes that overlap, see `overlapping`; else the colours of the hair.
     """
 
-    def __init__(self, n: int, device: torch.device, share: float = 0.0, size: int = league.SIZE):
-        load = lambda **given: ganlib.load("avatars", size=size, label=LABEL, **given)
-        held = load(n=2 * n, split="test")
-        self.n, self.device, self.truth = n, device, held.labels
-        self.data = drawn_anew(load(n=league.TRAINING), share, 0)
-        self.labels = drawn_anew(held, share, 1).labels
+    def __init__(self, n: int, device: torch.device, overlap: bool = False):
+        size = SMALL if overlap else league.SIZE
+        train, held = (
+            ganlib.load("avatars", size=size, label=LABEL, n=count, split=split)
+            for split, count in (("train", league.TRAINING), ("test", 2 * n))
+        )
+        self.n, self.device, self.colours = n, device, held.labels
+        self.data = overlapping(train, 0) if overlap else train
+        self.labels = overlapping(held, 1).labels if overlap else held.labels
+        self.classes = torch.tensor(GROUPS) if overlap else torch.arange(len(GROUPS))  # colour → class
         both = features.extract(held.to(device))
         self.features = f"{features.identity(both.extractor)}, resizer {both.resizer}"
         self.real, self.other = both[:n], both[n:]
 
     def measures(self, fake: Features, asked: Tensor) -> Found:
         """Of features, and the labels that were asked for."""
-        labels = self.labels[: self.n]
-        read = features.attributes(fake)[LABEL]
+        labels, read = self.labels[: self.n], self.classes[features.attributes(fake)[LABEL]]
         of = [
             float(fid(self.real[labels == k], fake[asked == k], floor=False, allow_small=True))
             for k in asked.unique().tolist()
@@ -180,10 +185,11 @@ class LabelJudge:
         return self.measures(features.extract(images.to(self.device), data="avatars"), asked)
 
     def references(self) -> dict[str, Found]:
-        """Other held-out faces with their labels: what a perfect generator gets. And with their hair, if that differs."""
+        """Other held-out faces with their labels: a perfect generator's. And with right labels, if some are not."""
         found = {"real images": self.measures(self.other, self.labels[self.n :])}
-        if not torch.equal(self.truth, self.labels):
-            found["real images, labels kept"] = self.measures(self.other, self.truth[self.n :])
+        right = self.classes[self.colours]
+        if not torch.equal(right, self.labels):
+            found["real images, right labels"] = self.measures(self.other, right[self.n :])
         return found
 
 
@@ -247,10 +253,11 @@ class CaptionJudge:
 def without_held_out(split: str, n: int) -> Images:
     """n faces, none of which has a combination that is held out; a twentieth of all has."""
     images = ganlib.load("avatars", size=league.SIZE, split=split, n=n + n // 8 + 100)
-    shows = [
-        torch.stack([images.attributes[k] == avatars.number(k, v) for k, v in each.items()]).all(0) for each in HELD_OUT
-    ]
-    rows = (~torch.stack(shows).any(0)).nonzero().squeeze(1)[:n]
+    shows = torch.zeros(len(images), dtype=torch.bool)
+    for each in HELD_OUT:
+        both = [images.attributes[name] == avatars.number(name, value) for name, value in each.items()]
+        shows |= torch.stack(both).all(0)
+    rows = (~shows).nonzero().squeeze(1)[:n]
     table = {name: column[rows] for name, column in images.attributes.items()}
     return Images(images.pixels[rows], images.labels[rows], images.classes, images.name, table, images.vocabulary)
 
@@ -328,7 +335,7 @@ class DigitJudge:
 
 JUDGES: dict[str, Callable[[int, torch.device], Any]] = {
     "designs": LabelJudge,
-    "overlap": lambda n, device: LabelJudge(n, device, SHARE, SMALL),
+    "overlap": lambda n, device: LabelJudge(n, device, overlap=True),
     "matching": CaptionJudge,
     "trunk": DigitJudge,
 }
@@ -421,36 +428,45 @@ def joined(record: dict[str, Any], table: str, name: str, run: dict[str, Any]) -
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
-COLUMNS: dict[str, list[tuple[str, str, int, float]]] = {  # table → measure, head, digits, factor
+Column = tuple[str, str, int, float, int]  # measure, head, digits, factor, at which look
+
+FID, DIVERSITY = ("FID", "FID", 1, 1, -1), ("diversity", "Diversity within a class", 3, 1, -1)
+ASKED = ("accuracy", "Class as asked, %", 1, 100, -1)
+COLUMNS: dict[str, list[Column]] = {
     "designs": [
-        ("FID", "FID", 1, 1),
-        ("FID of a class", "FID within a class", 1, 1),
-        ("accuracy", "Class as asked, %", 1, 100),
-        ("diversity", "Diversity within a class", 3, 1),
+        FID,
+        ("FID of a class", "FID within a class", 1, 1, -1),
+        ASKED,
+        DIVERSITY,
+        ("step", "ms a step", 0, 1000, -1),
     ],
-    "overlap": [
-        ("accuracy", "Class as asked, %", 1, 100),
-        ("entropy", "Entropy of the class, nats", 3, 1),
-        ("diversity", "Diversity within a class", 3, 1),
-        ("FID", "FID", 1, 1),
-    ],
+    "overlap": [ASKED, ("entropy", "Entropy of the class, nats", 3, 1, -1), DIVERSITY, FID],
     "matching": [
-        ("all", "Said and found, %", 1, 100),
-        ("colours", "Colours, %", 1, 100),
-        ("English", "English, %", 1, 100),
-        ("Chinese", "Chinese, %", 1, 100),
-        ("seen", "Two at once, %", 1, 100),
-        ("held out", "Two never seen at once, %", 1, 100),
-        ("FID", "FID", 1, 1),
+        ("all", "Said and found, %", 1, 100, -1),
+        ("colours", "Colours, %", 1, 100, -1),
+        ("English", "English, %", 1, 100, -1),
+        ("Chinese", "Chinese, %", 1, 100, -1),
+        ("seen", "Two at once, %", 1, 100, -1),
+        ("held out", "Two never seen at once, %", 1, 100, -1),
+        FID,
     ],
 }
 TITLES = {
     "designs": "Faces by the colour of their hair, {steps[designs]} steps, {seeds} seeds",
-    "overlap": "Three labels of ten drawn anew, {steps[overlap]:,} steps, {seeds} seeds",
+    "overlap": "Two classes, three labels of ten wrong, {steps[overlap]:,} steps, {seeds} seeds",
     "matching": "Faces by their captions, {steps[matching]} steps, {seeds} seeds",
     "trunk": "Digits read as asked, in percent, by the trunk of the discriminator, {seeds} seeds",
 }
 FIRST = {"trunk": "Trunk"}  # head of the first column, else Method
+
+
+def columns_of(table: str, steps: int) -> list[Column]:
+    """The columns of a table after its first."""
+    if table != "trunk":
+        return COLUMNS[table]
+    at = looks(table, steps)
+    found = [("accuracy", f"{end:,} steps", 1, 100, look - len(at)) for look, end in enumerate(at)]
+    return [*found, ("seconds", "Seconds", 0, 1, -1), DIVERSITY]
 
 
 def finals(row: dict[str, Any], measure: str, look: int = -1) -> list[float | None]:
@@ -467,62 +483,60 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A line a row, the real images last, as `tools/records.py` reads them."""
     made = {}
     for table, results in record["results"].items():
-        cost, floors = record["cost"][table], record["references"][table]
-        cell = lambda values, digits, factor: shown(mean(values), digits, factor) + lost(values)
-        if table == "trunk":
-            at = looks(table, record["protocol"]["steps"][table])
-            head = [*(f"{step} steps" for step in at), f"Seconds for {at[-1]}", "Diversity within a class"]
-            lines = [
-                [
-                    *(cell(finals(row, "accuracy", look), 1, 100) for look in range(len(at))),
-                    f"{at[-1] * cost[name]:.0f}",
-                    cell(finals(row, "diversity"), 3, 1),
-                ]
-                for name, row in results.items()
-            ]
-            ends = [
-                [*["–"] * (len(at) - 1), f"{100 * f['accuracy']:.1f}", "–", f"{f['diversity']:.3f}"]
-                for f in floors.values()
-            ]
-        else:
-            head = [title for _, title, *_ in COLUMNS[table]] + ["ms a step"] * (table == "designs")
-            lines = [
-                [cell(finals(row, key), *how) for key, _, *how in COLUMNS[table]]
-                + [f"{1000 * cost[name]:.0f}"] * (table == "designs")
-                for name, row in results.items()
-            ]
-            ends = [
-                [shown(mean([found.get(key)]), *how) for key, _, *how in COLUMNS[table]] + ["–"] * (table == "designs")
-                for found in floors.values()
-            ]
-        titles = [ROWS[table][name].title for name in results]
-        rows = [[title, *line] for title, line in zip([*titles, *floors], [*lines, *ends], strict=True)]
-        made[table] = {"title": TITLES[table], "head": [FIRST.get(table, "Method"), *head], "rows": rows, "floor": True}
+        steps, cost = record["protocol"]["steps"][table], record["cost"][table]
+        columns, rows = columns_of(table, steps), []
+        for name, row in results.items():
+            times = {"step": cost[name], "seconds": steps * cost[name]}
+            cells = []
+            for key, _, digits, factor, look in columns:
+                values = [times[key]] if key in times else finals(row, key, look)
+                cells.append(shown(mean(values), digits, factor) + lost(values))
+            rows.append([ROWS[table][name].title, *cells])
+        for title, found in record["references"][table].items():
+            known = [found.get(key) if look == -1 else None for key, *_, look in columns]
+            cells = [shown(mean([v]), *how) for v, (_, _, *how, _) in zip(known, columns, strict=True)]
+            rows.append([title, *cells])
+        head = [FIRST.get(table, "Method"), *(title for _, title, *_ in columns)]
+        made[table] = {"title": TITLES[table], "head": head, "rows": rows, "floor": True}
     return made
 
 
 def report(record: dict[str, Any]) -> str:
     """The record as Markdown."""
-    p, classes = record["protocol"], len(avatars.ATTRIBUTES[LABEL])
-    held = "; ".join(avatars.caption(each) for each in HELD_OUT)
+    p = record["protocol"]
+    held, read = "; ".join(map(avatars.caption, HELD_OUT)), "; ".join(dict.fromkeys(record["features"].values()))
+    truth = f"{100 * (1 - WRONG):.0f} % and has {TRUTH:.3f} nats"
     parts = [
         f"{common.where(record)} Batch {BATCH}, {p['seeds']} seeds; means ± standard errors over the seeds, {p['n']:,} "
-        "samples of each kind. † runs that broke down, which are left out of the means. Faces of "
-        f"{league.SIZE}×{league.SIZE}, with overlap of {SMALL}×{SMALL}. Diversity within a class: mean distance of two samples of a class, by that of two "
-        f"real ones, of faces in features, of digits in pixels. Overlap: the truth shows the class asked for in "
-        f"{100 * (1 - SHARE + SHARE / classes):.2f} % and has {true_entropy(SHARE, classes):.3f} nats. Held-out "
-        f"combinations: {held}. Features: {'; '.join(dict.fromkeys(record['features'].values()))}.\n"
+        f"samples of each kind. † runs that broke down, which are left out of the means. Faces of {league.SIZE}×"
+        f"{league.SIZE}, with overlap of {SMALL}×{SMALL}. Diversity within a class: mean distance of two samples of a "
+        "class by that of two real ones, of faces in features, of digits in pixels. With overlap the truth shows the "
+        f"class asked for in {truth}. Held-out combinations: {held}. Seconds are those of the steps alone, on a "
+        f"processor in its own time. Features: {read}.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]
     return "\n".join(parts)
 
 
-def true_entropy(share: float, classes: int) -> float:
-    """H(class | label) in nats, if a share of the labels of equally likely classes is drawn anew."""
-    law = torch.full((classes,), share / classes, dtype=torch.float64)
-    law[0] += 1 - share
-    return float(torch.special.entr(law).sum())
+def figure(record: dict[str, Any]) -> Any:
+    """What the trunk is worth by seconds, and what classes that overlap become."""
+    fig, (left, right) = viz.panels(2, width=8.4, height=3.8)
+    for color, (name, row) in zip(viz.COLORS, record["results"].get("trunk", {}).items(), strict=False):
+        cost, at = record["cost"]["trunk"][name], row["runs"][0]["steps"]
+        points = [mean(finals(row, "accuracy", look))[:1] for look in range(len(at))]
+        line = [(cost * end, 100 * point[0]) for end, point in zip(at, points, strict=True) if point]
+        left.plot(*zip(*line, strict=True), "o-", color=color, label=ROWS["trunk"][name].title)
+    left.set(xlabel="seconds", ylabel="digits as asked, %", ylim=(0, 100))
+    for color, (name, row) in zip(viz.COLORS, record["results"].get("overlap", {}).items(), strict=False):
+        runs = [run["found"][-1] for run in row["runs"] if run["found"][-1]]
+        x, y = ([found[key] for found in runs] for key in ("entropy", "accuracy"))
+        right.plot(x, [100 * value for value in y], "o", color=color, label=ROWS["overlap"][name].title)
+    right.plot(TRUTH, 100 * (1 - WRONG), "*", color="black", markersize=12, label="the truth")
+    right.set(xlabel="entropy of the class, nats", ylabel="class as asked, %", ylim=(0, 100), xlim=(0, None))
+    for panel in (left, right):
+        panel.legend(fontsize="small")
+    return fig
 
 
 def main() -> None:
@@ -542,7 +556,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     device, write = resolve(args.device), not args.no_write
     protocol = {"steps": steps, "n": args.n, "seeds": args.seeds, "threads": args.threads}
-    empty = {"protocol": protocol} | {key: {} for key in ("features", "references", "cost", "results")}
+    empty = {"protocol": protocol} | {key: {} for key in (*SHARED, "results")}
     record, fresh, judges = empty, args.fresh, {}
     try:
         record = common.begun("conditional", empty, device) if write and not fresh else empty
@@ -554,10 +568,8 @@ def main() -> None:
         if table not in judges:
             judges = {table: JUDGES[table](args.n, device)}  # one at a time: each holds a data set
         judge = judges[table]
-        if record["features"].get(table, judge.features) != judge.features:
-            parser.error(
-                f"{table} was measured with {record['features'][table]}; expected {judge.features}, or --fresh"
-            )
+        if (said := record["features"].get(table, judge.features)) != judge.features:
+            parser.error(f"{table} was measured with {said}; expected {judge.features}, or --fresh")
         own: dict[str, Any] = {"features": judge.features}
         if table not in record["references"]:
             own["references"] = judge.references()
@@ -569,9 +581,7 @@ def main() -> None:
         if write and not fresh:  # another process may have kept runs meanwhile
             record = common.begun("conditional", empty, device)
         fresh = False
-        kept = {
-            key: record[key] | ({table: own[key]} if key in own else {}) for key in ("features", "references", "cost")
-        }
+        kept = {key: record[key] | {table: own.get(key, record[key].get(table))} for key in SHARED}
         results = joined(record, table, name, run)
         record = {"benchmark": "conditional", **machine, "protocol": protocol, **kept, "results": results}
         record["tables"] = tables(record)
@@ -579,6 +589,9 @@ def main() -> None:
             common.keep(record, report(record))
     if record["results"]:
         print(report(record))
+    if write and record["results"]:
+        suffix = "" if device.type == "cpu" else "-gpu"
+        figure(record).savefig(common.RESULTS / f"conditional{suffix}.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":
