@@ -84,7 +84,7 @@ class Row:
 FACES = {"model": "dcgan-small", "lr": 1e-3, "beta1": 0.5}
 SAID = FACES | {"condition": "captions", "condition_dim": 64}
 HALF = {"fake": 0.5, "wrong": 0.5}
-DIGITS = {"model": "mlp", "lr": 2e-4, "beta1": 0.5}
+DIGITS = {"model": "mlp", "lr": 5e-4, "beta1": 0.5}
 
 ROWS: dict[str, dict[str, Row]] = {
     "designs": {
@@ -99,8 +99,12 @@ ROWS: dict[str, dict[str, Row]] = {
     "overlap": {
         "concat": Row("CGAN, concatenation", "cgan", FACES | {"design": "concat"}),
         "projection": Row("CGAN, projection", "cgan", FACES | {"design": "projection"}),
-        "n": Row("ACGAN, λ = 1", "acgan", FACES | {"form": "n"}),
-        "n-5": Row("ACGAN, λ = 5", "acgan", FACES | {"form": "n", "aux_weight": 5.0}),
+        "n": Row("ACGAN, n classes, λ = 1", "acgan", FACES | {"form": "n"}),
+        "n-5": Row("ACGAN, n classes, λ = 5", "acgan", FACES | {"form": "n", "aux_weight": 5.0}),
+        "single": Row(
+            "ACGAN, one head, λ = 1", "acgan", FACES | {"form": "single"}
+        ),  # learns classes from real faces only
+        "single-5": Row("ACGAN, one head, λ = 5", "acgan", FACES | {"form": "single", "aux_weight": 5.0}),
     },
     "matching": {
         "off": Row("no wrong pairs", "cgan", SAID),

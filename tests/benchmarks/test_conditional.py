@@ -11,6 +11,8 @@ import ganlib
 from benchmarks import common, conditional, league
 from ganlib.data import avatars, captions
 from ganlib.metrics import features
+from ganlib.metrics.classifier import train_classifier
+from tools import records
 
 CPU = torch.device("cpu")
 SHOWN = len(avatars.ATTRIBUTES)
@@ -284,15 +286,28 @@ def test_what_is_missing_is_played_seed_by_seed():
     ]
     kept["results"]["overlap"]["n"]["settings"]["options"] = {}  # the row has changed since
     assert ("overlap", 0, "n") in conditional.missing(kept, ["overlap"])
-    assert len(conditional.missing(kept, list(conditional.ROWS))) == 2 * 18 - 1
+    assert len(conditional.missing(kept, list(conditional.ROWS))) == 2 * 20 - 1
     results = conditional.joined(kept, "overlap", "n", {"seed": 1, "found": []})
     assert list(results["overlap"]) == ["concat", "n"] and len(results["overlap"]["n"]["runs"]) == 1
+
+
+@pytest.mark.parametrize("table", list(conditional.ROWS))
+def test_tables_have_chinese_words(table):
+    found = {"FID", "FID of a class", "accuracy", "entropy", "diversity", "all", "colours", "English", "Chinese"}
+    found = dict.fromkeys(found | {"seen", "held out"}, 0.5)
+    rows = {name: [[found] * len(conditional.looks(table, 80))] for name in conditional.ROWS[table]}
+    made = conditional.tables(record(**{table: rows}) | {"protocol": {"steps": conditional.STEPS, "seeds": 3}})[table]
+    words = records.chinese(common.RESULTS.parents[1])
+    said = [made["title"], *made["head"], *(row[0] for row in made["rows"])]
+    assert [word for word in said if word not in {*words, "FID"}] == []
+    assert made["title"].format(steps=conditional.STEPS, seeds=3) != made["title"]
 
 
 # -- end to end --------------------------------------------------------------------------------------------------------
 def test_tiny_runs_are_kept_beside_those_of_another_process(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(conditional.ROWS, "matching", {"half": conditional.ROWS["matching"]["half"]})
     monkeypatch.setitem(conditional.ROWS, "trunk", {"own": conditional.ROWS["trunk"]["own"]})
+    monkeypatch.setattr(conditional, "train_classifier", lambda data, device: train_classifier(data, 5, device=device))
     play, other = conditional.play, {}
 
     def meanwhile(*given):
