@@ -658,7 +658,9 @@ if lab.profile == "cpu":
 # %% tags=["strict"]
 from ganlib.data import avatars, captions
 
-said = ["red eyes, blue hair", "红色眼睛，蓝色头发", "glasses"]
+wish = {"eye_colour": "red", "hair_colour": "blue"}
+languages = avatars.LANGUAGES
+said = [avatars.caption(wish, lang) for lang in languages] + ["glasses"]
 tokens = captions.tokens(said)
 for row in tokens:
     print(row.tolist(), captions.text(row))
@@ -738,15 +740,14 @@ for name, options in (("no wrong pairs", {}), ("wrong pairs", half)):
 # %%
 # alt-en: Two grids of sixteen small faces, two rows of eight, a column for each caption. In each column the two faces look nearly alike. Left, without wrong pairs: brown, white and blond hair where black, pink, silver and blue was asked for. Right, with wrong pairs: black hair before cream, pink hair, grey hair over dark skin; in the last two columns blue hair before pink. CHECK
 # alt-zh: 左右两组各十六幅小人像，两行八列，每列一句描述。同一列的两幅几乎一样。左边没有错配对：要的是黑、粉、银、蓝的头发，画的是棕、白、金。右边有错配对：米色背景前的黑发，粉色头发，深色皮肤上的灰白头发；最后两列是粉色背景前的蓝色头发。CHECK
+wishes = [
+    {"hair_colour": "black", "background": "cream"},
+    {"hair_colour": "pink", "shirt": "green"},
+    {"hair_colour": "silver", "skin": "dark"},
+    dict(HOLE),
+]
 asked_for = [
-    "black hair, cream background",
-    "黑色头发，米色背景",
-    "pink hair, green shirt",
-    "粉色头发，绿色上衣",
-    "silver hair, dark skin",
-    "银色头发，深色皮肤",
-    "蓝色头发，玫瑰色背景",
-    "blue hair, rose background",
+    avatars.caption(wish, lang) for wish in wishes for lang in languages
 ]
 print(*asked_for, sep="\n")
 ganlib.seed(lab.seed)
@@ -827,7 +828,7 @@ def both_right(student, pairs):
     texts = [
         avatars.caption({"hair_colour": hair, "background": back}, lang)
         for hair, back in pairs
-        for lang in ("en", "zh")
+        for lang in languages
     ]
     table = read(student.sample(captions=texts))
     goal = [avatars.parse(text) for text in texts]
@@ -871,7 +872,7 @@ if lab.profile == "cpu":
 # `ganlib.zoo` 里有一个训练得更久的博弈：32 像素，全部十三个属性，所有组合都见过。在运行着的笔记本里，写一句描述，按一下按钮；网页上显示的是八句。
 # %%
 # alt-en: Eight rows of eight faces of 32 pixels, a row for each caption: red eyes and blue hair, the same in Chinese, glasses, and so on; most of a row show what the caption says and differ in everything else. CHECK
-# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述：红眼睛蓝头发，同一句的英文，戴眼镜，等等；一行里大多数都符合描述，其余各不相同。CHECK
+# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述：红眼睛蓝头发，同一句的中文，戴眼镜短发，等等；一行里大多数都符合描述，其余各不相同。CHECK
 painter = ganlib.zoo.game("cgan-avatars").to(lab.device)
 
 
@@ -881,7 +882,7 @@ def paint(caption, n=8, seed=0):
 
 
 if lab.live:
-    line = ipywidgets.Text("red eyes, blue hair, glasses")
+    line = ipywidgets.Text(avatars.caption(wish, lab.lang))
     button = ipywidgets.Button(description=lab.t("paint"))
     shown = ipywidgets.Output()
 
@@ -898,15 +899,16 @@ if lab.live:
     press(button)
     gallery = ipywidgets.VBox([line, button, shown])
 else:
+    wishes = [
+        {"eye_colour": "red", "hair_colour": "blue"},
+        {"glasses": True, "hair_length": "short"},
+        {"hair_length": "long", "hair_colour": "pink", "smile": True},
+        {"skin": "dark", "shirt": "yellow", "background": "slate"},
+    ]
     orders = [
-        "red eyes, blue hair",
-        "红色眼睛，蓝色头发",
-        "glasses, short hair",
-        "戴眼镜，短发",
-        "long hair, pink hair, smiling",
-        "长发，粉色头发，微笑",
-        "dark skin, silver hair, yellow shirt, slate background",
-        "深色皮肤，银色头发，黄色上衣，石板色背景",
+        avatars.caption(wish, lang)
+        for wish in wishes
+        for lang in languages
     ]
     print(*orders, sep="\n")
     rows = torch.cat([paint(order) for order in orders])
@@ -971,13 +973,13 @@ for name, value in overall.items():
 #
 # ### Order and language
 #
-# "Red eyes, blue hair", "blue hair, red eyes" and “红色眼睛，蓝色头发” mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The mean difference of two pictures, beside that of two pictures of different captions.
+# "Red eyes, blue hair", "blue hair, red eyes" and the Chinese for either mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The mean difference of two pictures, beside that of two pictures of different captions.
 # %% [markdown] lang="zh"
 # CHECK
 #
 # ### 次序与语言
 #
-# “红色眼睛，蓝色头发”、“蓝色头发，红色眼睛”与 “red eyes, blue hair” 意思相同。画家知道吗？取同一个 $z$、同样三个属性，只换说法，看两幅图平均差多少；旁边是两句不同描述的图之差。
+# “红色眼睛，蓝色头发”、“蓝色头发，红色眼睛”以及它们的英文说法，意思都相同。画家知道吗？取同一个 $z$、同样三个属性，只换说法，看两幅图平均差多少；旁边是两句不同描述的图之差。
 # %%
 ganlib.seed(lab.seed)
 n = lab.pick(smoke=20, cpu=200, gpu=1000)
