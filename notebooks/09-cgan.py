@@ -804,7 +804,8 @@ viz.table(
 )
 # %%
 mean = {name: sum(row.values()) / 4 for name, row in found.items()}
-print({name: round(value, 2) for name, value in mean.items()})
+for name, value in mean.items():
+    print(f"{value:4.0%}  {lab.t(name)}")
 if lab.profile == "cpu":
     assert mean["wrong pairs"] > mean["captions of others"] + 0.4
     assert mean["wrong pairs"] > mean["no wrong pairs"] + 0.3
