@@ -360,7 +360,7 @@ for name, points in landed.items():
         assert hit.double().mean() > 0.9 and share.min() > 0.08
         assert right > 0.95 if name == "hears" else right < 0.5
 # %% [markdown] lang="en"
-# Seen without their numbers, the two panels are the same, and so would be every measure that looks at points alone: FID, modes, coverage. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
+# Seen without their numbers, the two panels are the same, and so would be every measure that looks at points alone: FID, modes, coverage. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. CHECK With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
 #
 # So from samples that obey *some* order one cannot conclude that the discriminator hears. The theory page has the smallest example of this, a swap of two labels.
 #
@@ -370,7 +370,7 @@ for name, points in landed.items():
 #
 # The four lines of the output are the weights $a$ of generated and $b$ of wrong pairs. **Predict:** for which weights does the generator find the data? Is there a difference between $1,1$ and $\tfrac12,\tfrac12$?
 # %% [markdown] lang="zh"
-# 遮住数字看，两幅图一模一样；凡是只看点的度量，FID、模式数、覆盖率，也都分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
+# 遮住数字看，两幅图一模一样；凡是只看点的度量，FID、模式数、覆盖率，也都分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。CHECK 种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
 #
 # 所以，样本按*某种*次序听从标签，并不说明判别器听得见。理论页上有这种现象最小的例子：两个标签互换。
 #
@@ -632,7 +632,7 @@ if lab.profile == "cpu":
     assert obeys["projection"] > 0.8
     assert max(obeys[n] for n in obeys if n != "projection") < 0.45
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: projection knows at once, wrong pairs teach it within a hundred steps, and the two that see only poor fakes have hardly begun. On the right a surprise: the judge with wrong pairs knows as much as the projection, and its generator has not heard of it. To know what matches is one thing; to pass it on is another. The gradient that reaches a face through a hidden layer is dominated by what is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: projection knows at once, wrong pairs teach it within a hundred steps, and the two that see only poor fakes lag behind (at 0.6 to 0.8 after 160 steps, with the seeds 0, 1 and 2). On the right a surprise: the judge with wrong pairs knows as much as the projection, and its generator has not heard of it. To know what matches is one thing; to pass it on is another. The gradient that reaches a face through a hidden layer is dominated by what is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
@@ -640,7 +640,7 @@ if lab.profile == "cpu":
 #
 # **What do you see?** CHECK The head start lasts: projection obeys in 99 % of cases, concatenation in a third, and wrong pairs make three quarters of that third. The FID of the pool does not show any of it; it is even a little worse for the projection. The FID within a class does. That is the page's warning about one FID for all: measure what you asked for.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：投影一开始就懂，错配对在一百步之内教会了评判，另外两个眼前只有拙劣的假样本，几乎还没有起步。右图却出人意料：有错配对的评判懂得与投影一样多，它的生成器却毫不知情。懂得什么配什么是一回事，教给对方是另一回事。经过一个隐藏层传到人像的梯度，大半在说这张脸哪里不像；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：投影一开始就懂，错配对在一百步之内教会了评判，另外两个眼前只有拙劣的假样本，落在后面（种子 0、1、2，160 步之后在 0.6 到 0.8 之间）。右图却出人意料：有错配对的评判懂得与投影一样多，它的生成器却毫不知情。懂得什么配什么是一回事，教给对方是另一回事。经过一个隐藏层传到人像的梯度，大半在说这张脸哪里不像；而在投影里，条件是一个因子，每个特征的梯度里都有它。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
