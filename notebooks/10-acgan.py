@@ -198,7 +198,7 @@ held = ganlib.load(lab.data, split="test", n=many)
 reader = train_classifier(
     data, steps=lab.pick(smoke=20, cpu=300, gpu=1000), device=lab.device
 )
-asked, few = torch.arange(many) % 10, lab.pick(smoke=50, cpu=500, gpu=500)
+asked, few = torch.arange(many) % 10, lab.pick(smoke=100, cpu=500, gpu=500)
 
 
 def right(labels, images):
@@ -392,7 +392,7 @@ redrawn = torch.where(
     truth.cpu(),
 ).to(lab.device)
 test = held.normalised().flatten(1).to(lab.device)
-falls, sureness = {}, {}
+falls = {}
 for kind, labels in {"labels as they are": truth, "redrawn": redrawn}.items():
     print(lab.t(kind))
     for name, payment in PAYMENTS.items():
@@ -412,19 +412,21 @@ for kind, labels in {"labels as they are": truth, "redrawn": redrawn}.items():
         with torch.no_grad():
             sure, said = net(test).softmax(1).cpu().max(1)
         accuracy = (said == held.labels).float().mean().item()
-        end = sum(fall[-20:]) / len(fall[-20:])
-        falls[kind, name], sureness[kind, name] = fall, sure.mean().item()
-        numbers = f"{end:7.3f}{accuracy:9.1%}{sure.mean():9.1%}"
-        print(f"{numbers}   {lab.t(name)}")
+        end, names = sum(fall[-20:]) / len(fall[-20:]), len(said.unique())
+        falls[kind, name] = fall
+        row = f"{end:7.3f}{accuracy:9.1%}{sure.mean():9.1%}{names:6}"
+        print(f"{row}   {lab.t(name)}")
         if lab.profile == "cpu":
-            assert accuracy > 0.9
+            assert accuracy > 0.75 and (names == 10 or accuracy < 0.92)
             ends = {"softmax twice": floor, "log forgotten": -1.0}
-            if kind == "labels as they are" and name in ends:
-                assert 0 < end - ends[name] < 0.12
-if lab.profile == "cpu":
-    assert sureness["redrawn", "cross-entropy"] < 0.85
-    for name in ("softmax twice", "log forgotten"):
-        assert sureness["redrawn", name] > 0.93
+            if kind == "redrawn":
+                honest = name == "cross-entropy"
+                assert (sure.mean() < 0.75) == honest
+                assert honest or sure.mean() > 0.93
+            elif name in ends:
+                assert 0 < end - ends[name] < 0.3
+            else:
+                assert names == 10 and end < 0.1
 # %%
 # alt-en: Three falling curves over 300 steps. The cross-entropy falls from 2.3 towards 0.1; the loss with two softmaxes falls from 2.3 and levels out just above a dashed line at 1.461; the one with the log forgotten falls from −0.1 to just above a dashed line at −1.
 # alt-zh: 300 步里三条下降的曲线。交叉熵从 2.3 降向 0.1；两次 softmax 的损失从 2.3 下降，停在 1.461 处虚线的上方；漏掉对数的从 −0.1 降到 −1 处虚线的上方。
@@ -438,13 +440,17 @@ ax.set(xlabel=lab.t("step"), ylabel=lab.t("loss"), ylim=(-1.2, 2.6))
 ax.legend(loc="center right")
 fig
 # %% [markdown] lang="en"
-# The middle curve is the signature: a class loss of $1.46$ that nothing moves. And note what does *not* happen. The accuracy is fine; on the redrawn labels it is no worse either. That is why the mistake lives on in public code. The damage is in the last column of the second table: asked for 73%, the two wrong losses answer with near certainty, because a lead of $\frac{e-1}{e+9}\approx0.147$ over the next class is enough for the corner to be the best answer. A judge of this kind pays the generator for a sureness that the data do not have.
+# The middle curve is the signature: a class loss just above $1.46$ that nothing moves. And note what does *not* happen: where a classifier names all ten classes (the last column), its accuracy is as good as that of the first. That is why the mistake lives on in public code.
+#
+# The damage is of two kinds. Look at the last column of the first table: the third classifier has not yet named one of the ten digits at all. It was sure and wrong early on, and a loss that does not pull on such errors takes long to come back. (Of three seeds that we tried, after 300 steps the cross-entropy left out no class, the double softmax one class in one of them, the forgotten log one or two in two of them.) And look at how sure they are in the second table. Where 73% is honest, the cross-entropy says about two thirds, on its way up; the two wrong losses say "certain", because a lead of $\frac{e-1}{e+9}\approx0.147$ over the next class is enough to make the corner of the simplex the best answer. A judge of this kind pays the generator for a sureness that the data do not have.
 #
 # ## 4 · Noise times embedding
 #
 # The generator multiplies: coordinate by coordinate the noise $z$ with a learnt vector $e_c$ for the class. **Predict.** We turn the sign of every other coordinate in all ten embeddings. What becomes of the digits, $z$ by $z$, and of their distribution? And at $z=0$?
 # %% [markdown] lang="zh"
-# 中间那条曲线就是症状：类别损失 $1.46$，怎么训练也不动。还要注意什么*没有*发生：准确率没有问题，在重抽的标签上也不更差。这个错误能在公开代码里活到今天，原因就在这里。损害在第二张表的最后一列：该答 73%，两种错误的损失却答得近乎肯定，因为只要领先下一类 $\frac{e-1}{e+9}\approx0.147$，单纯形的角就成了最优回答。这样的评判，是在为数据里没有的把握付钱。
+# 中间那条曲线就是症状：类别损失略高于 $1.46$，怎么训练也不动。还要注意什么*没有*发生：只要十个类别都说得出（最后一列），准确率就与第一个一样好。这个错误能在公开代码里活到今天，原因就在这里。
+#
+# 损害有两种。看第一张表的最后一列：第三个分类器，有一个数字至今一次也没说出过。它早先肯定而又错了，而损失对这样的错误不拉，要很久才回得来。（我们试过三个种子，300 步之后，交叉熵一类不漏；两次 softmax 在其中一个种子上漏了一类；漏掉对数的，在两个种子上漏了一类或两类。）再看第二张表里的把握。诚实的回答是 73%，交叉熵答的是三分之二左右，还在往上走；两种错误的损失却答“肯定”，因为只要领先下一类 $\frac{e-1}{e+9}\approx0.147$，单纯形的角就成了最优回答。这样的评判，是在为数据里没有的把握付钱。
 #
 # ## 4 · 噪声乘以嵌入
 #
