@@ -183,7 +183,7 @@ assert sizes["single"] == sizes["n"]
 #
 # **Predict.** Early in training, when the digits are still scribbles: who is better at reading them, the discriminator that grew up with them or the stranger?
 # %% [markdown] lang="zh"
-# 多一个输出，就是 257 个参数。`single` 有一个“生成的” logit，`n` 有一个“真”的 logit，所以一样大。
+# 多一个输出，就是 257 个参数。`single` 的“生成的”有一个 logit，`n` 的“真”有一个 logit，所以一样大。
 #
 # 由谁来度量？一个从没见过任何生成器的分类器，只在真实数字上训练。（它也学过什么不是数字，见 `ganlib.metrics.classifier`。）每隔一百步，让它与判别器自己的输出头看同一批样本。
 #
@@ -717,7 +717,7 @@ for weight in (0.25, 1):
 #
 # ### With networks
 #
-# Exact players are one thing. Now a generator and a discriminator of a few thousand neurons' connections, 256 points a step, and AC-GAN's form `single`, whose classifier learns from real points only, as the theorem wants it. Beside it a conditional GAN that concatenates.
+# Exact players are one thing. Now networks with layers of 128, on 256 points a step, and AC-GAN's form `single`, whose classifier learns from real points only, as the theorem wants it; one run has the form `n`. Beside them a conditional GAN that concatenates.
 #
 # **Predict.** Which of the four will have the variance of the data, 1? How much of the theory will survive in ordinary training?
 # %% [markdown] lang="zh"
@@ -725,7 +725,7 @@ for weight in (0.25, 1):
 #
 # ### 换成网络
 #
-# 精确的参与者是一回事。现在换成小网络，每步 256 个点，AC-GAN 取形式 `single`，它的分类器只从真实的点学习，与定理的要求相合。旁边是一个拼接标签的条件 GAN。
+# 精确的参与者是一回事。现在换成每层 128 个单元的小网络，每步 256 个点，AC-GAN 取形式 `single`，它的分类器只从真实的点学习，与定理的要求相合；另有一次用形式 `n`。旁边是一个拼接标签的条件 GAN。
 #
 # **先猜。** 四者之中，谁的方差会与数据一样是 1？到了寻常的训练里，理论还剩多少？
 # %%
@@ -960,7 +960,7 @@ assert collapsed.value < 1e-3
 #
 # 判别器的权重一开始都是噪声。它也可以从一个已经会读数字的网络开始：`trunk="digits"` 取模型库里的那一个，`frozen=True` 让它保持不动，只有输出头学习。类别于是一开始就认得。**先猜。** *生成器*也会因此更快吗？
 # %%
-from time import process_time
+from time import perf_counter
 
 short = lab.pick(smoke=2, cpu=75, gpu=2000)
 TRUNKS = {
@@ -971,9 +971,9 @@ TRUNKS = {
 print(lab.t("trunk columns"))
 known, own, strange = {}, {}, {}
 for name, options in TRUNKS.items():
-    began = process_time()
+    began = perf_counter()
     run = train("acgan", short, **options)
-    spent = 1000 * (process_time() - began) / short
+    spent = 1000 * (perf_counter() - began) / short
     known[name] = run.history["class accuracy(x)"][-1]
     own[name] = run.history["class accuracy(G(z))"][-1]
     strange[name] = right(asked, run.sample(labels=asked).cpu())
