@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for four GANs on digits.
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" matches="debace7f0895"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
