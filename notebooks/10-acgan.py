@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for four GANs on digits.
-# %% [markdown] lang="zh" matches="733f216c588c"
+# %% [markdown] lang="zh" matches="97c8fdeae430"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -1074,7 +1074,7 @@ if lab.profile == "cpu":
 #     print(f"{run.history[name][-1]:.3f}")
 # ```
 #
-# When we tried: 1.481 on real digits, just above the floor, but 2.059 on generated ones, and the stranger read only 36% as asked, where without the bug 96% could be read. At first every fake is a confident error or a shrug, and for both the loss pulls weakly or not at all; the label gets a hold of the generator late. (One seed, 1,500 steps; what more steps would do we have not tried.)
+# When we tried: 1.481 on real digits, just above the floor, but 2.059 on generated ones, and the stranger read only 36% as asked, where without the bug 95.5% could be read. At first every fake is a confident error or a shrug, and for both the loss pulls weakly or not at all; the label gets a hold of the generator late. (One seed, 1,500 steps; what more steps would do we have not tried.)
 #
 # </details>
 #
@@ -1158,7 +1158,7 @@ if lab.profile == "cpu":
 #     print(f"{run.history[name][-1]:.3f}")
 # ```
 #
-# 我们试的那一次：真实数字上是 1.481，略高于下界；生成的数字上却是 2.059，外人只把 36% 读作所要的数字，而没有这个错误时能读对 96%。起初，每个假样本不是让分类器错得很肯定，就是让它毫无主意，两种情形下损失都拉得很轻，或者根本不拉；标签要很晚才抓得住生成器。（一个种子，1,500 步；再多走几步会怎样，我们没有试。）
+# 我们试的那一次：真实数字上是 1.481，略高于下界；生成的数字上却是 2.059，外人只把 36% 读作所要的数字，而没有这个错误时能读对 95.5%。起初，每个假样本不是让分类器错得很肯定，就是让它毫无主意，两种情形下损失都拉得很轻，或者根本不拉；标签要很晚才抓得住生成器。（一个种子，1,500 步；再多走几步会怎样，我们没有试。）
 #
 # </details>
 #
