@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -38,6 +38,7 @@ from ganlib.device import resolve
 from ganlib.gans import schedules
 from ganlib.gans.translation import TranslationGAN
 from ganlib.metrics.classifier import Classifier
+from ganlib.metrics.segmenter import Segmenter, train_segmenter
 from ganlib.metrics.translation import (
     background_error,
     cycle_error,
@@ -64,6 +65,18 @@ Translate = Callable[[Tensor, str], Tensor]  # images and a direction → images
 Scenes = dict[str, tuple[Tensor, Truth]]  # by direction: test images, and the truth about them
 
 
+class Readers(NamedTuple):
+    """What reads translations: which domain they are of, and where the animal is."""
+
+    domain: Classifier
+    silhouette: Segmenter
+
+
+def readers_of(data: Domains) -> Readers:
+    """Both, trained on real images."""
+    return Readers(domain_classifier(data), train_segmenter(data))
+
+
 def recipe(name: str, steps: int | None) -> Recipe:
     """What a row plays."""
     _, of, changes = ROWS[name]
@@ -77,14 +90,14 @@ def settings(name: str, steps: int | None) -> dict[str, Any]:
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------------
-def judged(translate: Translate, ways: tuple[str, ...], scenes: Scenes, reader: Classifier) -> dict[str, Any]:
+def judged(translate: Translate, ways: tuple[str, ...], scenes: Scenes, readers: Readers) -> dict[str, Any]:
     """What is measured of a way to translate.
 
     Args:
         translate: images and a direction → their translations.
         ways: the directions it knows.
         scenes: by direction: images, and the truth about them.
-        reader: tells the domains apart.
+        readers: trained on other scenes.
 
     Returns:
         For each direction ``domain``, ``background``, ``iou``; where both are known also ``cycle``, one error for each
@@ -95,9 +108,9 @@ def judged(translate: Translate, ways: tuple[str, ...], scenes: Scenes, reader: 
         source, truth = scenes[way]
         made = translate(source, way)
         found[way] = {
-            "domain": domain_accuracy(made, WAYS.index(way) ^ 1, reader=reader, allow_small=True).value,
+            "domain": domain_accuracy(made, WAYS.index(way) ^ 1, reader=readers.domain, allow_small=True).value,
             "background": background_error(source, made, truth, allow_small=True).value,
-            "iou": silhouette_iou(source, made, truth, allow_small=True).value,
+            "iou": silhouette_iou(made, truth, reader=readers.silhouette, allow_small=True).value,
         }
         if len(ways) == 2:
             other = WAYS[WAYS.index(way) ^ 1]
@@ -115,7 +128,7 @@ def scenes_of(test: Domains, n: int) -> Scenes:
     return {way: (getattr(test, way[0]).normalised(index), test.truth(way[0], index)) for way in WAYS}
 
 
-def play(name: str, steps: int | None, seed: int, scenes: Scenes, reader: Classifier, device: Any) -> dict[str, Any]:
+def play(name: str, steps: int | None, seed: int, scenes: Scenes, readers: Readers, device: Any) -> dict[str, Any]:
     """One run; without measures if it becomes NaN or infinite."""
     chosen = recipe(name, steps)
     data = ganlib.load(DATA, size=SIZE, **ganlib.gans.get(chosen.gan).data_options)
@@ -138,15 +151,15 @@ def play(name: str, steps: int | None, seed: int, scenes: Scenes, reader: Classi
         return {"seed": seed, "found": None}
     pieces = lambda images, way: [trainer.sample(images=part, direction=way).cpu() for part in images.split(100)]
     translate = lambda images, way: torch.cat(pieces(images, way))
-    return {"seed": seed, "found": judged(translate, tuple(gan.translators()), scenes, reader)}
+    return {"seed": seed, "found": judged(translate, tuple(gan.translators()), scenes, readers)}
 
 
-def limits(scenes: Scenes, reader: Classifier) -> dict[str, Any]:
+def limits(scenes: Scenes, readers: Readers) -> dict[str, Any]:
     """What the identity gets, and what the hidden counterparts get."""
     right = {way: truth.images / 127.5 - 1 for way, (_, truth) in scenes.items()}
     return {
-        "identity": judged(lambda images, way: images, WAYS, scenes, reader),
-        "truth": {way: judged(lambda images, way: right[way], (way,), scenes, reader)[way] for way in WAYS},
+        "identity": judged(lambda images, way: images, WAYS, scenes, readers),
+        "truth": {way: judged(lambda images, way: right[way], (way,), scenes, readers)[way] for way in WAYS},
     }
 
 
@@ -162,7 +175,7 @@ def missing(record: dict[str, Any], steps: int | None, seeds: int) -> list[tuple
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
-HEAD = ["Method", "Horse → zebra, %", "Zebra → horse, %", "Background error, %", "IoU", "Cycle error, %"]
+HEAD = ["Method", "Horse → zebra, %", "Zebra → horse, %", "Background error, %", "Silhouette IoU", "Cycle error, %"]
 TITLES = {
     "": "Translations of horses and zebras, {seeds} seeds",
     "noise": "Error there and back in %, with noise on the way, {seeds} seeds",
@@ -221,8 +234,8 @@ def table(record: dict[str, Any]) -> str:
     parts = [
         f"{common.where(record)} {DATA} of {SIZE}×{SIZE}, {p['n']} test scenes of each domain, {p['seeds']} seeds; "
         "means ± standard errors over the seeds, and over both directions where a column does not name one. Horse → "
-        "zebra: the share of translations that a classifier takes for what they should be. IoU: of the pixels that "
-        "have changed and those where one of the animals is. † runs that broke down, which are left out.\n"
+        "zebra: the share of translations that a classifier takes for what they should be. Silhouette IoU: of the "
+        "pixels that a segmenter takes for the animal and those where it should be. † runs that broke down, which are left out.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]
@@ -250,19 +263,19 @@ def main() -> None:
         record = common.begun("translation", record, device) if write and not args.fresh else record
     except GanlibError as error:
         parser.error(str(error))
-    reader = domain_classifier(ganlib.load(DATA, size=SIZE))
+    readers = readers_of(ganlib.load(DATA, size=SIZE))
     scenes = scenes_of(ganlib.load(DATA, size=SIZE, split="test"), args.n)
     again = [(seed, name) for seed in range(args.seeds) for name in args.rows or ()]
     for seed, name in again or missing(record, args.steps, args.seeds):
         machine = common.machine(device) | {"commit": common.commit()}
         print(f"{name}, seed {seed}", file=sys.stderr, flush=True)
-        run = play(name, args.steps, seed, scenes, reader, device) | {"machine": machine}
+        run = play(name, args.steps, seed, scenes, readers, device) | {"machine": machine}
         kept = record["results"].get(name, {})
         runs = kept["runs"] if kept.get("settings") == settings(name, args.steps) else []
         runs = sorted([*(old for old in runs if old["seed"] != seed), run], key=lambda run: run["seed"])
         results = record["results"] | {name: {"settings": settings(name, args.steps), "runs": runs}}
         results = {each: results[each] for each in ROWS if each in results}
-        record = {"benchmark": "translation", **machine, "protocol": protocol, "limits": limits(scenes, reader)}
+        record = {"benchmark": "translation", **machine, "protocol": protocol, "limits": limits(scenes, readers)}
         record["results"] = results
         record["tables"] = tables(record)
         if write:

@@ -23,6 +23,7 @@ class Truth:
         attributes: one tensor of n rows per factor, those of both domains.
         determined: names of the factors that a translation must keep.
         free: names of the factors of the other domain that the input says nothing about.
+        silhouette: bool (n, 1, H, W), where the animal is in `images`; None where there is none to be outlined.
     """
 
     images: Tensor
@@ -30,6 +31,7 @@ class Truth:
     attributes: dict[str, Tensor]
     determined: tuple[str, ...]
     free: tuple[str, ...]
+    silhouette: Tensor | None = None
 
 
 class Domains:
@@ -158,4 +160,5 @@ class Domains:
             {key: rows.to(self.device) for key, rows in truth.attributes.items()},
             truth.determined,
             truth.free,
+            None if truth.silhouette is None else truth.silhouette.to(self.device),
         )

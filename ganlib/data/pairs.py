@@ -769,7 +769,8 @@ def horses_zebras(
         chosen = scenes(n, streams[side])[index]
         here, there = render(chosen, size, this), render(chosen, size, other)
         attributes = {name: rows for name, rows in there.items() if name not in ("pixels", "mask")}
-        return Truth(there["pixels"], here["mask"] | there["mask"], attributes, _determined(), OWN[other])
+        mask = here["mask"] | there["mask"]
+        return Truth(there["pixels"], mask, attributes, _determined(), OWN[other], there["mask"])
 
     return Domains(images("a", *ANIMALS), images("b", *ANIMALS[::-1]), "horses-zebras", truth, paired)
 

@@ -9,6 +9,7 @@ import torch
 import ganlib
 from benchmarks import common, translation
 from ganlib.data import pairs
+from ganlib.metrics.segmenter import train_segmenter
 from ganlib.metrics.translation import domain_classifier
 
 CPU = torch.device("cpu")
@@ -20,22 +21,23 @@ def scenes():
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return domain_classifier(ganlib.load("horses-zebras", size=32, n=200), 60)
+def readers():
+    domains = ganlib.load("horses-zebras", size=32, n=200)
+    return translation.Readers(domain_classifier(domains, 60), train_segmenter(domains, 15))
 
 
-def test_the_limits(scenes, reader):
-    found = translation.limits(scenes, reader)
+def test_the_limits(scenes, readers):
+    found = translation.limits(scenes, readers)
     for way in translation.WAYS:
         same, right = found["identity"][way], found["truth"][way]
         assert same["domain"] < 0.1 and right["domain"] > 0.8
         assert same["background"] == 0 and right["background"] == pytest.approx(0, abs=1e-6)
-        assert same["iou"] == 0 and right["iou"] > 0.7 and "cycle" not in right
+        assert right["iou"] > 0.7 and right["iou"] > same["iou"] > 0.6 and "cycle" not in right
         assert same["cycle"][0] == 0  # Gaussian noise has a mean deviation of √(2/π), and half the range is the unit
         assert same["cycle"][2] == pytest.approx(0.05 * 0.798 / 2, rel=0.05)
 
 
-def test_what_is_hidden_is_lost_under_noise(scenes, reader):
+def test_what_is_hidden_is_lost_under_noise(scenes, readers):
     """A translation to grey that hides the colours in a thousandth of a step, and a way back that finds them."""
 
     def hides(images, way):
@@ -44,9 +46,9 @@ def test_what_is_hidden_is_lost_under_noise(scenes, reader):
             return grey * 0.999 + 0.001 * (images - grey)
         return (grey + (images - grey) * 1000).clamp(-1, 1)
 
-    found = translation.judged(hides, translation.WAYS, scenes, reader)["a2b"]
+    found = translation.judged(hides, translation.WAYS, scenes, readers)["a2b"]
     assert found["cycle"][0] < 0.01 < 0.3 < found["cycle"][1]  # the least noise, of 0.02, destroys it
-    honest = translation.judged(lambda images, way: images, translation.WAYS, scenes, reader)["a2b"]
+    honest = translation.judged(lambda images, way: images, translation.WAYS, scenes, readers)["a2b"]
     assert honest["cycle"][1] < 0.01 < found["shown"]
 
 
@@ -107,6 +109,7 @@ def test_tiny_runs_are_kept(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(common, "peak_flops", lambda *_: 1e9)
     monkeypatch.setattr(pairs, "COUNTS", {"train": 60, "test": 40})
     monkeypatch.setattr(translation, "domain_classifier", lambda domains: domain_classifier(domains, 2))
+    monkeypatch.setattr(translation, "train_segmenter", lambda domains: train_segmenter(domains, 2))
     for row in ("pix2pix", "full"):
         words = ["translation.py", "--steps", "2", "--n", "30", "--seeds", "1", "--device", "cpu", "--rows", row]
         monkeypatch.setattr(sys, "argv", words)
@@ -121,10 +124,10 @@ def test_tiny_runs_are_kept(monkeypatch, tmp_path, capsys):
     assert "translation.json holds runs with steps 2; expected the same here" in capsys.readouterr().err
 
 
-def test_broken_runs_are_said(monkeypatch, scenes, reader):
+def test_broken_runs_are_said(monkeypatch, scenes, readerss):
     def fit(self, steps):
         raise ganlib.training.TrainingDiverged("NaN")
 
     monkeypatch.setattr(ganlib.Trainer, "fit", fit)
     monkeypatch.setattr(pairs, "COUNTS", {"train": 60, "test": 40})
-    assert translation.play("full", 2, 0, scenes, reader, CPU) == {"seed": 0, "found": None}
+    assert translation.play("full", 2, 0, scenes, readers, CPU) == {"seed": 0, "found": None}

@@ -33,8 +33,6 @@ def test_the_truth_is_right(scene):
     source, truth, right = scene
     kept = background_error(source, right, truth)
     assert kept.value == pytest.approx(0, abs=1e-7) and kept.error == pytest.approx(0, abs=1e-7) and kept.n_fake == N
-    iou = silhouette_iou(source, right, truth)
-    assert iou.value == iou.details["truth"] > 0.7 and 0 < iou.error < 0.05
     read = {name: truth.attributes[name] for name in truth.determined}
     found = factor_agreement(read, truth)
     assert found.value == 1 and set(found.details) == set(truth.determined) and len(found.details) > 10
@@ -43,7 +41,6 @@ def test_the_truth_is_right(scene):
 def test_the_identity_keeps_the_background_and_changes_nothing(scene):
     source, truth, right = scene
     assert background_error(source, source, truth).value == 0
-    assert silhouette_iou(source, source, truth).value == 0
     assert domain_accuracy(torch.zeros(200).long(), 1).value == 0
 
 
@@ -71,15 +68,43 @@ def test_faults_are_seen_by_what_should_see_them(scene):
     # Another scene's answer: the animal is not where it should be.
     elsewhere = right.roll(1, 0)
     assert background_error(source, elsewhere, truth).value > 0.05
-    iou = silhouette_iou(source, elsewhere, truth)
-    assert iou.value < 0.6 * iou.details["truth"]
-    # All of the picture changed, or half of the animal.
-    assert silhouette_iou(source, -source, truth).value < 0.5
-    half = torch.where(torch.arange(32) < 16, right, source)
-    assert silhouette_iou(source, half, truth).value < 0.8 * iou.details["truth"]
     # What happens inside the mask is not the background's.
     noise = torch.where(truth.mask, torch.ones_like(right), source)
     assert background_error(source, noise, truth).value == 0
+
+
+def bright(images):
+    """A reader for images that are their silhouettes."""
+    return images[:, :1] > 0
+
+
+def outlined(silhouettes):
+    return silhouettes.float().expand(-1, 3, -1, -1) * 2 - 1
+
+
+def test_silhouettes(scene):
+    _, truth, _ = scene
+    true = truth.silhouette
+    assert not (true & ~truth.mask).any() and 0.1 < true.float().mean() < 0.4
+    iou = lambda silhouettes, truth=truth: silhouette_iou(outlined(silhouettes), truth, reader=bright)
+    assert iou(true).value == 1 and iou(true).error == 0 and iou(true).reader == "bright"
+    assert iou(torch.zeros_like(true)).value == 0  # no animal
+    assert iou(torch.ones_like(true)).value == pytest.approx(true.float().mean().item(), abs=1e-6)
+    assert 0.4 < iou(true.roll(3, 3)).value < 0.8  # three pixels aside
+    assert iou(true.roll(1, 0)).value < 0.6  # another scene's
+    sides = [iou(true & (torch.arange(32) < 16 if left else torch.arange(32) >= 16)).value for left in (True, False)]
+    assert sum(sides) == pytest.approx(1) and max(sides) < 0.8  # half of the animal
+    seen = replace(truth, images=((outlined(true.roll(3, 3)) + 1) * 127.5).to(torch.uint8))
+    assert iou(true, seen).floor == iou(true.roll(3, 3)).value and "real 0." in str(iou(true, seen))
+
+
+def test_silhouettes_by_hand(scene):
+    _, truth, _ = scene
+    true, seen = torch.zeros(2, 2, 1, 32, 32, dtype=torch.bool)
+    true[:, :, :4, :4], seen[0, :, 1:5, :4] = True, True
+    two = replace(truth, images=truth.images[:2], silhouette=true)
+    found = silhouette_iou(outlined(seen), two, reader=bright, allow_small=True)
+    assert found.value == pytest.approx((12 / 20 + 0) / 2) and found.error == pytest.approx(0.3)
 
 
 def test_background_error_by_hand(scene):
@@ -134,16 +159,19 @@ def test_paintings_have_no_background_but_factors():
     assert found.value == 1 and "hair_colour" in found.details
     with pytest.raises(GanlibError, match="a whole image may change; expected masks that leave a background"):
         background_error(domains.a.normalised(), truth.images / 127.5 - 1, truth)
+    with pytest.raises(GanlibError, match="this truth knows no silhouettes; expected one of drawn animals"):
+        silhouette_iou(truth.images, truth, reader=bright)
 
 
 def test_one_image(scene):
     source, truth, right = scene
-    one = replace(truth, images=truth.images[:1], mask=truth.mask[:1])
+    one = replace(truth, images=truth.images[:1], mask=truth.mask[:1], silhouette=truth.silhouette[:1])
     with pytest.raises(GanlibError, match="was given 1 samples; expected at least 30"):
         background_error(source[:1], right[:1], one)
     found = background_error(source[:1], right[:1], one, allow_small=True)
     assert found.value == pytest.approx(0, abs=1e-7) and found.error is None
-    assert silhouette_iou(source[:1], right[:1], one, allow_small=True).value > 0.5
+    outline = silhouette_iou(outlined(one.silhouette), one, reader=bright, allow_small=True)
+    assert outline.value == 1 and outline.error is None
 
 
 @pytest.mark.parametrize(
@@ -155,8 +183,10 @@ def test_one_image(scene):
             "translated images are floats from .* as if bytes",
         ),
         (lambda s, t, r: background_error(s, r * math.nan, t), "translated images hold NaN or infinity"),
-        (lambda s, t, r: silhouette_iou(s, t.images.int(), t), "the translated images are int32; expected uint8"),
-        (lambda s, t, r: silhouette_iou(s[0], r, t), "the source images are .3, 32, 32.; expected a tensor"),
+        (lambda s, t, r: background_error(s, t.images.int(), t), "the translated images are int32; expected uint8"),
+        (lambda s, t, r: background_error(s[0], r, t), "the source images are .3, 32, 32.; expected a tensor"),
+        (lambda s, t, r: silhouette_iou(r[:5], t, reader=bright), r"shapes \(5, 3, 32, 32\) and \(60, 3, 32, 32\)"),
+        (lambda s, t, r: silhouette_iou(r, t, reader=torch.sign), r"\(60, 3, 32, 32\) were read; .* \(60, 1, 32, 32\)"),
         (lambda s, t, r: domain_accuracy(r, 1), "translated images were given without a reader"),
         (lambda s, t, r: domain_accuracy(torch.zeros(9).long(), 1), "was given 9 samples; expected at least 100"),
         (lambda s, t, r: factor_agreement({"coat": torch.zeros(N).long()}, t), "unknown determined factor 'coat'"),
