@@ -136,22 +136,23 @@ def reach(slope):
 
 
 ganlib.seed(0)
+windows = {}
 for name, layers in PLANS.items():
     body = []
     for i, (kernel, stride) in enumerate(layers):
         conv = nn.Conv2d(2 if i else 3, 2, kernel, stride, 1)
         body += [conv, nn.LeakyReLU(0.2)]
-    seen = reach(slopes(nn.Sequential(*body)))
-    print(f"{seen:4}   {lab.t(name)}")
-    assert seen == fields[name]
-normal = PatchDiscriminator(3, width=8, layers=3)
-slope = slopes(normal)
-middle = slice(80 - 35 - 8, 80 + 35 + 8)
-inside = slope[middle, middle].sum() / slope.sum()
-print(f"{reach(slope):4}   {lab.t('normalised', share=inside)}")
-assert reach(slope) == 160 and 0.9 < inside < 1
+    slope = slopes(nn.Sequential(*body))
+    windows[name] = slope > 0
+    print(f"{reach(slope):4}   {lab.t(name)}")
+    assert reach(slope) == fields[name]
+slope, window = slopes(PatchDiscriminator(3, 8, 3)), windows["3 + 2"]
+inside = slope[window].sum() / slope.sum()
+area = window.double().mean()
+print(f"{reach(slope):4}   {lab.t('normalised', share=inside, area=area)}")
+assert reach(slope) == 160 and 3 * area < inside < 0.95
 # %% [markdown] lang="en"
-# 70, 94, 142, and 34 for ours, who has pictures of 32 pixels to judge. With instance normalisation the last line says 160, the whole picture: a mean over a map depends on every pixel. But nearly all of the slope is in the window, as the page has it: a narrow view, and a faint idea of the rest.
+# 70, 94, 142, and 34 for ours, who has pictures of 32 pixels to judge. With instance normalisation the last line says 160, the whole picture: a mean over a map depends on every pixel. But four fifths of the slope lie in the window, a fifth of the area: a narrow view, and a faint idea of the rest.
 #
 # ## 3 · How old is a fake?
 #
@@ -159,7 +160,7 @@ assert reach(slope) == 160 and 0.9 < inside < 1
 #
 # **Predict.** What share of those that come out is new? How many steps old are the rest, on average? How often is the same one shown?
 # %% [markdown] lang="zh"
-# 70、94、142，我们的是 34，它要评判的图有 32 像素。有了实例归一化，最后一行是 160，即整幅图：一张特征图的均值依赖于每个像素。不过斜率几乎都在窗口之内，正如理论页所说：看得窄，对其余的只有个模糊的印象。
+# 70、94、142，我们的是 34，它要评判的图有 32 像素。有了实例归一化，最后一行是 160，即整幅图：一张特征图的均值依赖于每个像素。不过窗口只占面积的五分之一，斜率却有五分之四在里面：看得窄，对其余的只有个模糊的印象。
 #
 # ## 3 · 假样本有多旧？
 #
@@ -170,7 +171,7 @@ assert reach(slope) == 160 and 0.9 < inside < 1
 from ganlib.gans.cyclegan import ImagePool
 
 ganlib.seed(0)
-pool, total = ImagePool(50, (1, 1, 1)), 20_000
+pool, total = ImagePool(50, (1, 1, 1)), 12_000
 shown, ages = torch.zeros(total, dtype=torch.int64), []
 for first in range(0, total, 4):
     new = torch.arange(first, first + 4, dtype=torch.float32)
@@ -302,9 +303,9 @@ for name in judges:
 from ganlib.metrics import translation as measure
 from ganlib.metrics.segmenter import train_segmenter
 
-little = {"smoke": {"steps": 2}}.get(lab.profile, {})
-reader = measure.domain_classifier(data, **little)
-segmenter = train_segmenter(data, **little)
+lessons = lab.pick(smoke=2, cpu=300, gpu=300)
+reader = measure.domain_classifier(data, lessons)
+segmenter = train_segmenter(data, lessons)
 
 
 def translate(images, way):
@@ -448,8 +449,8 @@ if lab.profile == "cpu":
     ours, wrong = seen["translated"], seen["mirrored"]
     assert abs(ours["domain"] - wrong["domain"]) < 0.1
     assert abs(ours["cycle b"] - wrong["cycle b"]) < 0.01
-    assert wrong["identity"] > 2 * ours["identity"]
-    assert wrong["background"] > 2 * ours["background"]
+    assert wrong["identity"] > 1.3 * ours["identity"]
+    assert wrong["background"] > 1.5 * ours["background"]
     assert wrong["silhouette"] < ours["silhouette"] - 0.2
 # %% [markdown] lang="en"
 # The round trip of the horses is the same to the last bit, that of the zebras the same on average, and the classifier does not mind either. Of what CycleGAN is trained on only the identity loss objects. (The two last lines do too, but no real pair of heaps would have them.) That our translator did not choose the mirror has two reasons: this term, and a network that finds it easy to leave things in their places.
