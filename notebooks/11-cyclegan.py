@@ -171,7 +171,7 @@ assert reach(slope) == 160 and 3 * area < inside < 0.95
 from ganlib.gans.cyclegan import ImagePool
 
 ganlib.seed(0)
-pool, total = ImagePool(50, (1, 1, 1)), 12_000
+pool, total = ImagePool(50, (1, 1, 1)), 10_000
 shown, ages = torch.zeros(total, dtype=torch.int64), []
 for first in range(0, total, 4):
     new = torch.arange(first, first + 4, dtype=torch.float32)
@@ -221,7 +221,7 @@ from pathlib import Path
 
 from ganlib.gans.schedules import linear_decay
 
-n = lab.pick(smoke=40, cpu=200, gpu=500)
+n = lab.pick(smoke=16, cpu=200, gpu=500)
 BACK = {"a2b": "b2a", "b2a": "a2b"}
 test = ganlib.load(lab.data, size=size, split="test", n=n)
 source = {"a2b": test.a.normalised(), "b2a": test.b.normalised()}
@@ -304,7 +304,7 @@ for name in judges:
 from ganlib.metrics import translation as measure
 from ganlib.metrics.segmenter import train_segmenter
 
-lessons = lab.pick(smoke=2, cpu=300, gpu=300)
+lessons = lab.pick(smoke=1, cpu=300, gpu=300)
 reader = measure.domain_classifier(data, lessons)
 segmenter = train_segmenter(data, lessons)
 
@@ -514,7 +514,7 @@ def read(images, draws, animal, values):
 # %%
 import math
 
-m = lab.pick(smoke=4, cpu=40, gpu=100)
+m = lab.pick(smoke=2, cpu=40, gpu=100)
 draws = scenes(m, 101)
 horses, zebras = images_of(draws, "horse"), images_of(draws, "zebra")
 
