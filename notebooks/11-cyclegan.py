@@ -344,8 +344,8 @@ for way, back in BACK.items():
     )
     seen["hidden", way] = judged(right, way)
 # %%
-# alt-en: CHECK A table of six rows and four columns.
-# alt-zh: CHECK 一张六行四列的表。
+# alt-en: CHECK A table of six rows, three for each direction, and four columns. Translated: domain above 0.9, background 0.04, silhouette 0.8, cycle error 0.04 to 0.05. Left alone: domain 0, background 0, silhouette 0.86, cycle error 0. Hidden truth: domain 0.98, background 0, silhouette 0.88.
+# alt-zh: CHECK 一张六行四列的表，每个方向三行。译文：域 0.9 以上，背景 0.04，轮廓 0.8，往返误差 0.04 到 0.05。原封不动：域 0，背景 0，轮廓 0.86，往返误差 0。藏着的真相：域 0.98，背景 0，轮廓 0.88。
 MEASURES = ("domain", "background", "silhouette", "cycle")
 table = {}
 for (name, way), values in seen.items():
@@ -366,7 +366,7 @@ if lab.profile == "cpu":
         assert true["domain"].value > 0.97
         assert true["background"].value == 0
 # %% [markdown] lang="en"
-# CHECK Nobody who does nothing passes the first column, and only he is perfect in the other three: a cycle error of zero is no merit. The translator passes all four, and is perfect in none. Between its background error and the truth's zero lie blurred flowers and grass: a translator that must repaint the picture pays for every blade.
+# CHECK Who does nothing fails in the first column and passes in the other three, the last one with full marks: a cycle error of zero is no merit. The truth is no 1 in the third, because that is as well as a network reads outlines from 32 pixels; it is what to compare with. The translator passes all four and is perfect in none. Its background error of some 4% is not the colour of the sky but blurred flowers and grass: who must paint the whole picture anew pays for every blade.
 #
 # ## 6 · What is each term worth?
 #
@@ -380,7 +380,7 @@ if lab.profile == "cpu":
 #
 # DiscoGAN and DualGAN had the cycle in the same spring. To the library they are settings of the same game:
 # %% [markdown] lang="zh"
-# CHECK 什么也不做，过不了第一列；可是其余三列，只有什么也不做才是满分，所以往返误差为零算不上功劳。我们的翻译器四列都过关，却没有一列满分。它的背景误差与真相的零之间，隔着模糊了的花草：要把整幅图重画一遍，每一片草叶都得付账。
+# CHECK 什么也不做，过不了第一列，其余三列却都过关，最后一列还是满分：往返误差为零算不上功劳。真相在第三列也到不了 1，因为从 32 像素里读轮廓，网络只能读到这么准；该拿来比较的就是这个数。我们的翻译器四列都过关，没有一列满分。背景误差约 4%，错的不是天空的颜色，而是花草模糊了：要把整幅图重画一遍，每一片草叶都得付账。
 #
 # ## 6 · 每一项值多少？
 #
@@ -538,8 +538,8 @@ print(f"{agree:.2f}  {lab.t('phase read')}")
 print(f"{share:.2f}  {lab.t('coat read')}")
 assert lab.profile == "smoke" or (agree > 0.9 and share > 0.8)
 # %%
-# alt-en: CHECK Two histograms.
-# alt-zh: CHECK 两幅直方图。
+# alt-en: CHECK Two bar charts, each with hidden truth and translations. Left, phases in eighths of a period: both are spread over all eight. Right, coats: the truth has all eight kinds, the translations mostly chestnut and dun, a few grey ones.
+# alt-zh: CHECK 两幅柱状图，各有真相与译文。左，以八分之一周期计的相位：两者都散布在八格里。右，毛色：真相八种都有，译文大多是栗色与兔褐色，灰的少许。
 made_phase = phases(translate(horses, "a2b"))
 made_coat = coats(translate(zebras, "b2a"))
 fig, (left, right) = viz.panels(2, width=4, height=2.8)
@@ -579,7 +579,7 @@ if lab.profile == "cpu":
     assert together(made_phase) < 0.4  # CHECK
     assert kinds_of(made_coat) < kinds_of(coat) - 1  # CHECK
 # %% [markdown] lang="en"
-# CHECK (phases spread? coats: few) The number of coats is $e^H$, with the entropy $H$ of their shares: 8 if all are equally frequent. What the picture below a translation does not say, the translator has to choose, and one that passes a judge of 34 pixels need not choose as evenly as the heap.
+# CHECK Each horse has one zebra only, but where the stripes begin depends on its pose and place, and these vary: together the phases are spread as evenly as by lot. Not so the coats. (Their number is $e^H$, with the entropy $H$ of their shares: 8 if all are equally frequent.) Most of our horses are chestnut or dun, and nothing in sections 4 to 6 has noticed: the classifier asks whether it is a horse, and not whether there are enough black ones. In law the two heaps are far from equal.
 #
 # ## 8 · Invisible ink
 #
@@ -589,7 +589,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** How many of the eight coats survive our translator's round trip?
 # %% [markdown] lang="zh"
-# CHECK 毛色的种数取 $e^H$，$H$ 是各毛色份额的熵：八种同样多时是 8。底下那幅图没说的，翻译器只好自己选；要瞒过一个只看 34 像素的判别器，用不着选得像真图堆那样均匀。
+# CHECK 每匹马只有一匹斑马，可是条纹从哪里开始，取决于马的姿势与位置，而这些各不相同；合起来看，相位散得与抽签一样匀。毛色却不然。（种数取 $e^H$，$H$ 是各毛色份额的熵：八种同样多时是 8。）我们的马大多是栗色或兔褐色，第 4 到第 6 节却没有哪个数察觉：分类器问的是像不像马，不问黑马够不够多。就分布而言，两堆图还差得远。
 #
 # ## 8 · 隐形墨水
 #
@@ -599,8 +599,8 @@ if lab.profile == "cpu":
 #
 # **先猜。** 我们的翻译器往返一趟，八种毛色能留住几种？
 # %%
-# alt-en: CHECK Four rows of eight pictures of one scene.
-# alt-zh: CHECK 同一场景的图，四行八列。
+# alt-en: CHECK Four rows of eight small pictures of one scene. Horses in eight coats; zebras that look much alike; on grey, the differences between them, dark, reddish, blue, yellow or white in the shape of the animal; horses again, most in the coat of the first row.
+# alt-zh: CHECK 同一场景的小图，四行八列。八种毛色的马；彼此很像的斑马；灰底上是它们的差别，呈动物的形状，或深，或偏红、偏蓝、偏黄、偏白；又是马，大多与第一行毛色相同。
 EIGHT = every(coat=range(16, 256, 32))
 inked = variants(draws, EIGHT)
 before = images_of(inked, "horse")
@@ -612,13 +612,13 @@ first = slice(0, 8)
 rows = [before[first], between[first], 4 * faint[0], after[first]]
 viz.grid(torch.cat(rows).clamp(-1, 1), columns=8, scale=2)
 # %% [markdown] lang="en"
-# CHECK Rows: the horses; their zebras; what is different between these, four times as strong, on grey; the way back.
+# CHECK Rows: the horses; their zebras; what is different between these, four times as strong, on grey; the way back. The dark horse comes back dark, the light one light.
 #
 # So it is written down somewhere. How loud is the writing, and how much noise on the zebra drowns it? We do the same with stripes in the other direction, four phases of one zebra. The floors are exact: 1/8 and 1/4, since the true counterpart is one and the same picture. And the theory has a ceiling, $\frac d2\log_2(1+S/\sigma^2)$ bits for ink of power $S$ in $d$ numbers, where three bits are needed for the coats and two for the phases.
 #
 # **Predict.** At how many grey levels of noise are the coats gone? The number is larger than the eye would think: there are $d=3072$ numbers to write in.
 # %% [markdown] lang="zh"
-# CHECK 各行依次是：马；它们的斑马；这些斑马彼此的差别，放大四倍，画在灰底上；译回来的马。
+# CHECK 各行依次是：马；它们的斑马；这些斑马彼此的差别，放大四倍，画在灰底上；译回来的马。深色的回来还是深色，浅色的还是浅色。
 #
 # 可见是写在了什么地方。字迹有多重？给斑马加多少噪声才淹得没？另一个方向也照做，用条纹：同一匹斑马取四个相位。本底值是精确的，1/8 与 1/4，因为真正的译文是同一幅图。理论还给出一个上限：功率为 $S$ 的墨水写在 $d$ 个数里，至多 $\frac d2\log_2(1+S/\sigma^2)$ 比特；毛色需要三比特，相位需要两比特。
 #
@@ -653,8 +653,8 @@ for name, (way, animal, values) in TRIPS.items():
     found = nearest(honest, drawn) == torch.arange(kinds).repeat(m)
     assert abs(found.double().mean() - FLOORS[name]) < 1e-9
 # %%
-# alt-en: CHECK Two panels against the noise in grey levels.
-# alt-zh: CHECK 两幅图，横轴是噪声的灰度级。
+# alt-en: CHECK Two panels against noise of 0 to 160 grey levels. Left, the share that comes back right: coats 0.9 up to 40 levels, then falling to 0.4, above a dotted floor at one eighth; phases 0.6 falling to 0.4, above one quarter. Right, the error of the way back, rising from 11 and 16 levels; both cross their dotted lines, at 17 and 18, near 40 levels.
+# alt-zh: CHECK 两幅图，横轴是 0 到 160 灰度级的噪声。左，译回来是对的比例：毛色到 40 级为止都是 0.9，然后降到 0.4，八分之一处有点线；相位从 0.6 降到 0.4，点线在四分之一处。右，往返误差，从 11 级与 16 级上升，在 40 级附近越过各自在 17 与 18 级处的点线。
 fig, (left, right) = viz.panels(2, width=4, height=3)
 places = range(len(LEVELS))
 for color, name in zip(viz.COLORS, TRIPS, strict=False):
@@ -690,7 +690,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: noise, share that comes back right, error of the way back, and the ceiling in bits.
 #
-# CHECK (which noise kills it; the ceiling; the writing is no whisper)
+# CHECK The coats come back right nine times of ten from a picture that, if it were true, could not tell them apart. Noise of ten grey levels, which one sees, changes nothing, and it takes about 160 to drown it. That is no contradiction to faint ink: the writing is broad. It has some 15 levels in each of thousands of numbers, and the way back may average over all of them; the ceiling, too, comes near the three bits only there. So a cycle that survives noise of a few levels is not acquitted: compare with the floor, the error from the true counterpart, and with the share that nobody can beat.
 #
 # ### Where is it written?
 #
@@ -700,7 +700,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 各列依次是：噪声、译回来是对的比例、往返误差，以及以比特计的上限。
 #
-# CHECK（多大的噪声抹得掉；上限；字迹并不轻）
+# CHECK 一幅若是真的就分不出毛色的图，十次里有九次还回了正确的毛色。十个灰度级的噪声已经看得见，却毫无影响；要到 160 级左右才淹得没。这与墨水淡并不矛盾：字写得很大。几千个数里每个有约 15 级，往回译时可以把它们全部平均起来；理论的上限也是到了那里才降到三比特附近。所以，往返经得起几级噪声，并不能洗清嫌疑：要与本底值相比，即从真正的译文往回译的误差，还要与谁也超不过的那个比例相比。
 #
 # ### 写在哪里？
 #
@@ -737,7 +737,7 @@ for name, part in parts.items():
     print(f"{loud:5.1f} {shares[name]:6.2f}  {lab.t(name)}")
 assert abs(shares["nothing"] - 1 / 8) < 1e-9
 # %% [markdown] lang="en"
-# CHECK (grey levels of each part, share of coats)
+# CHECK Mostly in the broad strokes, and of these in one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. Networks that are trained for longer, on larger pictures, are known to write finely (Chu and others found it in the high frequencies); ours has not been pressed to. A judge of 34 pixels could see a tint, but real zebras stand in the light of all hours, so a little tint is no proof of anything: that is where one hides.
 #
 # A small cycle error is no proof that a translation shows what it must; here it is proof of the contrary.
 #
@@ -747,7 +747,7 @@ assert abs(shares["nothing"] - 1 / 8) < 1e-9
 #
 # **Predict.** $L_1$ "keeps edges sharp". Does its perfect answer have stripes? What is black, what is grey?
 # %% [markdown] lang="zh"
-# CHECK（各部分的灰度级，毛色的比例）
+# CHECK 多半写在大笔画里，其中又多半只是每种颜色一个数：深色的马译出的斑马，通身略深一点；栗色的译出的，略红一点。训练得更久、图更大的网络，已知会写得很细（Chu 等人在高频里找到了字迹）；我们这个还没有被逼到那一步。看 34 像素的判别器本来看得见色调，可是真斑马站在各种时辰的光线里，略带一点色调，什么也证明不了：要藏就藏在这种地方。
 #
 # 往返误差小，证明不了译文把该有的都画出来了；在这里，它恰恰是反证。
 #
@@ -785,21 +785,21 @@ assert min(costs, key=lambda name: costs[name][1]) == "median"
 # %% [markdown] lang="zh"
 # 各列依次是：平方误差、绝对误差，以及动物身上有多少是深色。
 # %%
-# alt-en: CHECK Three zebras in one scene.
-# alt-zh: CHECK 同一场景里的三匹斑马。
+# alt-en: The same animal three times, standing on a meadow under a sun. One of them: a zebra with clear black and white stripes. Mean: the same outline in flat grey. Median: grey with dark and light streaks and ragged edges, no regular stripes.
+# alt-zh: 同一只动物画了三遍，都站在太阳下的草地上。其中一匹：黑白条纹分明的斑马。均值：同样的轮廓，一片灰。中位数：灰底上有深浅不一的毛糙条痕，没有规则的条纹。
 sheets = {
     lab.t(name): (255 * answer).round().to(torch.uint8)[None]
     for name, answer in answers.items()
 }
 viz.grid(sheets, columns=1, scale=2)
 # %% [markdown] lang="en"
-# CHECK The mean is a grey horse, the best answer for squares; the median is … Neither has a stripe, and neither is a zebra.
+# The mean is a grey animal with a white belly, and best for squares. The median is best for absolute errors: where dark and light stripes are about equally likely, it takes whichever has the majority among these 120, and the result is neither grey nor striped but frayed. The wrong zebra, "one of them", is worse than both on both counts, and the only zebra.
 #
 # Now three networks, the same U-Net each time, on pairs: squared error alone; absolute error alone; and Pix2Pix, absolute error with a judge who sees the horse and its zebra together.
 #
 # **Predict.** Who has the smallest error? Whose pictures would you take for zebras?
 # %% [markdown] lang="zh"
-# CHECK 均值是一匹灰马，对平方误差最优；中位数是……两者都没有条纹，也都不是斑马。
+# 均值是一匹白肚皮的灰色动物，对平方误差最优。中位数对绝对误差最优：凡是深浅条纹机会差不多的地方，这 120 幅里哪边占多数就取哪边，结果既不灰也没有条纹，只是毛糙。“其中一匹”两种误差都比它们大，却只有它才是斑马。
 #
 # 现在用三个网络来学配对的数据，每次都是同样的 U-Net：只用平方误差；只用绝对误差；以及 Pix2Pix，即绝对误差再加一个把马与斑马放在一起看的判别器。
 #
@@ -836,8 +836,8 @@ nets = {
     "Pix2Pix": game.generator.eval(),
 }
 # %%
-# alt-en: CHECK Five rows of six.
-# alt-zh: CHECK 五行六列。
+# alt-en: CHECK Six rows of six small pictures. Horses; their hidden zebras; two rows of blurred grey animals without stripes, from squares and from absolute error; striped animals from Pix2Pix; striped animals from CycleGAN.
+# alt-zh: CHECK 小图六行六列。马；藏着的斑马；两行没有条纹的模糊灰影，分别来自平方误差与绝对误差；Pix2Pix 的带条纹的动物；CycleGAN 的带条纹的动物。
 x, true = source["a2b"], truth["a2b"]
 answers = {"hidden": true.images / 127.5 - 1}
 with torch.no_grad():
@@ -878,7 +878,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: squared and absolute error against *the* hidden zebra, stripes (how much neighbours differ within the animal, in parts of the truth), and the share that the classifier takes for zebras.
 #
-# CHECK The two regressions win in the columns that they were trained for and lose the zebra; Pix2Pix pays with error for stripes in places that nobody can know. CycleGAN, who never saw a pair, …
+# CHECK Each regression wins in the column that it was trained for, and the classifier takes none of their pictures for a zebra. Pix2Pix has larger errors than both, since its stripes stand where nobody can know them, and it is the only one of the three that makes zebras. CycleGAN, who has never seen a pair and was trained for longer, has the largest error of all, and nothing in the first two columns says that its zebras are good.
 #
 # ## 10 · Larger
 #
@@ -886,14 +886,14 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 各列依次是：对*那一匹*藏着的斑马的平方误差与绝对误差；条纹（动物身上相邻像素的差别，与真相之比）；分类器当作斑马的比例。
 #
-# CHECK 两种回归在各自训练的那一列取胜，却丢了斑马；Pix2Pix 的条纹长在谁也无从知道的地方，代价是误差。从没见过配对的 CycleGAN……
+# CHECK 两种回归各在自己训练的那一列取胜，可是它们的图，分类器一幅也不当成斑马。Pix2Pix 的误差比两者都大，因为它的条纹长在谁也无从知道的地方；三个里却只有它造得出斑马。CycleGAN 从没见过配对，训练得更久，误差最大；它的斑马好不好，前两列一个字也没说。
 #
 # ## 10 · 大一些
 #
 # `ganlib.zoo` 里有同一个博弈，64×64，训练得更久。它的记录里写着怎样训练、量得多少。
 # %%
-# alt-en: CHECK Three rows of six pictures at 64 pixels.
-# alt-zh: CHECK 64 像素的图，三行六列。
+# alt-en: CHECK Three rows of six pictures at 64 pixels: three horses and three zebras, their translations, and the way back.
+# alt-zh: CHECK 64 像素的图，三行六列：三匹马与三匹斑马，它们的译文，以及译回来的。
 large = ganlib.zoo.game("cyclegan-horses-zebras")
 few = scenes(3, 101)
 rows = []
@@ -942,8 +942,8 @@ with contextlib.chdir(folder):
         refused = main(["translate", "run", *files, "--out", "none"])
 assert refused == 2 and not (folder / "none").exists()
 # %%
-# alt-en: CHECK Three pictures.
-# alt-zh: CHECK 三幅图。
+# alt-en: CHECK A grey drawn horse. Beside it the translation made with --size, coarse pixels with stripes as wide as the animal's legs; and the one without, fine, with an animal that has hardly changed under a fine grid.
+# alt-zh: CHECK 一匹画出来的灰马。旁边是加了 --size 的译文，像素粗大，条纹与腿一样宽；再旁边是不加的，很细腻，动物几乎没变，上面蒙着一层细格。
 names = {"horse": "horse.jpg", "small": "small/horse.png"}
 names |= {"large": "large/horse.png"}
 fig, axes = viz.panels(3, width=2.6, height=2.2)
@@ -953,11 +953,11 @@ for ax, (name, path) in zip(axes, names.items(), strict=True):
     ax.axis("off")
 fig
 # %% [markdown] lang="en"
-# CHECK A file that is no picture is refused in one sentence before anything is written. At full size the stripes are as wide in pixels as ever: a convolution knows pixels, not horses. `--size` brings a picture to the size that the translator knows.
+# A file that is no picture is refused in one sentence, before anything is written. CHECK At full size the animal hardly changes: to windows of a few dozen pixels it is a large grey area, as a convolution knows pixels and not horses. `--size` brings a picture to the size that the translator knows.
 #
 # In a running notebook there is a button for a picture of yours. It goes through the same function as the command line. Do not expect much of a translator that knows one cartoon meadow; for photographs see below.
 # %% [markdown] lang="zh"
-# CHECK 不是图片的文件，只用一句话就被拒绝，什么也没有写出来。原尺寸下，条纹的宽度仍是那么多像素：卷积认得像素，不认得马。`--size` 把图缩到翻译器熟悉的大小。
+# 不是图片的文件，只用一句话就被拒绝，什么也没有写出来。CHECK 原尺寸下，动物几乎没变：在几十像素的窗口看来，它是一大片灰，因为卷积认得像素，不认得马。`--size` 把图缩到翻译器熟悉的大小。
 #
 # 在运行着的笔记本里，这里有个按钮，可以选一张你自己的图，走的是与命令行同一个函数。这个翻译器只认得一种卡通草地，别抱太大指望；要翻译照片，见下文。
 # %%
