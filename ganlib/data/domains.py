@@ -23,7 +23,8 @@ class Truth:
         attributes: one tensor of n rows per factor, those of both domains.
         determined: names of the factors that a translation must keep.
         free: names of the factors of the other domain that the input says nothing about.
-        silhouette: bool (n, 1, H, W), where the animal is in `images`; None where there is none to be outlined.
+        silhouette: bool (n, 1, H, W), where the animal is in both; between this and the mask are the rim and what only
+            one of the two has. None where no animal is.
     """
 
     images: Tensor

@@ -26,6 +26,7 @@ from ganlib.errors import GanlibError
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
 COUNTS = {"train": 5_000, "test": 1_000}
 ANIMALS = ("horse", "zebra")
+AREAS = ("mask", "silhouette")  # what `render` knows of pixels
 
 # What the numbers of a categorical attribute mean.
 VALUES = {
@@ -86,6 +87,7 @@ PLACES = {"cloud": (CLOUDS, 3), "tree": (TREES, 3), "tuft": (TUFTS, 3), "bloom":
 DRAWS = len(BYTES) + sum(count * each for count, each in PLACES.values())
 
 HIGHEST, LOWEST = 0.38, 0.58  # horizons, as parts of the image from its top
+SOLID = 0.75  # an animal that covers so much of a pixel is clearly there
 GONE = -9.0  # a radius so far below 0 that nothing is seen
 
 # The animal, facing right: x forward and y down from the middle of the trunk, in lengths of the trunk.
@@ -178,7 +180,7 @@ def _cone(
 
 
 class _Canvas:
-    """N pictures with colours and, as a fourth channel, where the animal is; all of them float, 0 to 255."""
+    """N pictures with colours and, as a fourth channel, how far the animal covers; all of them float, 0 to 255."""
 
     def __init__(self, n: int, size: int) -> None:
         self.count, self.size = n, size
@@ -285,13 +287,16 @@ class _Canvas:
             index = index.unsqueeze(1).expand(-1, colour.shape[1], -1)
             layers = self.layers[:, : colour.shape[1]]
             below = layers.gather(2, index).unflatten(2, (heights[k], widths[k]))
-            below.add_((colour - below).mul_(cover.unsqueeze(1)))
+            step = colour - below
+            step[:, 3:] = 255 - below[:, 3:]  # a shaded animal is there as well
+            below.add_(step.mul_(cover.unsqueeze(1)))
             layers.scatter_(2, index, below.flatten(2))
 
-    def bytes(self) -> tuple[Tensor, Tensor]:
-        """uint8 (N, 3, size, size) and bool (N, 1, size, size): the pictures and where an animal is."""
+    def bytes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The pictures, uint8 (N, 3, size, size), and two bool (N, 1, size, size), see `draw`."""
         layers = self.layers.unflatten(2, (self.size, self.size))
-        return layers[:, :3].add(0.5).clamp_(0, 255).to(torch.uint8), layers[:, 3:] > 0
+        cover = layers[:, 3:]
+        return layers[:, :3].add(0.5).clamp_(0, 255).to(torch.uint8), cover > 0, cover >= SOLID * 255
 
 
 class _Scene:
@@ -636,7 +641,7 @@ class _Animal:
         self.limb([root, tip], (0.036, 0.012), [self.coat] * 2, dim=0.9 * dim, shade=0.0, least=0.4)
 
 
-def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
     """Draw scenes with one of the two animals in them.
 
     Args:
@@ -645,8 +650,8 @@ def draw(draws: Tensor, size: int, animal: str) -> tuple[Tensor, Tensor, dict[st
         animal: ``"horse"`` or ``"zebra"``.
 
     Returns:
-        uint8 (N, 3, size, size) images; bool (N, 1, size, size) masks, where the animal changes a pixel; and the
-        attributes, (N,) each. Those with a name in `VALUES` are int64 numbers of the values there. The others are
+        uint8 (N, 3, size, size) images; bool (N, 1, size, size) masks, where the animal changes a pixel; bool
+        (N, 1, size, size) silhouettes, where it covers most of one; and the attributes, (N,) each. Those with a name in `VALUES` are int64 numbers of the values there. The others are
         float32:
         x, y: of the trunk's middle to the right, and of the ground under the feet downwards, in parts of the image;
         size: length of the trunk, as a part of the image;
@@ -697,7 +702,8 @@ def render(
         device: where to draw, and where the results are afterwards.
 
     Returns:
-        ``"pixels"`` uint8 (n, 3, size, size), ``"mask"`` bool (n, 1, size, size) and the attributes, as of `draw`.
+        ``"pixels"`` uint8 (n, 3, size, size), ``"mask"`` and ``"silhouette"`` bool (n, 1, size, size), and the
+        attributes, as of `draw`.
 
     Raises:
         GanlibError: so many images of that size do not fit into memory.
@@ -705,16 +711,17 @@ def render(
     n, chunk = len(draws), chunk or max(2, min(256, 800_000 // size**2))
     try:
         pixels = torch.empty(n, 3, size, size, dtype=torch.uint8, device=device)
-        mask = torch.empty(n, 1, size, size, dtype=torch.bool, device=device)
+        mask, silhouette = torch.empty(2, n, 1, size, size, dtype=torch.bool, device=device)
     except RuntimeError:
         raise GanlibError(f"{n:,} {animal}s of {size}×{size} pixels do not fit into this machine's memory") from None
 
     def part(here: slice) -> dict[str, Tensor]:
-        pixels[here], mask[here], known = draw(draws[here].to(device), size, animal)
+        pixels[here], mask[here], silhouette[here], known = draw(draws[here].to(device), size, animal)
         return known
 
     parts = in_parts(n, chunk, part, pixels.device)
-    return {"pixels": pixels, "mask": mask} | {name: torch.cat([known[name] for known in parts]) for name in parts[0]}
+    found = {"pixels": pixels, "mask": mask, "silhouette": silhouette}
+    return found | {name: torch.cat([known[name] for known in parts]) for name in parts[0]}
 
 
 def _determined() -> tuple[str, ...]:
@@ -756,7 +763,7 @@ def horses_zebras(
     def images(side: str, animal: str, other: str) -> Images:
         def make() -> dict[str, Tensor]:
             drawn = render(scenes(n, streams[side]), size, animal)
-            return {name: rows for name, rows in drawn.items() if name not in ("mask", *OWN[other])}
+            return {name: rows for name, rows in drawn.items() if name not in (*AREAS, *OWN[other])}
 
         paired_with = "-paired" if paired and side == "b" else ""
         stored = cache.tensors(f"{animal}s-{VERSION}-{split}-{size}px-{n}-seed{seed}{paired_with}", make)
@@ -768,9 +775,9 @@ def horses_zebras(
         this, other = ANIMALS if side == "a" else ANIMALS[::-1]
         chosen = scenes(n, streams[side])[index]
         here, there = render(chosen, size, this), render(chosen, size, other)
-        attributes = {name: rows for name, rows in there.items() if name not in ("pixels", "mask")}
-        mask = here["mask"] | there["mask"]
-        return Truth(there["pixels"], mask, attributes, _determined(), OWN[other], there["mask"])
+        attributes = {name: rows for name, rows in there.items() if name not in ("pixels", *AREAS)}
+        either, both = here["mask"] | there["mask"], here["silhouette"] & there["silhouette"]
+        return Truth(there["pixels"], either, attributes, _determined(), OWN[other], both)
 
     return Domains(images("a", *ANIMALS), images("b", *ANIMALS[::-1]), "horses-zebras", truth, paired)
 

@@ -52,18 +52,21 @@ def background_error(source: Tensor, translated: Tensor, truth: Truth, *, allow_
 
 
 def silhouette_iou(given: Any, truth: Truth, *, reader: Reader, allow_small: bool = False) -> Result:
-    """Whether the animal has the outline that it should have: intersection over union of what is read and what is true.
+    """Whether the animal has its outline: intersection over union of where a reader sees it and where it must be.
+
+    Pixels that may or may not be the animal's do not count: its rim, and where only one of the two animals of a scene
+    is, as the upright mane of a zebra.
 
     Args:
         given: images (N, C, H, W) in [-1, 1], the translations.
-        truth: of the source, ``domains.truth(side, index)``; its silhouettes are those of the hidden counterparts.
+        truth: of the source, ``domains.truth(side, index)``: the animal must be in its silhouette, and not outside of
+            its mask.
         reader: images → bool (N, 1, H, W), where the animal is, or logits, above 0 there; see `train_segmenter`.
         allow_small: also for fewer than 30 images.
 
     Returns:
-        Mean over images of the IoU with its standard error; what real images get, the hidden counterparts, is how well
-        the reader reads. The identity gets nearly as much, since the two animals of a scene differ by little more than
-        mane and tail.
+        Mean over images of the IoU with its standard error, and as what real images get that of the hidden
+        counterparts, which is how well the reader reads. The identity gets as much.
 
     Raises:
         GanlibError: images that do not fit the truth, a truth without silhouettes, or a reader of something else.
@@ -77,18 +80,19 @@ def silhouette_iou(given: Any, truth: Truth, *, reader: Reader, allow_small: boo
     if truth.silhouette is None:
         raise GanlibError("this truth knows no silhouettes; expected one of drawn animals")
     enough("silhouette_iou()", len(given), LEAST, "scenes differ", allow_small)
-    true = truth.silhouette.cpu()
+    inside, outside = truth.silhouette.cpu(), ~truth.mask.cpu()
 
     def iou(images: Tensor) -> Tensor:
         seen = read(images, reader).cpu()
-        if seen.shape != true.shape:
-            raise GanlibError(f"silhouettes of shape {tuple(seen.shape)} were read; expected {tuple(true.shape)}")
+        if seen.shape != inside.shape:
+            raise GanlibError(f"silhouettes of shape {tuple(seen.shape)} were read; expected {tuple(inside.shape)}")
         seen = seen > 0
-        both, either = (seen & true).flatten(1).sum(1), (seen | true).flatten(1).sum(1)
-        return both.double() / either.clamp(min=1)
+        both, either = seen & inside, inside | (seen & outside)
+        return both.flatten(1).sum(1).double() / either.flatten(1).sum(1).clamp(min=1)
 
     made = _mean("silhouette IoU", iou(given))
-    return replace(made, floor=iou(truth.images.to(given.device)).mean().item(), reader=named(reader), rises=True)
+    real = iou(truth.images.to(given.device)).mean().item()
+    return replace(made, floor=real, reader=named(reader), rises=True)
 
 
 def cycle_error(source: Tensor, back: Tensor, *, allow_small: bool = False) -> Result:
