@@ -154,15 +154,23 @@ def result(name: str) -> dict[str, Any]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def seconds(function: Callable[[], object], device: torch.device) -> float:
-    """Time of one call, the device's work included."""
+def seconds(function: Callable[[], object], device: torch.device, own: bool = False) -> float:
+    """Time of one call, the device's work included.
+
+    Args:
+        function: what is called.
+        device: where it works.
+        own: on a processor, the time that it has spent on this process alone: of one thread, what the call takes on a
+            machine that does nothing else.
+    """
+    clock = time.process_time if own and device.type == "cpu" else time.perf_counter
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     function()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_flops(dtype: torch.dtype, device: torch.device, n: int | None = None) -> float:
@@ -214,8 +222,10 @@ def half(device: torch.device) -> str:
     return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
 
 
-def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds per step of several loops, one value a round.
+def in_turn(
+    loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.device, own: bool = False
+) -> dict[str, list[float]]:
+    """Seconds per step of several loops, one value a round; `own` as for `seconds`.
 
     They take turns, after one round that warms up, so that a machine whose speed drifts favours none. A pause before
     each turn lets what the one before still does in the background (workers that load ahead) come to its end.
@@ -224,7 +234,7 @@ def in_turn(loops: Mapping[str, Loop], steps: int, rounds: int, device: torch.de
     for i in range(rounds + 1):
         for name, loop in loops.items():
             time.sleep(PAUSE)
-            taken = seconds(lambda loop=loop: loop(steps), device) / steps
+            taken = seconds(lambda loop=loop: loop(steps), device, own) / steps
             if i > 0:
                 times[name].append(taken)
     return times

@@ -235,7 +235,8 @@ def table(record: dict[str, Any]) -> str:
         f"{common.where(record)} {DATA} of {SIZE}×{SIZE}, {p['n']} test scenes of each domain, {p['seeds']} seeds; "
         "means ± standard errors over the seeds, and over both directions where a column does not name one. Horse → "
         "zebra: the share of translations that a classifier takes for what they should be. Silhouette IoU: of the "
-        "pixels that a segmenter takes for the animal and those where it should be. † runs that broke down, which are left out.\n"
+        "pixels that a segmenter takes for the animal and those where it should be. † runs that broke down, which are "
+        "left out.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]

@@ -123,4 +123,4 @@ def trained(name: str, shape: Sequence[int], frozen: bool = False) -> Trunk:
     if tuple(shape) != network.shape:
         raise GanlibError(f"images of shape {tuple(shape)} were given; the trunk {name!r} expects {network.shape}")
     features = next(iter(network.heads.values())).in_features
-    return Trunk(network.layers.requires_grad_(not frozen), shape, features, frozen).train()
+    return Trunk(network.layers.requires_grad_(not frozen), shape, features, frozen=frozen).train()

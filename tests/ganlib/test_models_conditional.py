@@ -38,6 +38,20 @@ def test_the_classic_counts():
     assert len(norms) == 3 and all(m.momentum == 0.2 and m.eps == 1e-5 for m in norms)
 
 
+def test_a_condition_joins_each_pixel_of_the_last_images():
+    _, discriminator = conditional("dcgan-small", (3, 32, 32), 8, LABELS, 10)
+    trunk, (into, _, _, out) = discriminator.trunk, discriminator.match
+    assert (trunk.features, trunk.places) == (2048, 16) and into.weight.shape == (128, 128 + 10, 1)
+    x, c = torch.rand(3, 3, 32, 32), torch.tensor([0, 4, 9])
+    images = trunk.layers[:-1](x)  # (3, 128, 4, 4), before they are laid flat
+    maps = discriminator.encoder(c)[..., None, None].expand(-1, -1, 4, 4)
+    hidden = nn.functional.conv2d(torch.cat([images, maps], 1), into.weight[..., None], into.bias)
+    by_hand = nn.functional.leaky_relu(hidden, 0.2).flatten(1) @ out.weight[0] + out.bias
+    assert torch.allclose(discriminator(x, c), by_hand, atol=1e-5)
+    _, discriminator = conditional("resnet-small", (3, 32, 32), 8, LABELS, 10)  # sums over its last images
+    assert discriminator.trunk.places == 1
+
+
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize(
     ("model", "shape"),
