@@ -1037,19 +1037,19 @@ upload() if lab.live else None
 #     print(how, f"{found.double().mean():.2f}")
 # ```
 #
-# CHECK
+# CHECK When we tried: 0.88 of the coats as it was and through PNG, 0.87 through JPEG of quality 90, and still 0.76 at quality 10. Broad writing is just what JPEG keeps.
 #
 # </details>
 #
-# 2. **Another automorphism.** Replace the mirror of section 7 by turning the picture upside down. Which measure notices now, and why is it no automorphism of the zebras?
+# 2. **Another map.** Replace the mirror of section 7 by turning the picture upside down. Which measure notices now, and why is this map no automorphism of the zebras?
 #
 # <details><summary>Answer 2</summary>
 #
-# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. CHECK The round trip is still the same to the bit, but the classifier now refuses most of the translations.
+# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. The round trip is still the same to the last bit. CHECK But when we tried, the classifier took not one of the translations for a zebra (the mirrored ones passed as often as those of section 5).
 #
 # </details>
 #
-# 3. **Without the net.** Set `identity=0.0` in section 4 and train again. Which numbers of sections 5 and 7 change?
+# 3. **Without the identity loss.** Set `identity=0.0` in section 4 and train again. Which numbers of sections 5 and 7 change?
 #
 # <details><summary>Answer 3</summary>
 #
@@ -1099,7 +1099,7 @@ upload() if lab.live else None
 #     print(how, f"{found.double().mean():.2f}")
 # ```
 #
-# CHECK
+# CHECK 我们试的那一次，毛色还回来的比例，原样与经 PNG 都是 0.88，经质量 90 的 JPEG 是 0.87，质量 10 也还有 0.76。大笔画的字，正是 JPEG 要保留的。
 #
 # </details>
 #
@@ -1107,11 +1107,11 @@ upload() if lab.live else None
 #
 # <details><summary>答案 2</summary>
 #
-# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。CHECK 往返仍然一位不差，可是分类器这回把大多数译文都拒之门外。
+# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。往返仍然一位不差。CHECK 可是我们试的那一次，分类器一幅译文也不认作斑马（镜像的那些，通过的比例与第 5 节的一样）。
 #
 # </details>
 #
-# 3. **撤掉一张网。** 在第 4 节里设 `identity=0.0`，重新训练。第 5 节与第 7 节的哪些数字变了？
+# 3. **不要恒等损失。** 在第 4 节里设 `identity=0.0`，重新训练。第 5 节与第 7 节的哪些数字变了？
 #
 # <details><summary>答案 3</summary>
 #
