@@ -994,7 +994,8 @@ def upload():
             try:
                 content = bytes(next(iter(files))["content"])
                 made = answer(content, way.value)
-                display(made.resize([4 * side for side in made.size], 0))
+                large = [4 * side for side in made.size]
+                display(made.resize(large, Image.Resampling.NEAREST))
             except (ganlib.GanlibError, OSError) as error:
                 print(error)
 
