@@ -7,13 +7,11 @@ which make samples, are in `ganlib.zoo.games`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from ganlib.device import seeded
-from ganlib.errors import GanlibError, unknown
+from ganlib.zoo import files
 from ganlib.zoo.games import game
 from ganlib.zoo.networks import FeatureNetwork
 
@@ -24,7 +22,7 @@ FOLDER = Path(__file__).parent
 
 def names() -> list[str]:
     """The networks that are there."""
-    return sorted(path.stem for path in FOLDER.glob("*.json"))
+    return files.names(FOLDER)
 
 
 def provenance(name: str) -> dict[str, Any]:
@@ -40,13 +38,7 @@ def provenance(name: str) -> dict[str, Any]:
     Raises:
         GanlibError: no such network, or a damaged record.
     """
-    if name not in names():
-        raise unknown("network of the zoo", name, names())
-    path = FOLDER / f"{name}.json"
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise GanlibError(f"{path} cannot be read ({error}); expected a network's record: reinstall ganlib") from None
+    return files.record(FOLDER, name, "network")
 
 
 def load(name: str) -> FeatureNetwork:
@@ -61,20 +53,9 @@ def load(name: str) -> FeatureNetwork:
     Raises:
         GanlibError: no such network, a missing file or a damaged one.
     """
-    from safetensors.torch import load as unpack
-
-    record, path = provenance(name), FOLDER / f"{name}.safetensors"
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(
-            f"{path} cannot be read ({error.strerror}); expected the network's weights: reinstall ganlib"
-        ) from None
-    if (found := hashlib.sha256(raw).hexdigest()) != record["sha256"]:
-        raise GanlibError(
-            f"{path} is damaged: its checksum is {found[:12]}…, expected {record['sha256'][:12]}…: reinstall ganlib"
-        )
+    record = provenance(name)
+    tensors = files.weights(FOLDER, name, "network", record["sha256"])
     with seeded(0):  # initial weights that nobody sees: to measure in the middle of a run must not change the run
         net = FeatureNetwork(**record["network"]).float()  # whatever torch's default type is
-    net.load_state_dict(unpack(raw))
+    net.load_state_dict(tensors)
     return net.eval().requires_grad_(False)

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlib.device import seeded
-from ganlib.errors import GanlibError, unknown
+from ganlib.errors import GanlibError
+from ganlib.zoo import files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +24,7 @@ FOLDER = Path(__file__).parent / "trained"
 
 def names() -> list[str]:
     """The games that are there."""
-    return sorted(path.stem for path in FOLDER.glob("*.json"))
+    return files.names(FOLDER)
 
 
 def record(name: str) -> dict[str, Any]:
@@ -41,13 +40,7 @@ def record(name: str) -> dict[str, Any]:
     Raises:
         GanlibError: no such game, or a damaged record.
     """
-    if name not in names():
-        raise unknown("game of the zoo", name, names())
-    path = FOLDER / f"{name}.json"
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise GanlibError(f"{path} cannot be read ({error}); expected a game's record: reinstall ganlib") from None
+    return files.record(FOLDER, name, "game")
 
 
 def game(name: str) -> GAN:
@@ -64,27 +57,17 @@ def game(name: str) -> GAN:
     Raises:
         GanlibError: no such game, a missing file or a damaged one.
     """
-    from safetensors.torch import load as unpack
-
     from ganlib import gans
 
-    made, path = record(name), FOLDER / f"{name}.safetensors"
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(
-            f"{path} cannot be read ({error.strerror}); expected the game's weights: reinstall ganlib"
-        ) from None
-    if (found := hashlib.sha256(raw).hexdigest()) != made["sha256"]:
-        raise GanlibError(
-            f"{path} is damaged: its checksum is {found[:12]}…, expected {made['sha256'][:12]}…: reinstall ganlib"
-        )
-    recipe = made["game"]
+    made = record(name)
+    recipe, tensors = made["game"], files.weights(FOLDER, name, "game", made["sha256"])
     with seeded(0):  # initial weights that nobody sees must not change the caller's random numbers
         gan = gans.build(recipe["gan"], tuple(recipe["shape"]), **recipe["options"])
-    tensors, own = unpack(raw), sampling(gan)
+    own = sampling(gan)
     if tensors.keys() != own.keys():
-        raise GanlibError(f"{path} does not fit {recipe['gan']!r} of this ganlib; expected one version of both")
+        raise GanlibError(
+            f"the weights of {name!r} do not fit {recipe['gan']!r} of this ganlib; expected one version of both"
+        )
     gan.load_state_dict(gan.state_dict() | {key: value.to(own[key].dtype) for key, value in tensors.items()})
     return gan.eval().requires_grad_(False)
 

@@ -309,7 +309,6 @@ def test_the_residual_discriminator_sums_under_spectral_normalisation_and_averag
 
 
 def test_residual_networks_start_as_their_papers_do():
-    torch.manual_seed(0)
     generator, discriminator = models.networks("resnet", (3, 32, 32), 128, "none")
     for network in (generator, discriminator):
         for name, m in network.named_modules():

@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_in_one_sentence(run, kept, tmp_path, monkeypatch)
         json.dumps(made | {"game": made["game"] | {"options": made["game"]["options"] | {"model": "mlp"}}})
     )
     weights.write_bytes(raw)
-    with pytest.raises(GanlibError, match="does not fit 'gan' of this ganlib"):
+    with pytest.raises(GanlibError, match="do not fit 'gan' of this ganlib"):
         zoo.game("tiny")
     weights.unlink()
     with pytest.raises(GanlibError, match="cannot be read .*expected the game's weights: reinstall ganlib"):
