@@ -675,7 +675,7 @@ left.legend()
 fig
 # %%
 for name in TRIPS:
-    print(lab.t("ink", ink=ink[name], what=lab.t(name)))
+    print(lab.t("ink levels", ink=ink[name], what=lab.t(name)))
     for level in LEVELS:
         share, error = returned[name, level], off[name, level]
         room = "     –"
