@@ -78,6 +78,7 @@ def domains(
     n: int | None = None,
     paired: bool = False,
     on_error: str = "raise",
+    augment: bool | None = None,
 ) -> Domains:
     """Two domains of your own pictures: a folder or a zip with trainA and trainB in it, or train/A and train/B.
 
@@ -89,6 +90,8 @@ def domains(
         paired: whether images of the same name belong together; ``1_A.jpg`` and ``1_B.jpg`` count as the same.
         on_error: ``"raise"`` stops at the first picture that cannot be used; ``"skip"`` leaves such pictures out, which
             is not possible where they are paired.
+        augment: whether batches show crops and mirror images, see `ganlib.data.domains.varied`; None for those of the
+            train split.
 
     Returns:
         Domains of images (n, 3, size, size).
@@ -98,7 +101,7 @@ def domains(
             value out of range.
     """
     source = files.source(files.given("domains", path))
-    return _domains(source, Path(path).expanduser().resolve().stem, size, split, n, paired, on_error)
+    return _domains(source, Path(path).expanduser().resolve().stem, size, split, n, paired, on_error, augment)
 
 
 def sides(source: files.Source, split: str) -> dict[str, list[str]]:
@@ -119,7 +122,14 @@ def sides(source: files.Source, split: str) -> dict[str, list[str]]:
 
 
 def _domains(
-    source: files.Source, name: str, size: int, split: str, n: int | None, paired: bool, on_error: str
+    source: files.Source,
+    name: str,
+    size: int,
+    split: str,
+    n: int | None,
+    paired: bool,
+    on_error: str,
+    augment: bool | None,
 ) -> Domains:
     if split not in ("train", "test"):
         raise unknown(f"split of {name}", split, ("train", "test"))
@@ -151,7 +161,7 @@ def _domains(
         Images(files.decoded(source.only(found[:n]), size, on_error)[0], name=f"{name} {side}")
         for side, found in entries.items()
     )
-    return Domains(a, b, name, paired=paired)
+    return Domains(a, b, name, paired=paired, augment=split == "train" if augment is None else augment)
 
 
 def _by_name(name: str) -> Callable[..., Domains]:
@@ -163,13 +173,14 @@ def _by_name(name: str) -> Callable[..., Domains]:
         n: int | None = None,
         paired: bool = name in PAIRED,
         mirror: str | None = None,
+        augment: bool | None = None,
     ) -> Domains:
         check_mirror(mirror)
         if split not in ("train", "test"):
             raise unknown(f"split of {name}", split, ("train", "test"))
         size = whole(f"size of {name}", size, 8, 1024)
         path = fetch(name, f"{name}.zip", SETS[name][1], _mirrors(name) if mirror is None else [mirror])
-        return _domains(files.source(path), name, size, split, n, paired, "raise")
+        return _domains(files.source(path), name, size, split, n, paired, "raise", augment)
 
     load.__name__ = load.__qualname__ = name
     load.__doc__ = f"""{SETS[name][0]}
@@ -180,6 +191,7 @@ def _by_name(name: str) -> Callable[..., Domains]:
         n: only the first n of each domain.
         paired: whether a batch has images that belong together.
         mirror: address of a folder with {name}.zip, instead of the known ones.
+        augment: whether batches show crops and mirror images, as in the paper; None for those of the train split.
 
     Returns:
         Domains of images (n, 3, size, size).

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ganlib.data.batch import Batch
 from ganlib.data.images import Images, whole
 from ganlib.errors import GanlibError, unknown
+
+ENLARGED = 286 / 256  # what a crop is cut out of, by the image's size
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Domains:
         name: what the two are called together.
         truth: a function (``"a"`` or ``"b"``, int64 (n,) numbers of images) -> `Truth`; None where nobody knows.
         paired: whether image i of `a` and image i of `b` show the same scene; batches then keep them together.
+        augment: whether batches show varied images, see `varied`; those of a pair are varied alike.
 
     Raises:
         GanlibError: the two do not fit each other.
@@ -56,6 +60,7 @@ class Domains:
         name: str = "domains",
         truth: Callable[[str, Tensor], Truth] | None = None,
         paired: bool = False,
+        augment: bool = False,
     ) -> None:
         if a.shape != b.shape:
             first, second = ("×".join(map(str, images.shape)) for images in (a, b))
@@ -68,6 +73,7 @@ class Domains:
         self.b = b
         self.name = name
         self.paired = paired
+        self.augment = augment
         self._truth = truth
 
     @property
@@ -101,7 +107,7 @@ class Domains:
         Raises:
             GanlibError: this machine has no such device, or not enough memory on it.
         """
-        return Domains(self.a.to(device), self.b.to(device), self.name, self._truth, self.paired)
+        return Domains(self.a.to(device), self.b.to(device), self.name, self._truth, self.paired, self.augment)
 
     def batch(self, n: int) -> Batch:
         """Draw from both domains at random, with replacement.
@@ -111,18 +117,22 @@ class Domains:
 
         Returns:
             A batch with images float32 (n, C, H, W) in [-1, 1] from `a` and as many `other` from `b`: independent
-            draws, or the same scenes if the domains are paired.
+            draws, or the same scenes if the domains are paired; varied if `augment` says so.
 
         Raises:
             GanlibError: n is below 1 or larger than a domain.
         """
         if not self.paired:
-            return Batch(self.a.batch(n).images, other=self.b.batch(n).images)
+            a, b = self.a.batch(n).images, self.b.batch(n).images
+            return Batch(varied(a), other=varied(b)) if self.augment else Batch(a, other=b)
         n = whole("batch size", n, 1)
         if n > len(self):
             raise GanlibError(f"batch size {n} is larger than the {len(self)} pairs of the data set {self.name!r}")
         index = torch.randint(len(self), (n,), device=self.device)
-        return Batch(self.a.normalised(index), other=self.b.normalised(index))
+        a, b = self.a.normalised(index), self.b.normalised(index)
+        if self.augment:
+            a, b = varied(torch.cat([a, b], 1)).chunk(2, 1)
+        return Batch(a, other=b)
 
     def truth(self, side: str, index: Tensor | slice | None = None) -> Truth:
         """How images of one domain look in the other. Training never reads this.
@@ -163,3 +173,28 @@ class Domains:
             truth.free,
             None if truth.silhouette is None else truth.silhouette.to(self.device),
         )
+
+
+def varied(images: Tensor) -> Tensor:
+    """The images as a photographer a step nearer might have taken them: crops of enlarged ones, half of them mirrored.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+
+    Returns:
+        (N, C, H, W) in [-1, 1]: each enlarged by 286/256 (bicubic), cut out at a random place, mirrored at random.
+
+    *Source*: the code published with Isola et al. (2017), section 6.2, and Zhu et al. (2017).
+    """
+    n, _, *sides = images.shape
+    device = images.device
+    larger = [round(ENLARGED * side) for side in sides]
+    enlarged = interpolate(images, size=larger, mode="bicubic", align_corners=False).clamp(-1, 1)
+    rows, columns = (
+        torch.randint(large - side + 1, (n, 1), device=device) + torch.arange(side, device=device)
+        for side, large in zip(sides, larger, strict=True)
+    )
+    columns = torch.where(torch.rand(n, 1, device=device) < 0.5, columns.flip(1), columns)
+    which = torch.arange(n, device=device).view(-1, 1, 1)
+    # Indices beside a slice go first: (N, H, W, C).
+    return enlarged[which, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2).contiguous()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganlib.data import Images
-from ganlib.data.domains import Domains, Truth
+from ganlib.data.domains import Domains, Truth, varied
 from ganlib.errors import GanlibError
 
 
@@ -91,3 +91,44 @@ def test_bad_input_is_one_clear_sentence(call, message):
     with pytest.raises(GanlibError) as error:
         call(domains)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+# -- varied images -----------------------------------------------------------------------------------------------------
+def test_varied_images_are_crops_of_enlarged_ones_half_of_them_mirrored():
+    """On an image whose brightness is its place, what is seen says where the crop lies and which way it looks."""
+    size, n = 256, 200
+    x = (torch.arange(size) + 0.5) / size - 0.5
+    places = torch.stack([x.expand(size, size), x.view(-1, 1).expand(size, size), torch.zeros(size, size)])
+    torch.manual_seed(0)
+    seen = varied(places.expand(n, -1, -1, -1))
+    assert seen.shape == (n, 3, size, size) and seen.is_contiguous()
+    inner = seen[:, :, 20:-20, 20:-20]  # away from the rim, which is continued by its last pixel
+    across, down = inner[:, 0].diff(dim=2), inner[:, 1].diff(dim=1)
+    expected = torch.full((n,), 1 / 286)
+    torch.testing.assert_close(across.mean((1, 2)).abs(), expected, atol=0, rtol=2e-3)
+    torch.testing.assert_close(down.mean((1, 2)), expected, atol=0, rtol=2e-3)  # never upside down
+    mirrored = (across < 0).float().mean((1, 2))
+    assert set(mirrored.tolist()) == {0.0, 1.0} and 0.38 < mirrored.mean() < 0.62
+    for axis in (0, 1):  # the middle of the crop, in pixels of the enlarged image: -15 to 15, all as likely
+        middle = 286 * seen[:, axis, 127:129, 127:129].mean((1, 2))
+        assert 13 < middle.max() < 15.1 and -15.1 < middle.min() < -13 and middle.std() == pytest.approx(8.9, abs=0.9)
+    assert torch.corrcoef(torch.stack([286 * seen[:, axis, 128, 128] for axis in (0, 1)]))[0, 1].abs() < 0.25
+
+
+def test_varied_images_stay_in_range_and_small_ones_are_possible():
+    images = (torch.rand(8, 3, 9, 12) > 0.5).float() * 2 - 1  # bicubic interpolation overshoots at edges
+    made = varied(images)
+    assert made.shape == images.shape and made.min() >= -1 and made.max() <= 1
+
+
+def test_domains_vary_batches_and_the_images_of_a_pair_alike():
+    pixels = torch.randint(256, (6, 3, 16, 16), dtype=torch.uint8)
+    a, b = Images(pixels, name="a"), Images(255 - pixels, name="b")
+    torch.manual_seed(0)
+    batch = Domains(a, b, "two", paired=True, augment=True).to("cpu").batch(6)
+    torch.testing.assert_close(batch.images, -batch.other, atol=0.01, rtol=0)
+    assert not any(torch.equal(image, known) for image in batch.images for known in a.normalised())
+    unpaired = Domains(a, a, "two", augment=True).batch(6)
+    assert all((one - other).abs().max() > 0.1 for one, other in zip(unpaired.images, unpaired.other, strict=True))
+    plain = Domains(a, b, "two", paired=True).batch(6)
+    assert all(any(torch.equal(image, known) for known in a.normalised()) for image in plain.images)

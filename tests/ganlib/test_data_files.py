@@ -608,6 +608,9 @@ def test_domains_of_your_own(tmp_path, layout):
     batch = again.batch(3)
     shift = (batch.images - batch.other)[:, 0, 8, 8] * 127.5
     assert near(shift.tolist(), [RED[0] - BLUE[0]] * 3, 0.01), "image and other belong together"
+    test = data.load("domains", path=tmp_path / "pairs", size=16, split="test")
+    asked = data.load("domains", path=tmp_path / "pairs", size=16, augment=False)
+    assert pairs.augment and not test.augment and not asked.augment
 
 
 def test_what_are_no_domains(tmp_path, photos):
