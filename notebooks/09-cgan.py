@@ -481,7 +481,7 @@ moving
 # 两个对照。数字互相排斥：一种样本只配一个标签。另一个评判分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这两种情形的均衡。
 # %% tags=["strict"]
 apart = torch.tensor([[0.6, 0.4, 0.0, 0.0], [0.0, 0.0, 0.7, 0.3]]).double()
-made, D = equilibrium(1, 1, apart)
+made, D = equilibrium(1, 1, apart, steps=3000)
 print(lab.t("apart"), *(f"{value:.3f}" for value in D.flatten()))
 assert torch.allclose(made, apart, atol=1e-6)
 assert torch.allclose(D, 0.4 * apart.sign(), atol=1e-3)
@@ -514,7 +514,7 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
 #
 # Wrong pairs move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
 #
-# * *concatenation*: $c$ joins the features before one hidden layer;
+# * *concatenation*: the embedding of $c$ joins every pixel of the last feature maps, and one hidden layer follows;
 # * *wrong pairs*: the same with the weights $1,\tfrac12,\tfrac12$;
 # * *two branches*: a loss on faces and a loss on pairs;
 # * *projection*: $v_c\cdot\phi(x)+\psi(\phi(x))$.
@@ -529,7 +529,7 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
 #
 # 既然错配对会移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
 #
-# * *拼接*：$c$ 在一个隐藏层之前并入特征；
+# * *拼接*：$c$ 的嵌入并入最后一层特征图的每个像素，其后有一个隐藏层；
 # * *错配对*：同上，权重取 $1,\tfrac12,\tfrac12$；
 # * *双分支*：一项损失管人像，一项管配对；
 # * *投影*：$v_c\cdot\phi(x)+\psi(\phi(x))$。
@@ -601,8 +601,8 @@ for name, options in designs.items():
         progress=lab.progress,
     ).fit(steps)
 # %%
-# alt-en: Two panels over 160 steps, four lines each. Left, what D knows, from 0.5: projection is at 0.85 after 20 steps and stays above 0.9, wrong pairs reach 0.9 after 100, concatenation and two branches creep to about 0.65. Right, what G obeys, from 0.12: projection rises from step 40 to nearly 1 at step 140; the other three stay below 0.2.
-# alt-zh: 左右两图，横轴 160 步，各有四条线。左图是 D 懂得多少，从 0.5 起：投影 20 步就到 0.85，此后在 0.9 以上；错配对 100 步到 0.9；拼接与双分支慢慢爬到 0.65 左右。右图是 G 照办多少，从 0.12 起：投影自第 40 步上升，第 140 步接近 1；其余三条始终低于 0.2。
+# alt-en: Two panels over 160 steps, four lines each. Left, what D knows, from 0.5: projection is at 0.85 after 20 steps and above 0.9 after 40; wrong pairs are at 0.8 after 20, above 0.9 after 60 and at 1 in the end; concatenation and two branches creep to 0.8 and 0.75. Right, what G obeys, from 0.12: projection rises from step 20 on to 0.98, wrong pairs from step 100 on to 0.7; the other two stay near 0.2.
+# alt-zh: 左右两图，横轴 160 步，各有四条线。左图是 D 懂得多少，从 0.5 起：投影 20 步就到 0.85，40 步过 0.9；错配对 20 步到 0.8，60 步过 0.9，最后到 1；拼接与双分支慢慢爬到 0.8 与 0.75。右图是 G 照办多少，从 0.12 起：投影自第 20 步上升，最后 0.98；错配对自第 100 步上升，最后 0.7；另外两条始终在 0.2 左右。
 fig, axes = viz.panels(2, width=3.7, height=3.0)
 for ax, key, chance in zip(
     axes, ("D knows", "G obeys"), (1 / 2, 1 / 8), strict=True
@@ -619,34 +619,42 @@ for ax, key, chance in zip(
 axes[1].legend(fontsize=9, loc="upper left")
 fig
 # %%
-knows, obeys = (
-    {name: run.history[key][-1] for name, run in schools.items()}
-    for key in ("D knows", "G obeys")
-)
-for name in designs:
-    print(f"{knows[name]:5.2f} {obeys[name]:5.2f}  {lab.t(name)}")
+midway, obeys = {}, {}
+for name, run in schools.items():
+    knows = run.history["D knows"]
+    midway[name] = knows[len(knows) // 2]
+    obeys[name] = run.history["G obeys"][-1]
+    print(
+        f"D {midway[name]:.2f} → {knows[-1]:.2f}   G {obeys[name]:.2f}"
+        f"   {lab.t(name)}"
+    )
 if lab.profile == "cpu":
-    taught = min(knows["projection"], knows["wrong pairs"])
-    untaught = max(knows["concatenation"], knows["two branches"])
-    assert taught > 0.8 and taught > untaught + 0.05
-    assert obeys["projection"] > 0.8
-    assert max(obeys[n] for n in obeys if n != "projection") < 0.45
+    taught, untaught = ("projection", "wrong pairs"), list(designs)[::2]
+    best = max(midway[name] for name in untaught)
+    assert min(midway[name] for name in taught) > max(0.8, best + 0.08)
+    best = max(obeys[name] for name in untaught)
+    assert obeys["projection"] > 0.8 and best < 0.4
+    assert obeys["projection"] > obeys["wrong pairs"] > best + 0.08
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: projection knows at once, wrong pairs teach it within a hundred steps, and the two that see only poor fakes lag behind (at 0.6 to 0.8 after 160 steps, with the seeds 0, 1 and 2). On the right a surprise: the judge with wrong pairs knows as much as the projection, and its generator has not heard of it. To know what matches is one thing; to pass it on is another. The gradient that reaches a face through a hidden layer is dominated by what is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: the projection knows within twenty steps, wrong pairs have taught their judge by half-time, and the two that see nothing but poor fakes are still at 0.7 to 0.9 after 160 (with the seeds 0, 1 and 2). On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
 # @RECORD conditional designs@
 #
-# **What do you see?** CHECK The head start lasts: projection obeys in 99 % of cases, concatenation in a third, and wrong pairs make three quarters of that third. The FID of the pool does not show any of it; it is even a little worse for the projection. The FID within a class does. That is the page's warning about one FID for all: measure what you asked for.
+# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs always, and only the two branches have a straggler among their seeds. A trace of it is left in the FID within a class, lowest of the four for the projection. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with better pictures and one form that obeys in two cases of three, are for chapter 10.)
+#
+# How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: with the same budget 27 % obeyed, not 98 %.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：投影一开始就懂，错配对在一百步之内教会了评判，另外两个眼前只有拙劣的假样本，落在后面（种子 0、1、2，160 步之后在 0.6 到 0.8 之间）。右图却出人意料：有错配对的评判懂得与投影一样多，它的生成器却毫不知情。懂得什么配什么是一回事，教给对方是另一回事。经过一个隐藏层传到人像的梯度，大半在说这张脸哪里不像；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：投影二十步之内就懂了，错配对在半程之前教会了它的评判，另外两种眼前只有拙劣的假样本，160 步之后还在 0.7 到 0.9 之间（种子 0、1、2）。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
 # @RECORD conditional designs@
 #
-# **你看到了什么？** CHECK 领先一直保持：投影有 99 % 照办，拼接只有三分之一，加上错配对提高到四分之三左右。整体的 FID 一点也看不出这种差别，投影的甚至还略差些；类内的 FID 才看得出来。这正是理论页的告诫：不能只报一个总的 FID，要了什么，就得度量什么。
+# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的次次照办，只有双分支还有一个种子掉队。留下的痕迹在类内的 FID 里，四种之中投影最低。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：图更好，其中一种形式却只有三分之二听话。）
+#
+# 比这一切更要紧的，是条件怎样*并入*。同样的嵌入、同样有一个隐藏层，若把它当作一个向量，摊平了放在 2,048 个特征旁边，而不是放进每个像素，评判就几乎听不见：同样的步数之后，照办的是 27 %，不是 98 %。
 # %% [markdown] lang="en"
 # ## 6 · From words to faces
 #
