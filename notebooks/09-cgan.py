@@ -634,10 +634,10 @@ if lab.profile == "cpu":
     best = max(midway[name] for name in untaught)
     assert min(midway[name] for name in taught) > max(0.8, best + 0.08)
     best = max(obeys[name] for name in untaught)
-    assert obeys["projection"] > 0.8 and best < 0.4
-    assert obeys["projection"] > obeys["wrong pairs"] > best + 0.08
+    assert obeys["projection"] > 0.8 and best < 0.5
+    assert obeys["projection"] > obeys["wrong pairs"] > best + 0.15
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: the projection knows within twenty steps, wrong pairs have taught their judge by half-time, and the two that see nothing but poor fakes are still at 0.7 to 0.9 after 160 (with the seeds 0, 1 and 2). On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: the projection knows within twenty steps, wrong pairs have taught their judge by half-time, and the two that see nothing but poor fakes are still at 0.65 to 0.86 after 160 (with the seeds 0, 1 and 2). On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
@@ -647,7 +647,7 @@ if lab.profile == "cpu":
 #
 # How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: with the same budget 27 % obeyed, not 98 %.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：投影二十步之内就懂了，错配对在半程之前教会了它的评判，另外两种眼前只有拙劣的假样本，160 步之后还在 0.7 到 0.9 之间（种子 0、1、2）。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：投影二十步之内就懂了，错配对在半程之前教会了它的评判，另外两种眼前只有拙劣的假样本，160 步之后还在 0.65 到 0.86 之间（种子 0、1、2）。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
