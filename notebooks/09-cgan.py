@@ -619,41 +619,41 @@ for ax, key, chance in zip(
 axes[1].legend(fontsize=9, loc="upper left")
 fig
 # %%
-midway, obeys = {}, {}
+early, obeys = {}, {}
 for name, run in schools.items():
     knows = run.history["D knows"]
-    midway[name] = knows[len(knows) // 2]
+    early[name] = knows[len(knows) // 4]
     obeys[name] = run.history["G obeys"][-1]
     print(
-        f"D {midway[name]:.2f} → {knows[-1]:.2f}   G {obeys[name]:.2f}"
+        f"D {early[name]:.2f} → {knows[-1]:.2f}   G {obeys[name]:.2f}"
         f"   {lab.t(name)}"
     )
 if lab.profile == "cpu":
     taught = ("projection", "wrong pairs")
     untaught = ("concatenation", "two branches")
-    best = max(midway[name] for name in untaught)
-    assert min(midway[name] for name in taught) > max(0.8, best + 0.08)
+    best = max(early[name] for name in untaught)
+    assert min(early[name] for name in taught) > max(0.7, best + 0.1)
     best = max(obeys[name] for name in untaught)
     assert obeys["projection"] > 0.8 and best < 0.5
     assert obeys["projection"] > obeys["wrong pairs"] > best + 0.15
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: the projection knows within twenty steps, wrong pairs have taught their judge by half-time, and the two that see nothing but poor fakes are still at 0.65 to 0.86 after 160 (with the seeds 0, 1 and 2). On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: after 40 steps (the first number of the output) the projection knows in 0.88 to 0.94 of the cases, the judge with wrong pairs in 0.78 to 0.86, and the two that see nothing but poor fakes in 0.50 to 0.61 (seeds 0, 1 and 2); after 160 these two are still at 0.65 to 0.86. On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
 # @RECORD conditional designs@
 #
-# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs always, and only the two branches have a straggler among their seeds. A trace of it is left in the FID within a class, lowest of the four for the projection. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with better pictures and one form that obeys in two cases of three, are for chapter 10.)
+# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs 999 in 1,000, and only the two branches have a straggler among their seeds. A trace of it is left in the FID within a class, lowest of the four for the projection. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with better pictures and one form that obeys in two cases of three, are for chapter 10.)
 #
 # How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: with the same budget 27 % obeyed, not 98 %.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：投影二十步之内就懂了，错配对在半程之前教会了它的评判，另外两种眼前只有拙劣的假样本，160 步之后还在 0.65 到 0.86 之间（种子 0、1、2）。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：40 步之后（输出的第一个数），投影答对 0.88 到 0.94，有错配对的答对 0.78 到 0.86，另外两种眼前只有拙劣的假样本，只有 0.50 到 0.61（种子 0、1、2）；到 160 步，这两种也还在 0.65 到 0.86 之间。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
 # @RECORD conditional designs@
 #
-# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的次次照办，只有双分支还有一个种子掉队。留下的痕迹在类内的 FID 里，四种之中投影最低。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：图更好，其中一种形式却只有三分之二听话。）
+# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的 1,000 次照办 999 次，只有双分支还有一个种子掉队。留下的痕迹在类内的 FID 里，四种之中投影最低。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：图更好，其中一种形式却只有三分之二听话。）
 #
 # 比这一切更要紧的，是条件怎样*并入*。同样的嵌入、同样有一个隐藏层，若把它当作一个向量，摊平了放在 2,048 个特征旁边，而不是放进每个像素，评判就几乎听不见：同样的步数之后，照办的是 27 %，不是 98 %。
 # %% [markdown] lang="en"
@@ -781,7 +781,8 @@ wishes = [
 asked_for = [
     avatars.caption(wish, lang) for wish in wishes for lang in languages
 ]
-print(*asked_for, sep="\n")
+for column, text in enumerate(asked_for, 1):
+    print(column, text)
 ganlib.seed(lab.seed)
 z = gan.latent(2).repeat_interleave(8, 0)
 viz.grid(
