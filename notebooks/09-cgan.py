@@ -157,8 +157,8 @@ viz.player(film.frames, columns=10)
 # %% [markdown] lang="zh"
 # 现在来要。函数 `generate_digit` 只需要一行：
 # %%
-# alt-en: Two rows of ten generated digits, nearly all of which can be read as an 8, in different hands: upright and slanted, thick and thin. CHECK
-# alt-zh: 两行共二十个生成的数字，几乎都认得出是 8，笔迹各不相同：有正有斜，有粗有细。CHECK
+# alt-en: Two rows of ten generated digits. Most can be read as an 8, in different hands, upright or slanted, thick or thin; a few are torn or pale.
+# alt-zh: 两行共二十个生成的数字。大多认得出是 8，笔迹各不相同，有正有斜，有粗有细；也有几个断了笔画，或者太淡。
 def generate_digit(digit, n=1):
     return artist.sample(n, labels=digit)
 
@@ -214,8 +214,8 @@ for name in sorted(each, key=each.get):
 #
 # 完整的网格：列是标签，行是隐变量。顺着一列看，标签不变、$z$ 在变；顺着一行看，正好相反。**先猜。** 谁也没有告诉生成器，同一行的十幅图应当有什么共同之处。真有共同之处吗？
 # %%
-# alt-en: A 10 by 10 grid of generated digits. Column by column the digits 0 to 9. Within a row the strokes are alike: rows of thin, upright digits and rows of thick, slanted ones. CHECK
-# alt-zh: 10×10 的生成数字。各列依次是 0 到 9。同一行的笔画相似：有的行又细又正，有的行又粗又斜。CHECK
+# alt-en: A 10 by 10 grid of generated digits. Column by column the digits 0 to 9, with a few that are torn or mistaken for a neighbour. Within a row the strokes are alike: rows of pale, upright digits and rows of thick, slanted ones.
+# alt-zh: 10×10 的生成数字。各列依次是 0 到 9，也有几个笔画断了，或者写成了别的数字。同一行的笔画相似：有的行又淡又正，有的行又粗又斜。
 styles = gan.latent(10).repeat_interleave(10, 0)
 grid = artist.sample(z=styles, labels=torch.arange(10).repeat(10))
 viz.grid(grid, columns=10)
@@ -1101,7 +1101,7 @@ for name, images in versions.items():
 #         return self.alone(x, labels) + self.beta(labels).squeeze(1)
 # ```
 #
-# with `gan.discriminator = Adds(gan.discriminator)` after the encoder was made deaf. CHECK When we tried (seed 0): 0 % of the points near the right spot. What is added to every logit of a label tells the generator nothing about where to go. It even learned more slowly: 44 % of the points were near any spot, where the other two had all.
+# with `gan.discriminator = Adds(gan.discriminator)` after the encoder was made deaf. When we tried (seed 0): 0 % of the points near the right spot. What is added to every logit of a label tells the generator nothing about where to go. It even learned more slowly: 44 % of the points were near any spot, where the other two had all.
 #
 # </details>
 #
@@ -1170,7 +1170,7 @@ for name, images in versions.items():
 #         return self.alone(x, labels) + self.beta(labels).squeeze(1)
 # ```
 #
-# 先让编码器听不见，再设 `gan.discriminator = Adds(gan.discriminator)`。CHECK 我们试的那一次（种子 0），落在所要的一团的是 0 %。给一个标签的所有 logit 加上同一个数，并不告诉生成器该往哪里去。它甚至学得更慢：落在任何一团的只有 44 %，另外两个都是全部。
+# 先让编码器听不见，再设 `gan.discriminator = Adds(gan.discriminator)`。我们试的那一次（种子 0），落在所要的一团的是 0 %。给一个标签的所有 logit 加上同一个数，并不告诉生成器该往哪里去。它甚至学得更慢：落在任何一团的只有 44 %，另外两个都是全部。
 #
 # </details>
 #
