@@ -616,7 +616,7 @@ for ax, key, chance in zip(
     ax.axhline(chance, color=viz.INK, lw=0.8, ls=":")
     ax.set(xlabel=lab.t("step"), ylim=(0, 1.02))
     ax.set_title(lab.t(key), fontsize=10)
-axes[1].legend(fontsize=9, loc="upper left")
+axes[0].legend(fontsize=9, loc="lower right")
 fig
 # %%
 early, obeys = {}, {}
