@@ -847,13 +847,13 @@ if lab.profile == "cpu":
 
 
 # %% [markdown] lang="en"
-# **What do you see?** Without wrong pairs the captions have begun to count: 42 to 48 % over the four attributes, where chance has 15 to 17 (seeds 0, 1 and 2). With them nine in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. What they may cost in the end section 4 has computed: captions overlap. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
+# **What do you see?** Without wrong pairs the captions have begun to count: 42 to 48 % over the four attributes, where chance has 15 to 17 (seeds 0, 1 and 2). With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. What they may cost in the end section 4 has computed: captions overlap. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
 #
 # ### The holes
 #
 # The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 没有错配对，描述开始起作用了：四个属性平均 42 % 到 48 %，瞎猜是 15 % 到 17 %（种子 0、1、2）。有了错配对，十句照办九句。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。它最后可能付出的代价，第 4 节已经算过：描述是互相重叠的。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：四个属性平均 42 % 到 48 %，瞎猜是 15 % 到 17 %（种子 0、1、2）。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。它最后可能付出的代价，第 4 节已经算过：描述是互相重叠的。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
