@@ -388,8 +388,8 @@ right = torch.tensor(
 
 
 def equilibrium(a, b, right=right, steps=800):
-    weight = torch.zeros(2, 4).double()
-    logit = torch.zeros(2, 4).double()
+    weight = torch.zeros_like(right)
+    logit = torch.zeros_like(right)
     for _ in range(steps):
         made = weight.softmax(1)
         for _ in range(3):
@@ -474,17 +474,21 @@ moving
 # %% [markdown] lang="en"
 # For condition 2 the first kind goes, at $b=\tfrac85$: it is the one that fits condition 1 best.
 #
-# Two controls. Digits exclude each other: a kind of sample fits one label only. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and connected neither. **Predict** both equilibria.
+# Three controls. Digits exclude each other: a kind of sample fits one label only. Captions overlap; but let each picture be given one by lot, of equally many that fit it: here "glasses", "no glasses", "blue hair" and "red hair" for four kinds of faces. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and connected neither. **Predict** the three equilibria.
 # %% [markdown] lang="zh"
 # 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像条件 1。
 #
-# 两个对照。数字互相排斥：一种样本只配一个标签。另一个评判分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这两种情形的均衡。
+# 三个对照。数字互相排斥：一种样本只配一个标签。描述互相重叠；但设每幅图配得上的描述一样多，从中抽签取一句：这里是四种人像，配“戴眼镜”“不戴眼镜”“蓝色头发”“红色头发”四句。还有一个评判，分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这三种情形的均衡。
 # %% tags=["strict"]
 apart = torch.tensor([[0.6, 0.4, 0.0, 0.0], [0.0, 0.0, 0.7, 0.3]]).double()
-made, D = equilibrium(1, 1, apart, steps=3000)
-print(lab.t("apart"), *(f"{value:.3f}" for value in D.flatten()))
-assert torch.allclose(made, apart, atol=1e-6)
-assert torch.allclose(D, 0.4 * apart.sign(), atol=1e-3)
+by_lot = torch.tensor(
+    [[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
+)
+for name, law in (("apart", apart), ("by lot", by_lot / 2.0)):
+    made, D = equilibrium(1, 1, law.double(), steps=3000)
+    print(*(f"{value:.3f}" for value in D[0]), f"  {lab.t(name)}")
+    assert torch.allclose(made, law.double(), atol=1e-6)
+    assert torch.allclose(D, 0.4 * law.sign().double(), atol=1e-3)
 
 
 def adding(weight, steps=800):
@@ -508,11 +512,11 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
     print(f"{lab.t('adds')}  {away:.3f}   {abs(pooled):.3f}")
     assert pooled < 1e-4 and away > 0.15
 # %% [markdown] lang="en"
-# Where conditions exclude each other, wrong pairs move nothing, as the page proves. ($D$ is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs were drawn right by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: how far $p_\theta(x\mid c)$ is from $p(x\mid c)$; second: the same for the samples without their conditions, which are right to all digits.
+# Where conditions exclude each other, wrong pairs move nothing, as the page proves; nor do they move these captions, although "glasses" and "blue hair" fit the same face. What counts is whether $p(c\mid x)$ is the same for all $x$ that $c$ fits, which it was not in the game above. ($D$, printed for the first condition, is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs were drawn right by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: how far $p_\theta(x\mid c)$ is from $p(x\mid c)$; second: the same for the samples without their conditions, which are right to all digits.
 #
 # ## 5 · What the judge knows
 #
-# Wrong pairs move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
+# Wrong pairs can move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
 #
 # * *concatenation*: the embedding of $c$ joins every pixel of the last feature maps, and one hidden layer follows;
 # * *wrong pairs*: the same with the weights $1,\tfrac12,\tfrac12$;
@@ -523,11 +527,11 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
 #
 # **Predict.** Who learns to match first, who last? And how long after its judge does a generator follow?
 # %% [markdown] lang="zh"
-# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样。（不相配处 $D$ 为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧抽对了。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的距离；第二个数是不看条件时样本分布的距离，印出的各位都是零。
+# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样；这些描述也不移动，尽管“戴眼镜”与“蓝色头发”可以配同一张脸。要紧的是：凡是 $c$ 配得上的 $x$，$p(c\mid x)$ 是不是都一样。前面那个博弈里就不一样。（印出的是第一个条件的 $D$，不相配处为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧抽对了。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的距离；第二个数是不看条件时样本分布的距离，印出的各位都是零。
 #
 # ## 5 · 评判懂得多少
 #
-# 既然错配对会移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
+# 既然错配对可能移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
 #
 # * *拼接*：$c$ 的嵌入并入最后一层特征图的每个像素，其后有一个隐藏层；
 # * *错配对*：同上，权重取 $1,\tfrac12,\tfrac12$；
@@ -847,13 +851,13 @@ if lab.profile == "cpu":
 
 
 # %% [markdown] lang="en"
-# **What do you see?** Without wrong pairs the captions have begun to count: 42 to 48 % over the four attributes, where chance has 15 to 17 (seeds 0, 1 and 2). With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. What they may cost in the end section 4 has computed: captions overlap. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
+# **What do you see?** Without wrong pairs the captions have begun to count: 42 to 48 % over the four attributes, where chance has 15 to 17 (seeds 0, 1 and 2). With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. To perfect players they would cost nothing here: our captions are drawn by lot, as in section 4. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
 #
 # ### The holes
 #
 # The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 没有错配对，描述开始起作用了：四个属性平均 42 % 到 48 %，瞎猜是 15 % 到 17 %（种子 0、1、2）。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。它最后可能付出的代价，第 4 节已经算过：描述是互相重叠的。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：四个属性平均 42 % 到 48 %，瞎猜是 15 % 到 17 %（种子 0、1、2）。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。换作完美的双方，它在这里不用付出代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
@@ -972,11 +976,11 @@ for name, values in left_open.items():
     if lab.profile == "cpu":
         assert (shares.max() > 0.5) == (name != lab.t("real faces"))
 # %% [markdown] lang="en"
-# Accuracy without diversity once more: what the words leave open is settled by the words, and the same wish in the other language is another face. Both of the page's reasons may be at work: a generator that has found one face for each caption is not punished for it by any single pair; and wrong pairs move the equilibrium towards the most typical face of a caption (section 4). Nothing that counts right answers would tell.
+# Accuracy without diversity once more: what the words leave open is settled by the words, and the same wish in the other language is another face. The wrong pairs are not to blame, in theory: these captions are drawn by lot, and the equilibrium stays (section 4). It is the mode collapse of chapter 03, within each caption. No single pair gives it away, and nothing that counts right answers would tell.
 #
 # A thousand captions of held-out faces, each naming all sorts of things. **Predict:** which attributes will be the hardest?
 # %% [markdown] lang="zh"
-# 又是准确而没有多样性：话里没说的，全由这句话本身定下；同一个愿望换一种语言，就是另一张脸。理论页说的两条理由，这里可能都在起作用：每句描述只画一张脸的生成器，任何单独一个配对都罚不到它；错配对又把均衡推向每句描述最典型的那张脸（第 4 节）。凡是只数答对多少的，都看不出来。
+# 又是准确而没有多样性：话里没说的，全由这句话本身定下；同一个愿望换一种语言，就是另一张脸。从理论上说，这怪不得错配对：这些描述是抽签得来的，均衡不动（第 4 节）。这是第 3 章的模式坍塌，出现在每句描述之内。单看任何一个配对，都看不出来；凡是只数答对多少的，也看不出来。
 #
 # 一千句留出人像的描述，说什么的都有。**先猜：** 哪些属性最难？
 # %%
