@@ -484,7 +484,7 @@ apart = torch.tensor([[0.6, 0.4, 0.0, 0.0], [0.0, 0.0, 0.7, 0.3]]).double()
 by_lot = torch.tensor(
     [[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
 )
-for name, law in (("apart", apart), ("by lot", by_lot / 2.0)):
+for name, law in (("apart", apart), ("captions by lot", by_lot / 2.0)):
     made, D = equilibrium(1, 1, law.double(), steps=3000)
     print(*(f"{value:.3f}" for value in D[0]), f"  {lab.t(name)}")
     assert torch.allclose(made, law.double(), atol=1e-6)
