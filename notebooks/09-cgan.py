@@ -913,8 +913,8 @@ if lab.profile == "cpu":
 #
 # `ganlib.zoo` 里有一个训练得更久的博弈：32 像素，全部十三个属性，所有组合都见过。在运行着的笔记本里，写一句描述，按一下按钮；网页上显示的是八句。
 # %%
-# alt-en: Eight rows of eight faces of 32 pixels, a row for each caption, four wishes in two languages: blue hair; short hair and glasses; long pink hair; dark skin, yellow shirt and slate background. The eight faces of a row are nearly the same. The two rows of a wish differ in what it leaves open, as skin or background. CHECK
-# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述，四个愿望各用两种语言：蓝色头发；短发戴眼镜；粉色长发；深色皮肤、黄色上衣、石板色背景。一行的八幅几乎一样。同一个愿望的两行，在没有提到的地方不一样，例如皮肤或背景。CHECK
+# alt-en: Eight rows of eight faces of 32 pixels, a row for each caption, four wishes in two languages: blue hair; short hair and glasses; long pink hair; dark skin, yellow shirt and slate background. The eight faces of a row are nearly the same. The two rows of a wish differ in what it leaves open, as skin or background.
+# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述，四个愿望各用两种语言：蓝色头发；短发戴眼镜；粉色长发；深色皮肤、黄色上衣、石板色背景。一行的八幅几乎一样。同一个愿望的两行，在没有提到的地方不一样，例如皮肤或背景。
 painter = ganlib.zoo.game("cgan-avatars").to(lab.device)
 
 
@@ -984,8 +984,8 @@ for name, values in left_open.items():
 #
 # 一千句留出人像的描述，说什么的都有。**先猜：** 哪些属性最难？
 # %%
-# alt-en: A bar for each of the thirteen attributes: the per cent of captions obeyed; a dark stroke for chance, a dot for real faces, above 90 everywhere. Background, shirt, hair and skin are near 100; at the bottom a smile, an open mouth and freckles, near chance. CHECK
-# alt-zh: 十三个属性各一条横条，是照办的描述的百分比；深色短线是瞎猜，圆点是真实人像，都在 90 以上。背景、上衣、头发、皮肤接近 100；最下面是微笑、张嘴与雀斑，与瞎猜差不多。CHECK
+# alt-en: A bar for each of the thirteen attributes: the per cent of captions obeyed; a dark stroke for chance, a dot for real faces, above 90 everywhere. Background, shirt, hair and skin are near 100; in the lower part the shape of the face, the colour of the eyes and an open mouth; at the bottom freckles and a smile, near chance.
+# alt-zh: 十三个属性各一条横条，是照办的描述的百分比；深色短线是瞎猜，圆点是真实人像，都在 90 以上。背景、上衣、头发、皮肤接近 100；靠下的是脸形、眼睛颜色与张嘴；最下面是雀斑与微笑，与瞎猜差不多。
 n = lab.pick(smoke=100, cpu=1000, gpu=5000)
 test = ganlib.load("captioned-avatars", size=32, n=n, split="test")
 ganlib.seed(lab.seed)
@@ -1039,13 +1039,13 @@ if lab.profile == "cpu":
     assert overall["painted"] > overall["captions of others"] + 0.25
     assert overall["real faces"] > 0.95
 # %% [markdown] lang="en"
-# **What do you see?** What covers many pixels is done nearly always: background, shirt, hair, skin. What is a matter of a few, the colour of the eyes, a smile, a mouth that is open, freckles, comes late or has not come at all. CHECK So "blue hair" can be relied on, "red eyes" not yet.
+# **What do you see?** What covers many pixels is done nearly always: background, shirt, hair, skin. What is a matter of a few, the colour of the eyes, a smile, a mouth that is open, freckles, comes late or has not come at all. So "blue hair" can be relied on, "red eyes" not yet.
 #
 # ### Order and language
 #
 # "Red eyes, blue hair", "blue hair, red eyes" and the Chinese for either mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The mean difference of two pictures, beside that of two pictures of different captions.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 占的像素多的，几乎次次做到：背景、上衣、头发、皮肤。只占几个像素的，眼睛的颜色、微笑、张嘴、雀斑，来得晚，或者根本还没有来。CHECK 所以“蓝色头发”靠得住，“红色眼睛”还不行。
+# **你看到了什么？** 占的像素多的，几乎次次做到：背景、上衣、头发、皮肤。只占几个像素的，眼睛的颜色、微笑、张嘴、雀斑，来得晚，或者根本还没有来。所以“蓝色头发”靠得住，“红色眼睛”还不行。
 #
 # ### 次序与语言
 #
