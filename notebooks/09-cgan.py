@@ -9,10 +9,10 @@
 # * watch a discriminator that is deaf to the labels, and what its generator makes of them;
 # * play the game with wrong pairs exactly, on tables, and find the moved equilibrium of [the theory page](../../book/en/09-cgan.md) to seven digits;
 # * see what four discriminators know of matching while they train, and when their generators follow;
-# * turn captions into faces, in two languages, and try a combination that no training picture has.
+# * turn captions into faces, in two languages, and ask for combinations that no training picture has.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two and a half minutes, most of them for the digits and the faces.
-# %% [markdown] lang="zh" matches="a1db9e709e5f"
+# %% [markdown] lang="zh" matches="86adb4bf0241"
 # # 实验 09 · 要什么，画什么
 #
 # 一个听得懂要求的 GAN：要一个 8，要红眼睛、蓝头发。代码的改动，只是给双方各添一个输入。值得做一个实验的，是由此可能出的岔子：生成器把每张订单都错当成另一张，评判却满意；评判早已知道什么配什么，画的一方却迟迟跟不上；图与文字配得*过分*好，好过了头。
@@ -23,7 +23,7 @@
 # * 看一个听不见标签的判别器，以及它的生成器拿标签做了什么；
 # * 在表格上精确地玩一遍带错配对的博弈，找到[理论页](../../book/zh/09-cgan.md)所说的移动了的均衡，准到七位小数；
 # * 看四种判别器在训练中各懂多少匹配，它们的生成器又何时跟上；
-# * 用中英两种文字的描述画人像，并试一个训练图像里从未有过的组合。
+# * 用中英两种文字的描述画人像，并要几个训练图像里从未有过的组合。
 #
 # 凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约两分半钟，大半花在数字与人像上。
 # %%
@@ -157,8 +157,8 @@ viz.player(film.frames, columns=10)
 # %% [markdown] lang="zh"
 # 现在来要。函数 `generate_digit` 只需要一行：
 # %%
-# alt-en: Two rows of ten generated digits, nearly all of which can be read as an 8, in different hands: upright and slanted, thick and thin. CHECK
-# alt-zh: 两行共二十个生成的数字，几乎都认得出是 8，笔迹各不相同：有正有斜，有粗有细。CHECK
+# alt-en: Two rows of ten generated digits. Most can be read as an 8, in different hands, upright or slanted, thick or thin; a few are torn or pale.
+# alt-zh: 两行共二十个生成的数字。大多认得出是 8，笔迹各不相同，有正有斜，有粗有细；也有几个断了笔画，或者太淡。
 def generate_digit(digit, n=1):
     return artist.sample(n, labels=digit)
 
@@ -214,8 +214,8 @@ for name in sorted(each, key=each.get):
 #
 # 完整的网格：列是标签，行是隐变量。顺着一列看，标签不变、$z$ 在变；顺着一行看，正好相反。**先猜。** 谁也没有告诉生成器，同一行的十幅图应当有什么共同之处。真有共同之处吗？
 # %%
-# alt-en: A 10 by 10 grid of generated digits. Column by column the digits 0 to 9. Within a row the strokes are alike: rows of thin, upright digits and rows of thick, slanted ones. CHECK
-# alt-zh: 10×10 的生成数字。各列依次是 0 到 9。同一行的笔画相似：有的行又细又正，有的行又粗又斜。CHECK
+# alt-en: A 10 by 10 grid of generated digits. Column by column the digits 0 to 9, with a few that are torn or mistaken for a neighbour. Within a row the strokes are alike: rows of pale, upright digits and rows of thick, slanted ones.
+# alt-zh: 10×10 的生成数字。各列依次是 0 到 9，也有几个笔画断了，或者写成了别的数字。同一行的笔画相似：有的行又淡又正，有的行又粗又斜。
 styles = gan.latent(10).repeat_interleave(10, 0)
 grid = artist.sample(z=styles, labels=torch.arange(10).repeat(10))
 viz.grid(grid, columns=10)
@@ -352,15 +352,15 @@ for name, points in landed.items():
     right = (nearest == spots).double().mean()
     share = torch.bincount(nearest[hit], minlength=8) / len(points)
     print(
-        f"{hit.double().mean():4.0%} {lab.t('near a spot')},"
-        f" {right:4.0%} {lab.t('near the right one')},"
-        f" {share.min():.3f} … {share.max():.3f}  {lab.t(name)}"
+        f"{hit.double().mean():4.0%} {lab.t('near a spot')}"
+        f"  {right:4.0%} {lab.t('near the right one')}"
+        f"  {share.min():.3f} … {share.max():.3f}  {lab.t(name)}"
     )
     if lab.profile != "smoke":
         assert hit.double().mean() > 0.9 and share.min() > 0.08
         assert right > 0.95 if name == "hears" else right < 0.5
 # %% [markdown] lang="en"
-# Seen without their numbers, the two panels are the same, and so would be every measure that looks at points alone: FID, modes, coverage. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. CHECK With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
+# Seen without their numbers, the two panels are the same, and so would be every measure that looks at points alone: FID, modes, coverage. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
 #
 # So from samples that obey *some* order one cannot conclude that the discriminator hears. The theory page has the smallest example of this, a swap of two labels.
 #
@@ -370,7 +370,7 @@ for name, points in landed.items():
 #
 # The four lines of the output are the weights $a$ of generated and $b$ of wrong pairs. **Predict:** for which weights does the generator find the data? Is there a difference between $1,1$ and $\tfrac12,\tfrac12$?
 # %% [markdown] lang="zh"
-# 遮住数字看，两幅图一模一样；凡是只看点的度量，FID、模式数、覆盖率，也都分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。CHECK 种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
+# 遮住数字看，两幅图一模一样；凡是只看点的度量，FID、模式数、覆盖率，也都分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
 #
 # 所以，样本按*某种*次序听从标签，并不说明判别器听得见。理论页上有这种现象最小的例子：两个标签互换。
 #
@@ -388,8 +388,8 @@ right = torch.tensor(
 
 
 def equilibrium(a, b, right=right, steps=800):
-    weight = torch.zeros(2, 4).double()
-    logit = torch.zeros(2, 4).double()
+    weight = torch.zeros_like(right)
+    logit = torch.zeros_like(right)
     for _ in range(steps):
         made = weight.softmax(1)
         for _ in range(3):
@@ -474,17 +474,21 @@ moving
 # %% [markdown] lang="en"
 # For condition 2 the first kind goes, at $b=\tfrac85$: it is the one that fits condition 1 best.
 #
-# Two controls. Digits exclude each other: a kind of sample fits one label only. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and connected neither. **Predict** both equilibria.
+# Three controls. Digits exclude each other: a kind of sample fits one label only. Captions overlap; but let each picture be given one by lot, of equally many that fit it: here "glasses", "no glasses", "blue hair" and "red hair" for four kinds of faces. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and connected neither. **Predict** the three equilibria.
 # %% [markdown] lang="zh"
 # 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像条件 1。
 #
-# 两个对照。数字互相排斥：一种样本只配一个标签。另一个评判分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这两种情形的均衡。
+# 三个对照。数字互相排斥：一种样本只配一个标签。描述互相重叠；但设每幅图配得上的描述一样多，从中抽签取一句：这里是四种人像，配“戴眼镜”“不戴眼镜”“蓝色头发”“红色头发”四句。还有一个评判，分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这三种情形的均衡。
 # %% tags=["strict"]
 apart = torch.tensor([[0.6, 0.4, 0.0, 0.0], [0.0, 0.0, 0.7, 0.3]]).double()
-made, D = equilibrium(1, 1, apart)
-print(lab.t("apart"), *(f"{value:.3f}" for value in D.flatten()))
-assert torch.allclose(made, apart, atol=1e-6)
-assert torch.allclose(D, 0.4 * apart.sign(), atol=1e-3)
+by_lot = torch.tensor(
+    [[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
+)
+for name, law in (("apart", apart), ("captions by lot", by_lot / 2.0)):
+    made, D = equilibrium(1, 1, law.double(), steps=3000)
+    print(*(f"{value:.3f}" for value in D[0]), f"  {lab.t(name)}")
+    assert torch.allclose(made, law.double(), atol=1e-6)
+    assert torch.allclose(D, 0.4 * law.sign().double(), atol=1e-3)
 
 
 def adding(weight, steps=800):
@@ -508,13 +512,13 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
     print(f"{lab.t('adds')}  {away:.3f}   {abs(pooled):.3f}")
     assert pooled < 1e-4 and away > 0.15
 # %% [markdown] lang="en"
-# Where conditions exclude each other, wrong pairs move nothing, as the page proves. ($D$ is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs were drawn right by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: how far $p_\theta(x\mid c)$ is from $p(x\mid c)$; second: the same for the samples without their conditions, which are right to all digits.
+# Where conditions exclude each other, wrong pairs move nothing, as the page proves; nor do they move these captions, although "glasses" and "blue hair" fit the same face. What counts is whether $p(c\mid x)$ is the same for all $x$ that $c$ fits, which it was not in the game above. ($D$, printed for the first condition, is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs were drawn right by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: how far $p_\theta(x\mid c)$ is from $p(x\mid c)$; second: the same for the samples without their conditions, which are right to all digits.
 #
 # ## 5 · What the judge knows
 #
-# Wrong pairs move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
+# Wrong pairs can move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
 #
-# * *concatenation*: $c$ joins the features before one hidden layer;
+# * *concatenation*: the embedding of $c$ joins every pixel of the last feature maps, and one hidden layer follows;
 # * *wrong pairs*: the same with the weights $1,\tfrac12,\tfrac12$;
 # * *two branches*: a loss on faces and a loss on pairs;
 # * *projection*: $v_c\cdot\phi(x)+\psi(\phi(x))$.
@@ -523,13 +527,13 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
 #
 # **Predict.** Who learns to match first, who last? And how long after its judge does a generator follow?
 # %% [markdown] lang="zh"
-# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样。（不相配处 $D$ 为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧抽对了。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的距离；第二个数是不看条件时样本分布的距离，印出的各位都是零。
+# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样；这些描述也不移动，尽管“戴眼镜”与“蓝色头发”可以配同一张脸。要紧的是：凡是 $c$ 配得上的 $x$，$p(c\mid x)$ 是不是都一样。前面那个博弈里就不一样。（印出的是第一个条件的 $D$，不相配处为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧抽对了。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的距离；第二个数是不看条件时样本分布的距离，印出的各位都是零。
 #
 # ## 5 · 评判懂得多少
 #
-# 既然错配对会移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
+# 既然错配对可能移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
 #
-# * *拼接*：$c$ 在一个隐藏层之前并入特征；
+# * *拼接*：$c$ 的嵌入并入最后一层特征图的每个像素，其后有一个隐藏层；
 # * *错配对*：同上，权重取 $1,\tfrac12,\tfrac12$；
 # * *双分支*：一项损失管人像，一项管配对；
 # * *投影*：$v_c\cdot\phi(x)+\psi(\phi(x))$。
@@ -601,8 +605,8 @@ for name, options in designs.items():
         progress=lab.progress,
     ).fit(steps)
 # %%
-# alt-en: Two panels over 160 steps, four lines each. Left, what D knows, from 0.5: projection is at 0.85 after 20 steps and stays above 0.9, wrong pairs reach 0.9 after 100, concatenation and two branches creep to about 0.65. Right, what G obeys, from 0.12: projection rises from step 40 to nearly 1 at step 140; the other three stay below 0.2.
-# alt-zh: 左右两图，横轴 160 步，各有四条线。左图是 D 懂得多少，从 0.5 起：投影 20 步就到 0.85，此后在 0.9 以上；错配对 100 步到 0.9；拼接与双分支慢慢爬到 0.65 左右。右图是 G 照办多少，从 0.12 起：投影自第 40 步上升，第 140 步接近 1；其余三条始终低于 0.2。
+# alt-en: Two panels over 160 steps, four lines each. Left, what D knows, from 0.5: projection is at 0.85 after 20 steps and above 0.9 after 40; wrong pairs are at 0.8 after 20, above 0.9 after 60 and at 1 in the end; concatenation and two branches creep to 0.8 and 0.75. Right, what G obeys, from 0.12: projection rises from step 20 on to 0.98, wrong pairs from step 100 on to 0.7; the other two stay near 0.2.
+# alt-zh: 左右两图，横轴 160 步，各有四条线。左图是 D 懂得多少，从 0.5 起：投影 20 步就到 0.85，40 步过 0.9；错配对 20 步到 0.8，60 步过 0.9，最后到 1；拼接与双分支慢慢爬到 0.8 与 0.75。右图是 G 照办多少，从 0.12 起：投影自第 20 步上升，最后 0.98；错配对自第 100 步上升，最后 0.7；另外两条始终在 0.2 左右。
 fig, axes = viz.panels(2, width=3.7, height=3.0)
 for ax, key, chance in zip(
     axes, ("D knows", "G obeys"), (1 / 2, 1 / 8), strict=True
@@ -616,37 +620,46 @@ for ax, key, chance in zip(
     ax.axhline(chance, color=viz.INK, lw=0.8, ls=":")
     ax.set(xlabel=lab.t("step"), ylim=(0, 1.02))
     ax.set_title(lab.t(key), fontsize=10)
-axes[1].legend(fontsize=9, loc="upper left")
+axes[0].legend(fontsize=9, loc="lower right")
 fig
 # %%
-knows, obeys = (
-    {name: run.history[key][-1] for name, run in schools.items()}
-    for key in ("D knows", "G obeys")
-)
-for name in designs:
-    print(f"{knows[name]:5.2f} {obeys[name]:5.2f}  {lab.t(name)}")
+early, obeys = {}, {}
+for name, run in schools.items():
+    knows = run.history["D knows"]
+    early[name] = knows[len(knows) // 4]
+    obeys[name] = run.history["G obeys"][-1]
+    print(
+        f"D {early[name]:.2f} → {knows[-1]:.2f}   G {obeys[name]:.2f}"
+        f"   {lab.t(name)}"
+    )
 if lab.profile == "cpu":
-    taught = min(knows["projection"], knows["wrong pairs"])
-    untaught = max(knows["concatenation"], knows["two branches"])
-    assert taught > 0.8 and taught > untaught + 0.05
-    assert obeys["projection"] > 0.8
-    assert max(obeys[n] for n in obeys if n != "projection") < 0.45
+    taught = ("projection", "wrong pairs")
+    untaught = ("concatenation", "two branches")
+    best = max(early[name] for name in untaught)
+    assert min(early[name] for name in taught) > max(0.7, best + 0.1)
+    best = max(obeys[name] for name in untaught)
+    assert obeys["projection"] > 0.8 and best < 0.5
+    assert obeys["projection"] > obeys["wrong pairs"] > best + 0.15
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: projection knows at once, wrong pairs teach it within a hundred steps, and the two that see only poor fakes lag behind (at 0.6 to 0.8 after 160 steps, with the seeds 0, 1 and 2). On the right a surprise: the judge with wrong pairs knows as much as the projection, and its generator has not heard of it. To know what matches is one thing; to pass it on is another. The gradient that reaches a face through a hidden layer is dominated by what is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: after 40 steps (the first number of the output) the projection knows in 0.88 to 0.94 of the cases, the judge with wrong pairs in 0.78 to 0.86, and the two that see nothing but poor fakes in 0.50 to 0.61 (seeds 0, 1 and 2); after 160 these two are still at 0.65 to 0.86. On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
 # @RECORD conditional designs@
 #
-# **What do you see?** CHECK The head start lasts: projection obeys in 99 % of cases, concatenation in a third, and wrong pairs make three quarters of that third. The FID of the pool does not show any of it; it is even a little worse for the projection. The FID within a class does. That is the page's warning about one FID for all: measure what you asked for.
+# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs 999 in 1,000, and only the two branches have a straggler among their seeds. A trace of it is left in the FID within a class, lowest of the four for the projection. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with better pictures and one form that obeys in two cases of three, are for chapter 10.)
+#
+# How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: with the same budget 27 % obeyed, not 98 %.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：投影一开始就懂，错配对在一百步之内教会了评判，另外两个眼前只有拙劣的假样本，落在后面（种子 0、1、2，160 步之后在 0.6 到 0.8 之间）。右图却出人意料：有错配对的评判懂得与投影一样多，它的生成器却毫不知情。懂得什么配什么是一回事，教给对方是另一回事。经过一个隐藏层传到人像的梯度，大半在说这张脸哪里不像；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：40 步之后（输出的第一个数），投影答对 0.88 到 0.94，有错配对的答对 0.78 到 0.86，另外两种眼前只有拙劣的假样本，只有 0.50 到 0.61（种子 0、1、2）；到 160 步，这两种也还在 0.65 到 0.86 之间。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
 # @RECORD conditional designs@
 #
-# **你看到了什么？** CHECK 领先一直保持：投影有 99 % 照办，拼接只有三分之一，加上错配对提高到四分之三左右。整体的 FID 一点也看不出这种差别，投影的甚至还略差些；类内的 FID 才看得出来。这正是理论页的告诫：不能只报一个总的 FID，要了什么，就得度量什么。
+# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的 1,000 次照办 999 次，只有双分支还有一个种子掉队。留下的痕迹在类内的 FID 里，四种之中投影最低。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：图更好，其中一种形式却只有三分之二听话。）
+#
+# 比这一切更要紧的，是条件怎样*并入*。同样的嵌入、同样有一个隐藏层，若把它当作一个向量，摊平了放在 2,048 个特征旁边，而不是放进每个像素，评判就几乎听不见：同样的步数之后，照办的是 27 %，不是 98 %。
 # %% [markdown] lang="en"
 # ## 6 · From words to faces
 #
@@ -674,27 +687,56 @@ except ganlib.GanlibError as error:
 # %% [markdown] lang="en"
 # The condition is a vector again: each token is embedded, a convolution looks at its nearest neighbours ("red" beside "eyes"), and what a caption says most strongly is kept. The networks have an encoder each, and learn it with everything else.
 #
-# One combination will be kept from them: **blue hair before a rose background**. Both are common, only never together. The theory page says that the data are silent about such a caption, and any picture would be as good. **Predict.** What will the generator draw?
+# Six combinations will be kept from them, **blue hair before a rose background** among them. Each colour is common, only never with that partner. The theory page says that the data are silent about such a caption, and any picture would be as good. The cell counts 600 faces, as they are drawn and as the networks get to see them: all, each of the six combinations, the rarest colour of hair and the rarest background. **Predict.** What will the generator draw?
 # %% [markdown] lang="zh"
 # 条件又是一个向量：每个词元先嵌入，再由卷积看它的近邻（“红色”挨着“眼睛”），最后取整句话里说得最响的。两个网络各有一个编码器，与其余部分一起学。
 #
-# 有一个组合不让它们看到：**蓝色头发配玫瑰色背景**。两样都很常见，只是从不一起出现。理论页说，对这样一句描述，数据是沉默的，画什么都一样好。**先猜。** 生成器会画什么？
+# 有六个组合不让它们看到，其中一个是**蓝色头发配玫瑰色背景**。每种颜色都很常见，只是从不与那一个搭配。理论页说，对这样一句描述，数据是沉默的，画什么都一样好。下面的单元格数 600 幅人像，一行是原样，一行是给网络看的：总数、六个组合各几幅、最少见的发色与背景各几幅。**先猜。** 生成器会画什么？
 # %% tags=["strict"]
-HOLE = [("hair_colour", "blue"), ("background", "rose")]
+from ganlib.data.images import Images
+
+HOLES = [
+    ("blue", "rose"),
+    ("green", "cream"),
+    ("pink", "slate"),
+    ("black", "mint"),
+    ("red", "lavender"),
+    ("silver", "sky"),
+]
+vocabulary = avatars.vocabulary()
+hidden = torch.zeros(8, 6, dtype=torch.bool)
+for hair, back in HOLES:
+    row = vocabulary["hair_colour"].index(hair)
+    hidden[row, vocabulary["background"].index(back)] = True
 
 
-def shows(table):
-    both = [table[k] == avatars.number(k, value) for k, value in HOLE]
-    return torch.stack(both)
+def both(images):
+    return [images.attributes[k] for k in ("hair_colour", "background")]
 
 
-for hole in ([], HOLE):
-    some = ganlib.load("captioned-avatars", size=16, n=600, without=hole)
-    blue, rose = shows(some.attributes)
-    print(blue.sum().item(), rose.sum().item(), (blue & rose).sum().item())
-    assert (blue & rose).any() == (
-        not hole
-    ) and blue.sum() > 20 < rose.sum()
+def without_holes(images):
+    hair, back = both(images)
+    rows = (~hidden[hair, back]).nonzero().squeeze(1)
+    table = {k: column[rows] for k, column in images.attributes.items()}
+    pixels, labels = images.pixels[rows], images.labels[rows]
+    return Images(
+        pixels,
+        labels,
+        images.classes,
+        images.name,
+        table,
+        images.vocabulary,
+    )
+
+
+some = ganlib.load("avatars", size=16, n=600)
+for images in (some, without_holes(some)):
+    hair, back = both(images)
+    pairs = torch.bincount(6 * hair + back, minlength=48).view(8, 6)
+    least = pairs.sum(1).min().item(), pairs.sum(0).min().item()
+    print(len(images), pairs[hidden].tolist(), *least)
+    assert min(least) > 40
+assert not pairs[hidden].any() and pairs[~hidden].all()
 # %% [markdown] lang="en"
 # In sixteen pixels eyes and glasses cannot be seen well, so the captions name one to three of four things that can: hair, skin, shirt, background. The projection is the judge, once without wrong pairs and once with the weights $1,\tfrac12,\tfrac12$ of Reed and others. The wrong caption is that of the next picture in the batch: by chance it may fit.
 #
@@ -705,13 +747,7 @@ for hole in ([], HOLE):
 # **先猜。** 在第 5 节，投影用不着错配对。这里呢？
 # %%
 NAMED = ("hair_colour", "skin", "shirt", "background")
-words = {"size": size, "attributes": NAMED, "most": 3}
-told = ganlib.load(
-    "captioned-avatars",
-    n=lab.pick(smoke=200, cpu=8000, gpu=20_000),
-    without=HOLE,
-    **words,
-)
+told = captions.Captioned(without_holes(faces), NAMED, most=3)
 students = {}
 for name, options in (("no wrong pairs", {}), ("wrong pairs", half)):
     ganlib.seed(lab.seed)
@@ -734,22 +770,23 @@ for name, options in (("no wrong pairs", {}), ("wrong pairs", half)):
         progress=lab.progress,
     ).fit(lab.pick(smoke=3, cpu=480, gpu=6000))
 # %% [markdown] lang="en"
-# Eight captions, four in each language, two columns of each for two latents. The last one is the hole.
+# Eight captions, four in each language, and two latents: a row for each. The last two captions ask for a combination that was held out.
 # %% [markdown] lang="zh"
-# 八句描述，两种语言各四句，每句画两幅，用两个隐变量。最后一句就是那个缺口。
+# 八句描述，两种语言各四句；两个隐变量，各画一行。最后两句要的是留出的组合。
 # %%
-# alt-en: Two grids of sixteen small faces, two rows of eight, a column for each caption. In each column the two faces look nearly alike. Left, without wrong pairs: brown, white and blond hair where black, pink, silver and blue was asked for. Right, with wrong pairs: black hair before cream, pink hair, grey hair over dark skin; in the last two columns blue hair before pink. CHECK
-# alt-zh: 左右两组各十六幅小人像，两行八列，每列一句描述。同一列的两幅几乎一样。左边没有错配对：要的是黑、粉、银、蓝的头发，画的是棕、白、金。右边有错配对：米色背景前的黑发，粉色头发，深色皮肤上的灰白头发；最后两列是粉色背景前的蓝色头发。CHECK
+# alt-en: Two grids of sixteen small faces, two rows of eight, a column for each caption. In each column the two faces look nearly alike. Left, without wrong pairs, black hair is dark, but pink and silver came out pale or blond, and the last two columns do not show blue hair before pink. Right, with wrong pairs: black hair before cream, pinkish hair, grey hair over dark skin, and in the last two columns blue hair before pink.
+# alt-zh: 左右两组各十六幅小人像，两行八列，每列一句描述。同一列的两幅几乎一样。左边没有错配对：要黑发的是深色头发，要粉色与银色的却画成浅色或金色，最后两列也不是粉色背景前的蓝色头发。右边有错配对：米色背景前的黑发，粉色调的头发，深色皮肤上的灰白头发，最后两列是粉色背景前的蓝色头发。
 wishes = [
     {"hair_colour": "black", "background": "cream"},
     {"hair_colour": "pink", "shirt": "green"},
     {"hair_colour": "silver", "skin": "dark"},
-    dict(HOLE),
+    {"hair_colour": "blue", "background": "rose"},
 ]
 asked_for = [
     avatars.caption(wish, lang) for wish in wishes for lang in languages
 ]
-print(*asked_for, sep="\n")
+for column, text in enumerate(asked_for, 1):
+    print(column, text)
 ganlib.seed(lab.seed)
 z = gan.latent(2).repeat_interleave(8, 0)
 viz.grid(
@@ -761,15 +798,16 @@ viz.grid(
     scale=lab.pick(smoke=2.4, cpu=2.4, gpu=1.2),
 )
 # %% [markdown] lang="en"
-# Now 400 captions of held-out faces, and the network of the library that reads attributes. For each attribute: how often is it what the caption says? First row, the held-out faces themselves with their captions; last row, the same faces with captions of others: chance. CHECK
+# Now 400 captions of held-out faces, and the network of the library that reads attributes. For each attribute: how often is it what the caption says? First row, the held-out faces themselves with their captions; last row, the same faces with captions of others: chance.
 # %% [markdown] lang="zh"
-# 再用留出人像的 400 句描述，由代码库里读属性的网络来判。对每个属性问：与描述相符的占多少？第一行是留出人像配它们自己的描述；最后一行是同样的人像配别人的描述，也就是瞎猜。CHECK
+# 再用留出人像的 400 句描述，由代码库里读属性的网络来判。对每个属性问：与描述相符的占多少？第一行是留出人像配它们自己的描述；最后一行是同样的人像配别人的描述，也就是瞎猜。
 # %%
-# alt-en: A table of four rows, in per cent, for hair, skin, shirt and background. Real faces 96 to 100. No wrong pairs: about chance. Wrong pairs: 80 to 99. Captions of others: 13 to 20. CHECK
-# alt-zh: 四行的表，头发、皮肤、上衣、背景各一列，单位是百分比。真实人像 96 到 100。没有错配对：与瞎猜差不多。有错配对：80 到 99。别人的描述：13 到 20。CHECK
+# alt-en: A table of four rows, in per cent, for hair, skin, shirt and background. Real faces 92 to 100. No wrong pairs 27 to 61, more than chance. Wrong pairs 76 to 100. Captions of others 12 to 21.
+# alt-zh: 四行的表，头发、皮肤、上衣、背景各一列，单位是百分比。真实人像 92 到 100。没有错配对 27 到 61，高于瞎猜。有错配对 76 到 100。别人的描述 12 到 21。
 ganlib.seed(lab.seed)
 n = lab.pick(smoke=40, cpu=400, gpu=2000)
-test = ganlib.load("captioned-avatars", n=n, split="test", **words)
+test = ganlib.load("avatars", size=size, n=n, split="test")
+test = captions.Captioned(test, NAMED, most=3)
 lines = test.captions(torch.arange(n))
 meant = [avatars.parse(captions.text(line)) for line in lines]
 
@@ -813,17 +851,17 @@ if lab.profile == "cpu":
 
 
 # %% [markdown] lang="en"
-# **What do you see?** CHECK Without wrong pairs the captions have hardly begun to matter at this stage; with them the colours follow. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. What they cost in the end is the subject of the table below. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
+# **What do you see?** Without wrong pairs the captions have begun to count: not quite half of what they name is right (46 and 48 % with the seeds 1 and 2), where chance has about a sixth. With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. To perfect players they would cost nothing here: our captions are drawn by lot, as in section 4. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
 #
-# ### The hole
+# ### The holes
 #
-# Blue hair before rose, in both languages; and beside it combinations of the same two attributes that were seen.
+# The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** CHECK 没有错配对，描述在这个阶段才刚开始起作用；有了它，颜色就跟着走。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。它最后的代价，见下面的表。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。换作完美的双方，它在这里不用付出代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
-# 蓝色头发配玫瑰色背景，两种语言都问；旁边是同样两个属性见过的组合。
+# 六个组合，两种语言都问；旁边是同样两个属性的另外 42 个组合，都见过。头发*与*背景都对才算对：瞎猜是 48 次对一次。
 # %%
 def both_right(student, pairs):
     texts = [
@@ -840,40 +878,43 @@ def both_right(student, pairs):
     return sum(right) / len(right)
 
 
-vocabulary = avatars.vocabulary()
-seen = [
+every = [
     (hair, back)
     for hair in vocabulary["hair_colour"]
     for back in vocabulary["background"]
-    if (hair, back) != ("blue", "rose")
 ]
-many = lab.pick(smoke=1, cpu=100, gpu=500)
+seen = [pair for pair in every if pair not in HOLES]
+many = lab.pick(smoke=1, cpu=2, gpu=20)
 ganlib.seed(lab.seed)
 rates = {
-    "seen": both_right(students["wrong pairs"], seen * max(1, many // 40)),
-    "hole": both_right(students["wrong pairs"], [("blue", "rose")] * many),
-    "deaf": both_right(students["no wrong pairs"], seen),
+    "seen": both_right(students["wrong pairs"], seen * many),
+    "holes": both_right(students["wrong pairs"], HOLES * many * 7),
+    "untaught": both_right(students["no wrong pairs"], seen * many),
 }
-for name in ("seen", "hole"):
-    print(f"{rates[name]:4.0%}  {lab.t('both, ' + name)}")
+for name, rate in rates.items():
+    print(f"{rate:4.0%}  {lab.t('both, ' + name)}")
 if lab.profile == "cpu":
-    assert rates["seen"] > 0.5 and rates["hole"] > 0.3
-    assert rates["deaf"] < 0.15
+    assert rates["seen"] > 0.5 and rates["holes"] > 0.4
+    assert rates["untaught"] < rates["seen"] - 0.2
 # %% [markdown] lang="en"
-# CHECK The generator draws what it has never seen, and not less reliably than the rest. Nothing in the data asks for it: the theory page gives two worlds with the same training pairs, in one of which blue hair before rose looks entirely different. What decides is the network. Its convolution reads each phrase by itself, the phrases come together by maximum and sum, and hair and background are painted in different places. A combination far from anything additive (red hair only for those who smile to the left) would show the limits.
+# The generator draws what it has never seen. With the seeds 1 and 2 we saw 67 and 74 % of these faces right, beside 86 and 90 % of those of seen combinations. Read it with the rows of the figure in mind: as the latents change next to nothing, six combinations in two languages are hardly more than twelve answers, each given fourteen times.
+#
+# Nothing in the data asks for it: the theory page gives two worlds with the same training pairs, in one of which blue hair before rose looks entirely different. What decides is the network. Its convolution reads each phrase by itself, the phrases come together by maximum and sum, and hair and background are painted in different places. A combination far from anything additive (red hair only for those who smile to the left) would show the limits.
 #
 # ### A longer training
 #
 # `ganlib.zoo` has a game that was trained longer, on 32 pixels and all thirteen attributes, with every combination. In a running notebook write a caption and press the button; the web page shows eight lines.
 # %% [markdown] lang="zh"
-# CHECK 生成器画出了从未见过的东西，而且不比其余的逊色。数据里没有任何东西要求如此：理论页给出过两个世界，训练配对完全相同，而在其中一个里，玫瑰色背景前的蓝色头发可以是另一副样子。起决定作用的是网络：卷积把每个短语单独读，短语之间靠取最大值与求和汇合，头发与背景又画在不同的地方。若组合远离相加（比如只有向左微笑的人才是红头发），就会露出局限。
+# 生成器画出了从未见过的东西。种子 1 与 2，这些人像有 67 % 与 74 % 是对的，见过的组合则有 86 % 与 90 %。读这些数时，别忘了图中那两行：隐变量几乎改变不了什么，六个组合、两种语言，其实只有十二个答案，每个重复十四遍。
+#
+# 数据里没有任何东西要求如此：理论页给出过两个世界，训练配对完全相同，而在其中一个里，玫瑰色背景前的蓝色头发可以是另一副样子。起决定作用的是网络：卷积把每个短语单独读，短语之间靠取最大值与求和汇合，头发与背景又画在不同的地方。若组合远离相加（比如只有向左微笑的人才是红头发），就会露出局限。
 #
 # ### 训练得更久
 #
 # `ganlib.zoo` 里有一个训练得更久的博弈：32 像素，全部十三个属性，所有组合都见过。在运行着的笔记本里，写一句描述，按一下按钮；网页上显示的是八句。
 # %%
-# alt-en: Eight rows of eight faces of 32 pixels, a row for each caption: red eyes and blue hair, the same in Chinese, glasses, and so on; most of a row show what the caption says and differ in everything else. CHECK
-# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述：红眼睛蓝头发，同一句的中文，戴眼镜短发，等等；一行里大多数都符合描述，其余各不相同。CHECK
+# alt-en: Eight rows of eight faces of 32 pixels, a row for each caption, four wishes in two languages: blue hair; short hair and glasses; long pink hair; dark skin, yellow shirt and slate background. The eight faces of a row are nearly the same. The two rows of a wish differ in what it leaves open, as skin or background.
+# alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述，四个愿望各用两种语言：蓝色头发；短发戴眼镜；粉色长发；深色皮肤、黄色上衣、石板色背景。一行的八幅几乎一样。同一个愿望的两行，在没有提到的地方不一样，例如皮肤或背景。
 painter = ganlib.zoo.game("cgan-avatars").to(lab.device)
 
 
@@ -916,12 +957,35 @@ else:
     gallery = viz.grid(rows, columns=8)
 gallery
 # %% [markdown] lang="en"
+# The columns are eight latents, and hardly differ. A caption says little; the rest should vary as it does in the data. "Red eyes, blue hair" leaves the background open: in which shares do its six colours appear in 240 faces for this wish in each language, and among the real faces that fit it? **Predict.**
+# %% [markdown] lang="zh"
+# 八列是八个隐变量，却几乎没有差别。一句描述只说了一点，没说的应当像数据里那样千变万化。“红色眼睛，蓝色头发”没有提背景：按这句话用两种语言各画 240 幅，六种背景各占多少？符合这句话的真实人像里又各占多少？**先猜。**
+# %%
+fits = torch.stack(
+    [faces.attributes[k] == avatars.number(k, v) for k, v in wish.items()]
+)
+left_open = {
+    lab.t("real faces"): faces.attributes["background"][fits.all(0)]
+}
+for lang in languages:
+    text = avatars.caption(wish, lang)
+    left_open[text] = read(paint(text, 240))["background"]
+for name, values in left_open.items():
+    shares = torch.bincount(values, minlength=6).double() / len(values)
+    print(*(f"{share:4.0%}" for share in shares), f"  {name}")
+    if lab.profile == "cpu":
+        assert (shares.max() > 0.5) == (name != lab.t("real faces"))
+# %% [markdown] lang="en"
+# Accuracy without diversity once more: what the words leave open is settled by the words, and the same wish in the other language is another face. The wrong pairs are not to blame, in theory: these captions are drawn by lot, and the equilibrium stays (section 4). It is the mode collapse of chapter 03, within each caption. No single pair gives it away, and nothing that counts right answers would tell.
+#
 # A thousand captions of held-out faces, each naming all sorts of things. **Predict:** which attributes will be the hardest?
 # %% [markdown] lang="zh"
+# 又是准确而没有多样性：话里没说的，全由这句话本身定下；同一个愿望换一种语言，就是另一张脸。从理论上说，这怪不得错配对：这些描述是抽签得来的，均衡不动（第 4 节）。这是第 3 章的模式坍塌，出现在每句描述之内。单看任何一个配对，都看不出来；凡是只数答对多少的，也看不出来。
+#
 # 一千句留出人像的描述，说什么的都有。**先猜：** 哪些属性最难？
 # %%
-# alt-en: A bar for each of the thirteen attributes: the per cent of captions obeyed; a dark stroke for chance, a dot for real faces. CHECK
-# alt-zh: 十三个属性各一条横条，是照办的描述的百分比；深色短线是瞎猜，圆点是真实人像。CHECK
+# alt-en: A bar for each of the thirteen attributes: the per cent of captions obeyed; a dark stroke for chance, a dot for real faces, above 90 everywhere. Background, shirt, hair and skin are near 100; in the lower part the shape of the face, the colour of the eyes and an open mouth; at the bottom freckles and a smile, near chance.
+# alt-zh: 十三个属性各一条横条，是照办的描述的百分比；深色短线是瞎猜，圆点是真实人像，都在 90 以上。背景、上衣、头发、皮肤接近 100；靠下的是脸形、眼睛颜色与张嘴；最下面是雀斑与微笑，与瞎猜差不多。
 n = lab.pick(smoke=100, cpu=1000, gpu=5000)
 test = ganlib.load("captioned-avatars", size=32, n=n, split="test")
 ganlib.seed(lab.seed)
@@ -969,14 +1033,19 @@ fig
 overall = {k: sum(v.values()) / len(names) for k, v in rates.items()}
 for name, value in overall.items():
     print(f"{value:4.0%}  {lab.t(name)}")
+if lab.profile == "cpu":
+    wide = [rates["painted"][k] for k in NAMED]
+    assert min(wide) > 0.85 and rates["painted"]["smile"] < 0.75
+    assert overall["painted"] > overall["captions of others"] + 0.25
+    assert overall["real faces"] > 0.95
 # %% [markdown] lang="en"
-# CHECK
+# **What do you see?** What covers many pixels is done nearly always: background, shirt, hair, skin. What is a matter of a few, the colour of the eyes, a smile, a mouth that is open, freckles, comes late or has not come at all. So "blue hair" can be relied on, "red eyes" not yet.
 #
 # ### Order and language
 #
 # "Red eyes, blue hair", "blue hair, red eyes" and the Chinese for either mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The mean difference of two pictures, beside that of two pictures of different captions.
 # %% [markdown] lang="zh"
-# CHECK
+# **你看到了什么？** 占的像素多的，几乎次次做到：背景、上衣、头发、皮肤。只占几个像素的，眼睛的颜色、微笑、张嘴、雀斑，来得晚，或者根本还没有来。所以“蓝色头发”靠得住，“红色眼睛”还不行。
 #
 # ### 次序与语言
 #
@@ -1012,26 +1081,13 @@ for name, images in versions.items():
     apart = (images - plain).abs().mean()
     same = read(images)["hair_colour"] == read(plain)["hair_colour"]
     print(f"{apart:.3f}  {same.double().mean():4.0%}  {lab.t(name)}")
+    if lab.profile == "cpu":
+        assert (apart > 0.25) == (name == "other caption")
+        assert (same.double().mean() > 0.8) == (name != "other caption")
 # %% [markdown] lang="en"
-# CHECK (First number: mean difference of pixels, black and white being 2 apart; second: how often the hair has the same colour.) Nobody told the encoder that two words in two languages mean the same. It had to find out from the pictures.
-#
-# ### What wrong pairs cost
-#
-# Captions overlap: "blue hair" and "glasses" fit the same face. So the equilibrium of section 4 moves, and a caption is painted too clearly. Does that happen in training? `benchmarks/conditional.py` plays the three weights with three seeds, and holds out two combinations.
-#
-# @RECORD conditional matching@
-#
-# CHECK
+# (First number: mean difference of pixels, black and white being 2 apart; second: how often the hair has the same colour.) The order matters little, the language more, but another wish by far the most, and the hair is right in all its versions. Nobody told the encoder that two words in two languages mean the same. It had to find out from the pictures.
 # %% [markdown] lang="zh"
-# CHECK（第一个数是像素的平均差，黑与白相差 2；第二个数是头发颜色相同的比例。）谁也没有告诉编码器，两种语言的哪两个词意思相同，这只能从图像里去发现。
-#
-# ### 错配对的代价
-#
-# 描述互相重叠：“蓝色头发”与“戴眼镜”可以配同一张脸。所以第 4 节的均衡会移动，描述会画得过分分明。训练中真是这样吗？`benchmarks/conditional.py` 把三种权重各跑三个种子，并留出两个组合。
-#
-# @RECORD conditional matching@
-#
-# CHECK
+# （第一个数是像素的平均差，黑与白相差 2；第二个数是头发颜色相同的比例。）次序影响很小，语言影响大一些，换一个愿望才变化最大；而头发的颜色，怎么说都对。谁也没有告诉编码器，两种语言的哪两个词意思相同，这只能从图像里去发现。
 # %% [markdown] lang="en"
 # ## Try it
 #
@@ -1084,7 +1140,7 @@ for name, images in versions.items():
 #         return self.alone(x, labels) + self.beta(labels).squeeze(1)
 # ```
 #
-# with `gan.discriminator = Adds(gan.discriminator)` after the encoder was made deaf. CHECK When we tried (seed 0): 0 % of the points near the right spot. What is added to every logit of a label tells the generator nothing about where to go. It even learned more slowly: 44 % of the points were near any spot, where the other two had all.
+# with `gan.discriminator = Adds(gan.discriminator)` after the encoder was made deaf. When we tried (seeds 0, 1 and 2): 0, 16 and 0 % of the points near the right spot, where the deaf one had 25, 0 and 12. What is added to every logit of a label tells the generator nothing about where to go. It even learned more slowly: 44, 68 and 73 % of the points were near any spot, where the other two had all.
 #
 # </details>
 #
@@ -1153,7 +1209,7 @@ for name, images in versions.items():
 #         return self.alone(x, labels) + self.beta(labels).squeeze(1)
 # ```
 #
-# 先让编码器听不见，再设 `gan.discriminator = Adds(gan.discriminator)`。CHECK 我们试的那一次（种子 0），落在所要的一团的是 0 %。给一个标签的所有 logit 加上同一个数，并不告诉生成器该往哪里去。它甚至学得更慢：落在任何一团的只有 44 %，另外两个都是全部。
+# 先让编码器听不见，再设 `gan.discriminator = Adds(gan.discriminator)`。我们试过种子 0、1、2，落在所要的一团的是 0 %、16 % 与 0 %，听不见时是 25 %、0 % 与 12 %。给一个标签的所有 logit 加上同一个数，并不告诉生成器该往哪里去。它甚至学得更慢：落在任何一团的只有 44 %、68 % 与 73 %，另外两个都是全部。
 #
 # </details>
 #
