@@ -11,8 +11,8 @@
 # * play the two bells of [the theory page](../../book/en/10-acgan.md), first exactly, then with networks, and watch both part;
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
-# Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two minutes, most of them for four GANs on digits.
-# %% [markdown] lang="zh" matches="97c8fdeae430"
+# Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes two to three minutes, most of them for four GANs on digits and fifteen small ones on points.
+# %% [markdown] lang="zh" matches="ada81c0d298f"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -25,7 +25,7 @@
 # * 下一下[理论页](../../book/zh/10-acgan.md)上两条钟形曲线的那盘棋，先精确地算，再让网络来，看它们怎样分开；
 # * **度量**类别内部丢了什么，预训练的主干又值多少。
 #
-# 凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约两分钟，大半花在手写数字的四个 GAN 上。
+# 凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验两到三分钟，大半花在手写数字的四个 GAN 与直线上的十五个小 GAN 上。
 # %%
 import importlib.util
 import subprocess
@@ -149,7 +149,7 @@ pull = torch.tensor([0.0, 0.0, 0.0, 0.0], requires_grad=True)
 (wrong,) = torch.autograd.grad(cross_entropy(four + pull, GENERATED), pull)
 assert right[3] > 0 > wrong[3]
 # %% [markdown] lang="en"
-# The last line is the page's theorem "a class for fakes" in numbers: a non-saturating adversarial loss, $0.84$, and a classification loss, $0.51$, in one term.
+# The last line is the page's theorem "a class for fakes" in numbers: a non-saturating adversarial loss, $0.33$, and a classification loss, $0.54$, in one term.
 #
 # ## 2 · Digits to order
 #
@@ -157,7 +157,7 @@ assert right[3] > 0 > wrong[3]
 #
 # **Predict.** The heads sit on 256 features. By how many numbers do the discriminators of `n` and `n+1` differ? And `n` and `single`?
 # %% [markdown] lang="zh"
-# 最后一行就是理论页“假样本自成一类”那条定理的数字版：一个非饱和的对抗损失 $0.84$，一个分类损失 $0.51$，合在一项里。
+# 最后一行就是理论页“假样本自成一类”那条定理的数字版：一个非饱和的对抗损失 $0.33$，一个分类损失 $0.54$，合在一项里。
 #
 # ## 2 · 按订单写数字
 #
@@ -230,17 +230,20 @@ GAMES = {
 }
 
 
-def train(game, steps, **options):
+def train(game, steps, change=None, log_every=50, **options):
     ganlib.seed(lab.seed)
     gan = ganlib.build(
         game, data, model="mlp-small", lr=1e-3, latent_dim=64, **options
     )
+    if change:
+        change(gan)
     return ganlib.Trainer(
         gan,
         data,
         batch_size=64,
         device=lab.device,
         ema_half_life=5000,
+        log_every=log_every,
         callbacks=[
             ganlib.Evaluate(lab.pick(smoke=5, cpu=100, gpu=500), look)
         ],
@@ -275,12 +278,14 @@ ganlib.viz.grid(runs["n"].sample(**order), columns=10)
 # alt-zh: 三个子图，每种形式一个，横轴为步数；各有两条线，是读作所要数字的比例：一条由判别器自己的输出头读，一条由从没见过生成器的分类器读。两条都从十分之一升到接近一；起初，自己的输出头在另一条之上。
 from ganlib import viz
 
-viz.curves(
+fig = viz.curves(
     {form: runs[form].history for form in FORMS},
     ["own head reads", "a stranger reads"],
     level=right(held.labels, held.normalised()),
     ylim=(0, 1.02),
 )
+fig.set_size_inches(9, 2.8)
+fig
 # %%
 on_real = right(held.labels, held.normalised())
 print(f"{on_real:.3f}  {lab.t('real')}")
@@ -294,25 +299,27 @@ for name, run in runs.items():
     print(f"{line}   ({lab.t('wrong labels')} {shuffled:.3f})")
     if lab.profile == "cpu":
         assert scores[name] > 0.9 and shuffled < 0.05
-early = {}
+most, late = {}, {}
+print(lab.t("lead of own head"))
 for form in FORMS:
     history = runs[form].history
-    gaps = [
-        own - other
-        for own, other in zip(
-            history["own head reads"],
-            history["a stranger reads"],
-            strict=True,
-        )
-    ]
-    early[form] = max(gaps)
-    print(f"{early[form]:+.3f}  {lab.t('largest gap')}  {form}")
+    own, other = (
+        torch.tensor(history[name])
+        for name in ("own head reads", "a stranger reads")
+    )
+    ahead = own - other
+    most[form], late[form] = ahead.max(), ahead[len(ahead) // 2 :].mean()
+    print(f"{most[form]:+8.3f}{late[form]:+8.3f}   {lab.t(form)}")
 if lab.profile == "cpu":
-    assert min(early.values()) > 0.05
+    assert min(most.values()) > 0.1
+    assert late["n"] > 0.03 > 0.02 > max(late["n+1"], late["single"])
+    assert scores["n"] < min(scores["n+1"], scores["single"])
 # %% [markdown] lang="en"
-# The discriminator's own head reads scribbles in which a stranger sees nothing: generator and head have agreed on signs. That number stands in nearly every log of an AC-GAN, as "class accuracy". Believe the stranger. (With form `n` the head was even *taught* on fakes. But the other two, which learn classes from real digits only, show a gap as well: a generator finds the blind spots of whoever pays it.)
+# The discriminator's own head reads scribbles in which a stranger sees nothing: generator and head have agreed on signs. That number stands in nearly every log of an AC-GAN, as "class accuracy". Believe the stranger.
 #
-# On digits the classes hardly overlap, so the theory expects little harm, and there is none to see so far. Sections 5 to 7 look where it ought to be.
+# Two forms give up their private signs after a few hundred steps. Form `n` keeps them: its head is *taught* on fakes to read them as they were ordered, scribbles or not. It stays ahead of the stranger to the end, and its digits are the hardest to read. (So it was with the seeds 0, 1 and 2: over the second half of the training `n` was 5 to 8 points ahead on average, the others less than 1; the stranger read 94 to 96 % of the digits of `n` at the end, 99 % of the others'.) On the faces of lab 09 the distance is larger: its table has 67 % "as asked" for the paper's form, 98 and 99 % for the other two.
+#
+# That is a trouble of a classifier that learns from fakes. The *missing term* of the theory does its harm where classes overlap, and digits hardly do. Sections 5 and 6 look there.
 #
 # ## 3 · A softmax too many
 #
@@ -320,9 +327,11 @@ if lab.profile == "cpu":
 #
 # **Predict.** What is the least value, for ten classes, if the classifier is perfectly right and perfectly sure? What the greatest, if it is perfectly sure and wrong? And how hard does the loss pull on a classifier that is sure and wrong?
 # %% [markdown] lang="zh"
-# 有些乱涂，外人什么也看不出来，判别器自己的输出头却读得懂：生成器与输出头之间已经约好了暗号。几乎每份 AC-GAN 日志里都有这个数，叫“分类准确率”。要信就信外人。（形式 `n` 还*拿假样本教过*这个输出头。可是另外两种形式只从真实数字学类别，也有差距：谁付钱，生成器就找谁的盲点。）
+# 有些乱涂，外人什么也看不出来，判别器自己的输出头却读得懂：生成器与输出头之间已经约好了暗号。几乎每份 AC-GAN 日志里都有这个数，叫“分类准确率”。要信就信外人。
 #
-# 手写数字的类别几乎不重叠，照理论不会有多大损害，到此为止也确实看不出。损害该在哪里，第 5 节到第 7 节去看。
+# 有两种形式，几百步之后暗号就不灵了。形式 `n` 却一直在用：它的输出头*拿假样本上过课*，不管多潦草，都按所要的类别去读。到训练结束它还领先于外人，写出的数字也最难认。（种子 0、1、2 都是如此：训练的后一半，`n` 平均领先 5 到 8 个百分点，另外两种不到 1 个；训练结束时，`n` 写的数字外人读对 94% 到 96%，另外两种写的读对 99%。）换成实验 09 的人像，差距更大：那里的表格上，论文的形式只有 67% “合乎要求”，另外两种是 98% 与 99%。
+#
+# 这是分类器向假样本学习惹的麻烦。理论说的*缺了一项*，要在类别重叠的地方才见得到损害，而手写数字几乎不重叠。第 5 节与第 6 节就去那里看。
 #
 # ## 3 · 多了一层 softmax
 #
@@ -360,7 +369,7 @@ PAYMENTS = {
 }
 answers = torch.zeros(4, 10, dtype=torch.float64)
 answers[1, 1], answers[2, 0], answers[3, 1] = 8, 8, 30
-print(" " * 14, *(f"{lab.t(f'answer {i}'):>14}" for i in range(4)))
+print(lab.t("answers"))
 pulls = {}
 for name, payment in PAYMENTS.items():
     pulls[name] = [
@@ -368,7 +377,7 @@ for name, payment in PAYMENTS.items():
         for row in answers
     ]
     row = (f"{value:14.5f}" for value in pulls[name])
-    print(f"{lab.t(name):14}", *row)
+    print(*row, "  ", lab.t(name))
 for name in ("softmax twice", "log forgotten"):
     assert pulls[name][3] < 1e-9 < 0.999 < pulls["cross-entropy"][3]
 assert (
@@ -424,7 +433,7 @@ for kind, labels in {
         row = f"{end:7.3f}{accuracy:9.1%}{sure.mean():9.1%}{names:6}"
         print(f"{row}   {lab.t(name)}")
         if lab.profile == "cpu":
-            assert accuracy > 0.75 and (names == 10 or accuracy < 0.92)
+            assert accuracy > 0.6 and (names == 10 or accuracy < 0.93)
             ends = {"softmax twice": floor, "log forgotten": -1.0}
             if kind == "redrawn":
                 honest = name == "cross-entropy"
@@ -535,7 +544,7 @@ for size in (0.0, 0.1, 0.25, 0.5, 1.0):
 if lab.profile == "cpu":
     assert share > 0.9
 # %% [markdown] lang="en"
-# A truncation of the noise, a common trick for cleaner samples, costs such a generator the label: at $0\cdot z$ one digit in ten is right, by chance, and at a quarter of the noise a good part of the labels is gone.
+# A truncation of the noise, a common trick for cleaner samples, costs such a generator the label: at $0\cdot z$ one digit in ten is right, by chance, and with a quarter of the noise a quarter of the labels is gone already (a third, with the seeds 1 and 2).
 #
 # ## 5 · Two bells
 #
@@ -545,7 +554,7 @@ if lab.profile == "cpu":
 #
 # **Predict**, for $\lambda=0.05$, $1$ and $5$: will the truth hold? What becomes of the variance within a class, and of the marginal (the sum of both classes, all that FID would see)?
 # %% [markdown] lang="zh"
-# 截断噪声是让样本更干净的常用手法，放在这种生成器上，代价就是标签：到 $0\cdot z$，只有十分之一碰巧写对；噪声剩四分之一时，标签也已丢了不少。
+# 截断噪声是让样本更干净的常用手法，放在这种生成器上，代价就是标签：到 $0\cdot z$，只有十分之一碰巧写对；噪声剩四分之一时，标签已丢了四分之一（种子 1 与 2 丢了三分之一）。
 #
 # ## 5 · 两条钟形曲线
 #
@@ -611,8 +620,8 @@ for weight in (0, 0.05, 0.25, 1, 2, 5):
     off = distance(laws.mean(0), everyone)
     predicted = distance(laws.mean(0), theory(weight))
     print(
-        f"{weight:5}{within(laws):9.3f}{best:9.3f}{off:9.3f}"
-        f"{predicted:9.3f}"
+        f"{weight:5}{within(laws):11.3f}{best:11.3f}{off:11.3f}"
+        f"{predicted:11.3f}"
     )
     assert predicted < 1e-4
     if weight:
@@ -717,108 +726,120 @@ for weight in (0.25, 1):
 #
 # ### With networks
 #
-# Exact players are one thing. Now networks with layers of 128, on 256 points a step, and AC-GAN's form `single`, whose classifier learns from real points only, as the theorem wants it; one run has the form `n`. Beside them a conditional GAN that concatenates.
+# Exact players are one thing. Now networks with layers of 128, on 256 points a step, and AC-GAN's form `single`, whose classifier learns from real points only, as the theorem wants it; one game has the form `n`. Beside them two conditional GANs, whose judges are told the label: by concatenation, and by projection. Each game is played with three seeds.
 #
-# **Predict.** Which of the four will have the variance of the data, 1? How much of the theory will survive in ordinary training?
+# **Predict.** Which of the five will have the variance of the data, 1? How much of the theory will survive in ordinary training?
 # %% [markdown] lang="zh"
 # 各列是：类内方差，最高准确率，与真实分布的（TV）距离。有了孪生分类器，无论权重多大，博弈都停在真实分布；没有它，博弈就从那里离开。
 #
 # ### 换成网络
 #
-# 精确的参与者是一回事。现在换成每层 128 个单元的小网络，每步 256 个点，AC-GAN 取形式 `single`，它的分类器只从真实的点学习，与定理的要求相合；另有一次用形式 `n`。旁边是一个拼接标签的条件 GAN。
+# 精确的参与者是一回事。现在换成每层 128 个单元的小网络，每步 256 个点，AC-GAN 取形式 `single`，它的分类器只从真实的点学习，与定理的要求相合；另有一局用形式 `n`。旁边是两个条件 GAN，判别器拿得到标签：一个靠拼接，一个靠投影。每局各用三个种子。
 #
-# **先猜。** 四者之中，谁的方差会与数据一样是 1？到了寻常的训练里，理论还剩多少？
+# **先猜。** 五者之中，谁的方差会与数据一样是 1？到了寻常的训练里，理论还剩多少？
 # %%
 line = ganlib.load("mixture-1d", means=[-1.0, 1.0], std=1.0)
 POINTS = {
     "CGAN, concatenation": ("cgan", {"design": "concat"}),
+    "CGAN, projection": ("cgan", {"design": "projection"}),
     "one head, λ = 0.1": ("acgan", {"form": "single", "aux_weight": 0.1}),
     "one head, λ = 1": ("acgan", {"form": "single"}),
     "n, λ = 1": ("acgan", {"form": "n"}),
 }
 coins = torch.arange(lab.pick(smoke=200, cpu=20_000, gpu=20_000)) % 2
-clouds = {}
-for name, (game, options) in POINTS.items():
-    ganlib.seed(lab.seed)
+seeds = [lab.seed + k for k in range(lab.pick(smoke=1, cpu=3, gpu=3))]
+
+
+def cloud(seed, game, options):
+    ganlib.seed(seed)
+    gan = ganlib.build(
+        game,
+        line,
+        model="mlp-toy",
+        latent_dim=12,
+        lr=5e-4,
+        beta1=0.0,
+        **options,
+    )
     trainer = ganlib.Trainer(
-        ganlib.build(
-            game,
-            line,
-            model="mlp-toy",
-            latent_dim=12,
-            lr=5e-4,
-            beta1=0.0,
-            **options,
-        ),
+        gan,
         line,
         batch_size=256,
         device=lab.device,
         ema_half_life=50_000,
         progress=lab.progress,
     ).fit(lab.pick(smoke=5, cpu=600, gpu=4000))
-    clouds[name] = trainer.sample(labels=coins)[:, 0].cpu()
+    return trainer.sample(labels=coins)[:, 0].cpu()
 
 
 def of_points(points, labels):
     variance = sum(points[labels == c].var().item() for c in (0, 1)) / 2
     right_side = ((points > 0) == (labels == 1)).float().mean().item()
-    return (
-        variance,
-        right_side,
-        (points.abs() < 0.25).float().mean().item(),
-    )
+    middle = (points.abs() < 0.25).float().mean().item()
+    return variance, right_side, middle
 
 
-ganlib.seed(lab.seed)
-real_points = line.batch(len(coins))
-found = {"data": of_points(real_points.images[:, 0], real_points.labels)}
-found |= {name: of_points(cloud, coins) for name, cloud in clouds.items()}
+def drawn(seed):
+    ganlib.seed(seed)
+    batch = line.batch(len(coins))
+    return of_points(batch.images[:, 0], batch.labels)
+
+
+clouds = {
+    name: [cloud(seed, *game) for seed in seeds]
+    for name, game in POINTS.items()
+}
+found = {"data": torch.tensor([drawn(seed) for seed in seeds])} | {
+    name: torch.tensor([of_points(points, coins) for points in made])
+    for name, made in clouds.items()
+}
 print(lab.t("points table"))
-for name, numbers in found.items():
-    print(*(f"{number:8.3f}" for number in numbers), "  ", lab.t(name))
+for name, rows in found.items():
+    numbers = [*rows[:, 0], *rows[:, 1:].mean(0)]
+    print(*(f"{number:7.3f}" for number in numbers), "  ", lab.t(name))
 if lab.profile == "cpu":
-    assert (
-        abs(found["CGAN, concatenation"][0] - 1)
-        < 0.12
-        > abs(found["CGAN, concatenation"][1] - 0.84)
-    )
+    for name in ("CGAN, concatenation", "CGAN, projection"):
+        assert (found[name][:, 0] - 1).abs().max() < 0.15
+        assert (found[name][:, 1] - 0.84).abs().max() < 0.04
     for name in ("one head, λ = 0.1", "one head, λ = 1", "n, λ = 1"):
-        assert found[name][0] < 0.75 and found[name][1] > 0.93
-    assert found["one head, λ = 1"][2] < 0.6 * found["data"][2]
+        assert found[name][:, 0].max() < 0.75
+        assert found[name][:, 1].min() > 0.93
+    middle = found["one head, λ = 1"][:, 2] / found["data"][:, 2]
+    assert middle.max() < 0.6
 # %%
-# alt-en: Three histograms of two classes each. Conditional GAN: two bells that overlap around zero, on the dotted bells of the data. AC-GAN with weight 0.1: both end near zero. With weight 1: a valley at zero; both follow the dark lines of the exact equilibrium.
-# alt-zh: 三个直方图，各有两类。条件 GAN：两条钟形在零附近重叠，压在数据的点线上。权重 0.1 的 AC-GAN：两类都在零附近截断。权重 1：零处是一道谷。后两者都沿着精确均衡的深色线。
+# alt-en: Three histograms of two classes each. Conditional GAN with projection: two bells that overlap around zero, on the dotted bells of the data. AC-GAN with weight 0.1: both end near zero. With weight 1: a valley at zero; both follow the dark lines of the exact equilibrium.
+# alt-zh: 三个直方图，各有两类。用投影的条件 GAN：两条钟形在零附近重叠，压在数据的点线上。权重 0.1 的 AC-GAN：两类都在零附近截断。权重 1：零处是一道谷。后两者都沿着精确均衡的深色线。
 exact = {
-    "CGAN, concatenation": bells,
+    "CGAN, projection": bells,
     "one head, λ = 0.1": play(0.1)[-1],
     "one head, λ = 1": play(1)[-1],
 }
 fig, axes = viz.panels(3, width=3.0, height=2.7)
 for ax, (name, laws) in zip(axes, exact.items(), strict=True):
     for c, color in enumerate((blue, orange)):
-        cloud = clouds[name][coins == c]
+        points = clouds[name][0][coins == c]
         looks = {"density": True, "color": color, "alpha": 0.4}
-        ax.hist(cloud, 60, range=(-4.5, 4.5), **looks)
+        ax.hist(points, 60, range=(-4.5, 4.5), **looks)
         ax.plot(x, 10 * bells[c], ":", color=grey, lw=1)
         ax.plot(x, 10 * laws[c], color=viz.INK, lw=1.2)
     ax.set(xlim=(-4.5, 4.5), ylim=(0, 0.85), yticks=[], xlabel="x")
     ax.set_title(lab.t(name), fontsize=10)
 fig
 # %% [markdown] lang="en"
-# The dark lines were not fitted to anything: they are the exact game. Networks follow it closely, even at a weight of one tenth. The conditional GAN, of the same size and trained as long, has the right variance and is read as well as the data, no better. So when a paper reports that the samples of its AC-GAN are read *more* reliably than real images, ask for the variance within the classes.
+# The dark lines were not fitted to anything: they are the exact game. Networks follow it closely, with every seed, even at a weight of one tenth: the variance within a class is 0.63 to 0.66 where the exact game has 0.64, and 0.57 to 0.59 at $\lambda=1$ where it has 0.59. Form `n`, outside the theorem, loses as much. The two conditional GANs, trained as long with networks of the same size, keep the variance (0.94 to 1.02) and are read as well as the data, no better. So when a paper reports that the samples of its AC-GAN are read *more* reliably than real images, ask for the variance within the classes.
 #
 # ## 6 · Inside the classes of digits
 #
 # Two more measures from the paper of AC-GAN. The first: does resolution carry class information, or would small samples do as well? Each sample is made smaller and large again; the stranger reads it.
 # %% [markdown] lang="zh"
-# 深色的线没有拟合过任何东西：它就是那个精确的博弈。网络跟得很紧，权重只有十分之一时也是如此。同样大小、训练同样久的条件 GAN，方差是对的，读起来与数据一样难，并不更容易。所以，若有论文报告它的 AC-GAN 样本比真实图像*更*容易认对，请向它要类内方差。
+# 深色的线没有拟合过任何东西：它就是那个精确的博弈。网络跟得很紧，个个种子如此，权重只有十分之一时也不例外：类内方差是 0.63 到 0.66，精确的博弈是 0.64；$\lambda=1$ 时是 0.57 到 0.59，精确的博弈是 0.59。形式 `n` 不在定理之内，损失也一样大。两个条件 GAN，网络同样大，训练同样久，方差保住了（0.94 到 1.02），读起来与数据一样难，并不更容易。所以，若有论文报告它的 AC-GAN 样本比真实图像*更*容易认对，请向它要类内方差。
 #
 # ## 6 · 数字的类别内部
 #
 # AC-GAN 的论文里还有两个度量。第一个：分辨率里有没有类别的信息，还是小图也一样？把每个样本缩小再放大，交给外人去读。
 # %%
-# alt-en: Three rising curves over the size to which images were reduced, from 2 to 28 pixels: real digits, AC-GAN and projection. All start near one tenth at 2 pixels, rise steeply around 7 to 10, and are flat from 14 on, close together.
-# alt-zh: 三条上升的曲线，横轴是缩小到多大，从 2 到 28 像素：真实数字、AC-GAN、投影。都从 2 像素处的十分之一附近出发，7 到 10 像素之间陡升，14 像素起走平，彼此靠得很近。
+# alt-en: Three rising curves over the size to which images were reduced, from 2 to 28 pixels: real digits, AC-GAN and projection. All start at one fifth at 2 pixels, rise steeply up to 10 and slowly from 14 on; real digits and projection lie close together, AC-GAN a little lower.
+# alt-zh: 三条上升的曲线，横轴是缩小到多大，从 2 到 28 像素：真实数字、AC-GAN、投影。都从 2 像素处的五分之一左右出发，到 10 像素为止升得很陡，14 像素起升得很慢；真实数字与投影几乎重合，AC-GAN 略低。
 from ganlib.metrics.attributes import discriminability
 
 SIZES = (2, 4, 7, 10, 14, 20, 28)
@@ -843,13 +864,13 @@ for name, by_size in reads.items():
     if lab.profile == "cpu":
         assert shares[0] < 0.4 < 0.9 < shares[-1]
 # %% [markdown] lang="en"
-# From half the size on nothing is gained, and the data say the same: a digit of 14×14 pixels is as good as one of 28×28. The measure separates generators only where the data's own curve still rises.
+# **What do you see?** Most of the class is in 14×14 pixels already: reduced to that size, 96 % of the real digits are still read correctly, 99.7 % at full size. The finer pixels add about as much in the samples of both games, so neither paints small pictures and blows them up. (Photographs of a thousand kinds have more to lose: the paper's samples of 128×128 pixels were read more than twice as well as after a reduction to 32×32.)
 #
 # The second: how much alike are two samples of a class? SSIM compares local means, variances and the covariance in windows of 7×7 pixels; MS-SSIM does so on three scales (five do not fit into 28 pixels). Equal images get 1.
 #
 # **Predict.** Which digit is the least diverse?
 # %% [markdown] lang="zh"
-# 从一半大小起就不再有收获，真实数据也是如此：14×14 像素的数字与 28×28 的一样好认。只有在数据自己的曲线还在上升的地方，这个度量才分得出生成器的高下。
+# **你看到了什么？** 类别的信息，14×14 像素里已经有了大半：真实数字缩到这么小，仍有 96% 读得对，原来大小是 99.7%。更细的像素在两个 GAN 的样本里添得也差不多，可见它们都不只是把小图放大。（一千种照片就不同了：论文里 128×128 的样本，读对的比例是缩到 32×32 之后的两倍多。）
 #
 # 第二个：同一类的两个样本有多像？SSIM 在 7×7 像素的窗口里比较局部的均值、方差与协方差；MS-SSIM 在三个尺度上这样做（28 个像素容不下五个尺度）。图像相同得 1。
 #
@@ -893,9 +914,12 @@ assert torch.allclose(ms_ssim(one, one), torch.ones(len(one)))
 other = ms_ssim(one, one.roll(1, 0)).mean()
 if lab.profile == "cpu":
     assert other < min(alike["real"])
+    for name in ("n", "CGAN, projection"):
+        pairs = zip(alike["real"], alike[name], strict=True)
+        assert sum(ours > real for real, ours in pairs) > 7
 # %%
-# alt-en: A square plot of the mean MS-SSIM of pairs of one class, real digits on the horizontal axis, generated ones on the vertical one; each digit stands there in blue for AC-GAN and in orange for projection, near the diagonal. A dashed horizontal line marks the data's least diverse class, the 1.
-# alt-zh: 方形图，同类两两之间 MS-SSIM 的均值，横轴是真实数字，纵轴是生成的；每个数字以蓝色（AC-GAN）与橙色（投影）写在对角线附近。水平虚线标出数据中最单调的类别，即 1。
+# alt-en: A square plot of the mean MS-SSIM of pairs of one class, real digits on the horizontal axis, generated ones on the vertical one; each digit stands there in blue for AC-GAN and in orange for projection. Nearly all lie above the diagonal, most also above a dashed horizontal line at 0.56, which marks the data's least diverse class, the 3.
+# alt-zh: 方形图，同类两两之间 MS-SSIM 的均值，横轴是真实数字，纵轴是生成的；数字蓝色的是 AC-GAN，橙色的是投影。几乎个个都在对角线之上，多数还在 0.56 处的水平虚线之上，那是数据中最单调的类别，即 3。
 fig, (ax,) = viz.panels(1, width=4.6, height=4.2)
 for name, color in (("n", blue), ("CGAN, projection", orange)):
     ax.plot([], "s", color=color, label=lab.t(name))
@@ -908,14 +932,18 @@ ax.plot(ends, ends, color=grey, lw=0.9)
 ax.axhline(max(alike["real"]), color=viz.INK, lw=0.9, ls=(0, (4, 3)))
 low, high = ends[0] - 0.04, ends[1] + 0.04
 ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-ax.set(xlabel=f"MS-SSIM, {lab.t('real')}")
-ax.set(ylabel=f"MS-SSIM, {lab.t('generated')}")
+ax.set(xlabel=lab.t("likeness, real"))
+ax.set(ylabel=lab.t("likeness, generated"))
 ax.legend(loc="lower right")
 fig
 # %% [markdown] lang="en"
-# Above the diagonal a class is less diverse than in the data; the paper counts a class as diverse if it lies below the dashed line, which is a much weaker demand. What this measure cannot say is *why*. For a number that can be compared with theory, take the mean distance of two samples of a class, by that of two real ones:
+# Above the diagonal a class is less diverse than in the data; the paper counts a class as diverse if it lies below the dashed line, which is a weaker demand.
+#
+# **What do you see?** In the data the 3 is the least diverse and the 7 the most, while the plain 1 stands in the middle: what counts is whether the same pixels are bright, and strokes that lean differently do not meet. Nearly every generated class lies above the diagonal, with both games; after 1,500 steps they know fewer ways to write a digit than the data. (Where one lies below, see first whether its samples are speckled: noise makes two images differ as handwriting does.) For a number that can be compared with theory, take the mean distance of two samples of a class, by that of two real ones:
 # %% [markdown] lang="zh"
-# 在对角线之上，说明这一类比数据单调；论文只要求低于虚线就算多样，这个要求弱得多。这个度量说不出的是*为什么*。要一个能与理论对照的数，就取同类两个样本的平均距离，除以两个真实样本的平均距离：
+# 在对角线之上，说明这一类比数据单调；论文只要求低于虚线就算多样，这个要求弱一些。
+#
+# **你看到了什么？** 数据里最单调的是 3，最多样的是 7，看上去最朴素的 1 反倒居中：这个度量只问是不是同一些像素亮，而倾斜不同的笔画并不相交。两个 GAN 都一样，生成的类别几乎全在对角线之上；训练了 1,500 步，它们会的写法还没有数据多。（若有哪个落在线下，先看看它的样本是不是有斑点：噪声与笔迹一样，也会让两幅图像不同。）要一个能与理论对照的数，就取同类两个样本的平均距离，除以两个真实样本的平均距离：
 # %%
 from ganlib.metrics.attributes import within_class_diversity
 
@@ -931,74 +959,77 @@ collapsed = within_class_diversity(flat_held, held.labels, one_each, asked)
 for name, result in diversity.items():
     print(f"{result.value:.3f} ± {result.error:.3f}   {lab.t(name)}")
 assert collapsed.value < 1e-3
+if lab.profile == "cpu":
+    assert max(result.value for result in diversity.values()) < 0.95
+    assert diversity["n+1"].value > diversity["n"].value + 0.02
 # %% [markdown] lang="en"
-# Digits hardly overlap, so there is little for the theory to predict, and what you see here is how far each game has got in its training. For a verdict one needs classes that overlap by a known amount.
+# **What do you see?** Everybody has lost something. Of the three forms `n+1` keeps the most and `n` the least, with each of the seeds 0, 1 and 2 (0.89 to 0.90 and 0.84 to 0.85), and `single` lies between them. `n+1` before `single` is what the theory would have, with effective weights of ½ and 1. But projection, whose judge has no such bias, keeps no more than `single`. So what stands here is above all how far a game has got in its training. On the faces of lab 09, with three seeds, the AC-GANs are even the *more* diverse, 0.72 to 0.74 against 0.66 to 0.68 for the conditional GANs, and have the better FID. Colours of hair do not overlap, and where classes do not, the theory has nothing to object to. For a verdict one needs classes that overlap by a known amount, such as the bells of section 5: there the conditional GANs kept the variance, and the AC-GANs lost more than a third of it.
 #
-# ## 7 · Three labels of ten wrong
+# ## 7 · A trunk that has been to school
 #
-# `benchmarks/conditional.py` makes such classes of faces: natural hair or dyed, with 3 labels of 10 turned over. A perfect generator shows the class that was asked for in 70% of its samples, and the entropy of the class, given the label, is $0.611$ nats. More accuracy is a fault here, just as less.
-#
-# @RECORD conditional overlap@
-#
-# CHECK **What do you see?** Words when the record is there.
-#
-# ## 8 · A trunk that has been to school
-#
-# A discriminator begins with noise in its weights. It could begin with a network that reads digits already: `trunk="digits"` takes the one of the zoo, and `frozen=True` keeps it as it is; only the heads learn. The classes are then known at once. **Predict.** Is the *generator* faster, too?
+# A discriminator begins with noise in its weights. It could begin with a network that reads digits already: `trunk="digits"` takes the one of the zoo, and `frozen=True` keeps it as it is; only the heads learn. The network ends in new heads either way, so we add a control: the same network, its weights drawn afresh. **Predict.** Who can tell the classes first? And is the *generator* faster, too?
 # %% [markdown] lang="zh"
-# 手写数字几乎不重叠，理论没有多少可以预言的，你在这里看到的，是各局博弈训练到了哪一步。要下结论，得有重叠程度已知的类别。
+# **你看到了什么？** 谁都丢了一些。三种形式里，`n+1` 保住的最多，`n` 最少，种子 0、1、2 个个如此（0.89 到 0.90，0.84 到 0.85）；`single` 在两者之间。`n+1` 多于 `single`，也合乎理论：有效权重一个是 ½，一个是 1。可是投影的判别器没有这种偏差，保住的也不比 `single` 多。可见这里量到的，首先是各局博弈训练到了哪一步。在实验 09 的人像上，三个种子，AC-GAN 甚至*更*多样：0.72 到 0.74，条件 GAN 是 0.66 到 0.68，FID 也是 AC-GAN 更好。各种发色互不重叠，而类别不重叠时，理论本来就没有意见。要下结论，得有重叠程度已知的类别，例如第 5 节的两条钟形曲线：在那里，条件 GAN 保住了方差，AC-GAN 丢了三分之一以上。
 #
-# ## 7 · 十个标签错三个
+# ## 7 · 上过学的主干
 #
-# `benchmarks/conditional.py` 用人脸造了这样的类别：天然发色与染发，十个标签里有三个是反的。完美的生成器有 70% 的样本属于指定的类别，给定标签，类别的熵是 $0.611$ 奈特。在这里，准确率太高与太低一样是毛病。
-#
-# @RECORD conditional overlap@
-#
-# CHECK **你看到了什么？** 有了记录再写。
-#
-# ## 8 · 上过学的主干
-#
-# 判别器的权重一开始都是噪声。它也可以从一个已经会读数字的网络开始：`trunk="digits"` 取模型库里的那一个，`frozen=True` 让它保持不动，只有输出头学习。类别于是一开始就认得。**先猜。** *生成器*也会因此更快吗？
+# 判别器的权重一开始都是噪声。它也可以从一个已经会读数字的网络开始：`trunk="digits"` 取模型库里的那一个，`frozen=True` 让它保持不动，只有输出头学习。输出头反正都是新的，所以再加一个对照：同一个网络，权重重新抽取。**先猜。** 谁最先分得清类别？*生成器*也会因此更快吗？
 # %%
 from time import perf_counter
 
 short = lab.pick(smoke=2, cpu=75, gpu=2000)
+
+
+def forget(gan):
+    for part in gan.discriminator.trunk.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+
+
 TRUNKS = {
     "perceptron": {},
+    "raw trunk": {"trunk": "digits", "change": forget},
     "trunk": {"trunk": "digits"},
     "frozen trunk": {"trunk": "digits", "frozen": True},
 }
 print(lab.t("trunk columns"))
-known, own, strange = {}, {}, {}
+knows, own, strange = {}, {}, {}
 for name, options in TRUNKS.items():
     began = perf_counter()
-    run = train("acgan", short, **options)
+    run = train("acgan", short, log_every=5, **options)
     spent = 1000 * (perf_counter() - began) / short
-    known[name] = run.history["class accuracy(x)"][-1]
-    own[name] = run.history["class accuracy(G(z))"][-1]
+    shares = run.history["class accuracy(x)"]
+    at = run.history.steps("class accuracy(x)")
+    # en: The first five steps in which D reads 95% of the real digits.
+    # zh: D 最早在哪五步里读对了 95% 的真实数字。
+    knows[name] = next(
+        (k for k, share in zip(at, shares, strict=True) if share > 0.95),
+        math.inf,
+    )
+    made_up = run.history["class accuracy(G(z))"][-5:]
+    own[name] = sum(made_up) / max(1, len(made_up))
     strange[name] = right(asked, run.sample(labels=asked).cpu())
-    shares = (known[name], own[name], strange[name])
-    row = (f"{share:7.1%}" for share in shares)
-    print(f"{spent:5.0f}", *row, "  ", lab.t(name))
+    soon = f">{short}" if knows[name] > short else knows[name]
+    row = f"{spent:5.0f}{soon:>7}{own[name]:8.1%}{strange[name]:8.1%}"
+    print(row, "  ", lab.t(name))
 if lab.profile == "cpu":
-    assert known["trunk"] > max(0.97, known["perceptron"])
-    assert own["trunk"] > 0.35 > 0.2 > strange["trunk"]
+    quick = knows["raw trunk"], knows["trunk"]
+    assert max(quick) < min(knows["perceptron"], knows["frozen trunk"])
+    assert abs(quick[0] - quick[1]) <= 20
+    for name in ("raw trunk", "trunk"):
+        assert own[name] > 0.35 > 0.2 > strange[name]
 # %% [markdown] lang="en"
-# The trunk knows real digits before the perceptron does. And now compare the last two numbers of its row. After so few steps its own head reads about half of the generated digits as asked; the stranger reads one in ten, that is, by chance. There *are* no digits yet. The generator has found out what the network takes for a seven, and this need not be anything that we would call one: pictures of that kind are known as adversarial examples. A trained network gives them away more readily than one that is still learning, since its opinions are firm from the start. Frozen, with only two linear layers to learn, it is not even quick to name the classes.
+# **What do you see?** The convolutional network tells the classes of real digits after some 25 steps, the perceptron not in 75. But that is the network, not its schooling: with fresh weights it is as quick. What is learnt in these steps is mostly the new head. Frozen, with nothing but its two heads to learn, the network is not quick at all.
 #
-# So a head start for the judge is not one for the forger. What comes of it in the long run, `benchmarks/conditional.py` has measured, with a reader that no discriminator has begun with:
+# And now compare the last two columns. After 75 steps the heads of both convolutional judges read more than half of the generated digits as asked; the stranger reads one in ten, that is, by chance. There *are* no digits yet. The generator has found out what these networks take for a seven, and this need not be anything that we would call one: pictures of that kind are known as adversarial examples. To have been to school is no protection; the trained network is taken in even more often. (So it was with the seeds 0, 1 and 2: 69 to 72 % in the last column but one, 58 to 62 % with fresh weights.)
 #
-# @RECORD conditional trunk@
-#
-# CHECK words when the record is there.
+# A step with the convolutional network costs about ten times as much as one with the perceptron. So there is no speed-up to report from these 75 steps, neither by the step nor by the second: a judge who knows the classes is not yet one who teaches them.
 # %% [markdown] lang="zh"
-# 有这个主干，真实数字比多层感知机认得早。再比一比它那一行的最后两个数。才走了这几步，它自己的输出头已能把大约一半的生成数字读作所要的；外人却只读对十分之一，也就是碰运气。那里还*没有*数字。生成器摸清了这个网络把什么当作七，而那东西未必像我们心目中的七：这类图片叫作对抗样本。训练好的网络从一开始就主意已定，所以比还在学习的网络更容易泄露这些。冻结之后，能学的只有两个线性层，连认类别也不快。
+# **你看到了什么？** 卷积网络走了大约 25 步就分得清真实数字的类别，多层感知机走 75 步还不行。不过这是网络本身的功劳，与上没上过学无关：权重重新抽取，它照样这么快。这些步里学的，主要是新的输出头。冻结之后，能学的只有两个输出头，反而一点也不快。
 #
-# 可见评判者抢先一步，造假者未必跟着抢先。时间一长会怎样，`benchmarks/conditional.py` 量过，负责读数字的分类器不曾做过任何判别器的起点：
+# 再比一比最后两列。75 步之后，两个卷积判别器的输出头都把一半以上的生成数字读作所要的；外人只读对十分之一，也就是碰运气。那里还*没有*数字。生成器摸清了这些网络把什么当作七，而那东西未必像我们心目中的七：这类图片叫作对抗样本。上过学也防不住，训练过的网络上当的次数还更多。（种子 0、1、2 都是如此：倒数第二列，训练过的是 69% 到 72%，权重重新抽取的是 58% 到 62%。）
 #
-# @RECORD conditional trunk@
-#
-# CHECK 有了记录再写。
+# 卷积网络的一步，约抵多层感知机的十步。所以在这 75 步里，无论按步数算还是按时间算，都说不上加快了什么：评判者自己认得类别，不等于教得会别人。
 # %% [markdown] lang="en"
 # ## Try it
 #
@@ -1045,7 +1076,7 @@ if lab.profile == "cpu":
 #     print(form, *(f"{number:.2f}" for number in spreads + losses))
 # ```
 #
-# When we tried: with `single` both classes had nearly the data's variance of 2 (1.78 and 2.13), and the losses stayed at $\log2=0.69$; a coin is a coin. With `n` class 0 took the middle (variance 0.26) and class 1 the two sides (3.41), while together they still had 1.85. The class loss on fakes fell to 0.34, that on real points rose to 0.82, above $\log2$: the classifier has learnt a code from the generator, at the expense of what it knows of the data, which is that there is nothing to know. (A perfect code would give $-\log0.75=0.29$ and $0.84$.) Seed 1 found the same code: 0.16 and 3.38.
+# When we tried: with `single` both classes had nearly the data's variance of 2 (1.78 and 2.13), and the losses stayed at $\log2=0.69$; a coin is a coin. With `n` class 0 took the middle (variance 0.26) and class 1 the two sides (3.41), while together they still had 1.85. The class loss on fakes fell to 0.34, that on real points rose to 0.82, above $\log2$: the classifier has learnt a code from the generator, at the expense of what it knows of the data, which is that there is nothing to know. (A perfect code would give $-\log0.75=0.29$ and $0.84$.) The seeds 1 and 2 found the same code: 0.16 and 3.38, 0.26 and 3.56.
 #
 # </details>
 #
@@ -1074,7 +1105,7 @@ if lab.profile == "cpu":
 #     print(f"{run.history[name][-1]:.3f}")
 # ```
 #
-# When we tried: 1.481 on real digits, just above the floor, but 2.059 on generated ones, and the stranger read only 36% as asked, where without the bug 95.5% could be read. At first every fake is a confident error or a shrug, and for both the loss pulls weakly or not at all; the label gets a hold of the generator late. (One seed, 1,500 steps; what more steps would do we have not tried.)
+# When we tried: 1.481 on real digits, just above the floor (98% of them were named correctly), but 2.059 on generated ones, and the stranger read only 36% as asked, where without the bug 94.6% could be read; the seeds 1 and 2 gave 41% and 43%. At first every fake is a confident error or a shrug, and for both the loss pulls weakly or not at all; the label gets a hold of the generator late. (What more than 1,500 steps would do we have not tried.)
 #
 # </details>
 #
@@ -1129,7 +1160,7 @@ if lab.profile == "cpu":
 #     print(form, *(f"{number:.2f}" for number in spreads + losses))
 # ```
 #
-# 我们试的那一次：`single` 的两类，方差都接近数据的 2（1.78 与 2.13），损失停在 $\log2=0.69$，硬币还是硬币。`n` 的类别 0 占了中间（方差 0.26），类别 1 占了两侧（3.41），合在一起方差仍有 1.85。假样本的类别损失降到 0.34，真实的点反而升到 0.82，超过 $\log2$：分类器从生成器那里学了一套暗号，代价是它对数据的了解，即那里无可了解。（完美的暗号应得 $-\log0.75=0.29$ 与 $0.84$。）种子 1 找到的是同一套暗号：0.16 与 3.38。
+# 我们试的那一次：`single` 的两类，方差都接近数据的 2（1.78 与 2.13），损失停在 $\log2=0.69$，硬币还是硬币。`n` 的类别 0 占了中间（方差 0.26），类别 1 占了两侧（3.41），合在一起方差仍有 1.85。假样本的类别损失降到 0.34，真实的点反而升到 0.82，超过 $\log2$：分类器从生成器那里学了一套暗号，代价是它对数据的了解，即那里无可了解。（完美的暗号应得 $-\log0.75=0.29$ 与 $0.84$。）种子 1 与 2 找到的是同一套暗号：0.16 与 3.38，0.26 与 3.56。
 #
 # </details>
 #
@@ -1158,7 +1189,7 @@ if lab.profile == "cpu":
 #     print(f"{run.history[name][-1]:.3f}")
 # ```
 #
-# 我们试的那一次：真实数字上是 1.481，略高于下界；生成的数字上却是 2.059，外人只把 36% 读作所要的数字，而没有这个错误时能读对 95.5%。起初，每个假样本不是让分类器错得很肯定，就是让它毫无主意，两种情形下损失都拉得很轻，或者根本不拉；标签要很晚才抓得住生成器。（一个种子，1,500 步；再多走几步会怎样，我们没有试。）
+# 我们试的那一次：真实数字上是 1.481，略高于下界（98% 答对了）；生成的数字上却是 2.059，外人只把 36% 读作所要的数字，而没有这个错误时能读对 94.6%；种子 1 与 2 是 41% 与 43%。起初，每个假样本不是让分类器错得很肯定，就是让它毫无主意，两种情形下损失都拉得很轻，或者根本不拉；标签要很晚才抓得住生成器。（1,500 步之后再走下去会怎样，我们没有试。）
 #
 # </details>
 #
