@@ -364,7 +364,7 @@ if lab.profile == "cpu":
         assert ours["silhouette"].value > 0.7
         assert seen["left alone", way]["domain"].value < 0.1
         assert true["domain"].value > 0.97
-        assert true["background"].value == 0
+        assert true["background"].value < 1e-6
         assert true["silhouette"].value > 0.92
 # %% [markdown] lang="en"
 # Who does nothing fails in the first column and passes in the other three, the last one with full marks: a cycle error of zero is no merit. The truth has 0.95 or more in the third and no 1, because that is as well as a network reads outlines from 32 pixels; it is what to compare with. The translator is good in the first column and falls short in the others. Its background error of 4% is not the colour of the sky but blurred flowers and grass, with some grain: who must paint the whole picture anew pays for every blade. Of the outline it keeps four fifths. Most of the rest is a soft rim, a pixel to either side; but a pale horse in front of the sky also loses its head, where no stripes grew.
@@ -941,16 +941,12 @@ if lab.profile == "cpu":
         assert found["background"].value < ours["background"].value
         assert found["cycle"].value < ours["cycle"].value
 # %% [markdown] lang="en"
-# CHECK
-#
 # ## 11 · Your own pictures
 #
 # All layers of a translator are convolutions, so it takes pictures of any size. `ganlib translate` takes any file that shows something: it turns a photograph as its EXIF data say, puts what is transparent on white, and never writes over a file that is there. The training above has left a run in a folder; a drawn horse of another size plays the photograph.
 #
 # **Predict.** The translator has seen horses of 32 pixels. What will it do with one of 120?
 # %% [markdown] lang="zh"
-# CHECK
-#
 # ## 11 · 你自己的图片
 #
 # 翻译器的各层都是卷积，所以多大的图都收。`ganlib translate` 接受任何能显示出图来的文件：照片按 EXIF 的说明转正，透明处垫白，已有的文件从不覆盖。上面的训练在一个文件夹里留下了一次运行的结果；一匹尺寸不同的画出来的马，权充照片。
@@ -1055,8 +1051,8 @@ upload() if lab.live else None
 #
 # 照片背后没有真相。有一个问题却不需要真相：译文上的噪声，会把往返弄坏多少？
 # %%
-# alt-en: CHECK
-# alt-zh: CHECK
+# alt-en: Three rows of six pictures: three horses and three zebras, their translations, and the way back.
+# alt-zh: 三行六列的图：三匹马与三匹斑马，它们的译文，以及译回来的。
 if lab.profile == "gpu":
     photos = ganlib.load("horse2zebra", size=256, split="test", n=100)
     place = "runs/cyclegan-horse2zebra"
@@ -1065,7 +1061,7 @@ if lab.profile == "gpu":
     game = ganlib.load_gan(place).to(lab.device)
 else:
     photos, game = wide, large
-viz.grid(rounds(game, photos), columns=6, scale=1.5)
+viz.grid(rounds(game, photos, slice(3)), columns=6, scale=1.5)
 # %%
 for way, back in BACK.items():
     x = heap(photos, way)[:40]
@@ -1077,9 +1073,9 @@ for way, back in BACK.items():
         again = played(game, spoiled, back)
         print(f"{level:4} {127.5 * (again - x).abs().mean():6.1f}")
 # %% [markdown] lang="en"
-# CHECK
+# Columns: noise, and the error of the way back, both in grey levels. Where the error rises at once, something fine is written; where it rises late, the writing is broad, or there is none. These last two cannot be told apart here: that took the floor of section 8, the error from the true counterpart, and nobody has the true zebra behind a photograph of a horse.
 # %% [markdown] lang="zh"
-# CHECK
+# 两列是噪声与往返误差，都以灰度级计。误差一加噪声就升，是写了很细的东西；过很久才升，是字写得粗，或者根本没写。后两种情形在这里分不开：要分开，得有第 8 节的本底值，即从真正的译文往回译的误差，而一张马的照片背后，谁也没有那匹真斑马。
 # %% [markdown] lang="en"
 # ## Try it
 #
