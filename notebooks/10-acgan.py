@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes two to three minutes, most of them for four GANs on digits and fifteen small ones on points.
-# %% [markdown] lang="zh" matches="ada81c0d298f"
+# %% [markdown] lang="zh" matches="394765d8c8b0"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -1019,13 +1019,13 @@ if lab.profile == "cpu":
     for name in ("raw trunk", "trunk"):
         assert own[name] > 0.35 > 0.2 > strange[name]
 # %% [markdown] lang="en"
-# **What do you see?** The convolutional network tells the classes of real digits after some 25 steps, the perceptron not in 75. But that is the network, not its schooling: with fresh weights it is as quick. What is learnt in these steps is mostly the new head. Frozen, with nothing but its two heads to learn, the network is not quick at all.
+# **What do you see?** The convolutional network tells the classes of real digits after 25 to 30 steps, the perceptron not in 75. But that is the network, not its schooling: with fresh weights it is as quick. What is learnt in these steps is mostly the new head. Frozen, with nothing but its two heads to learn, the network is not quick at all.
 #
 # And now compare the last two columns. After 75 steps the heads of both convolutional judges read more than half of the generated digits as asked; the stranger reads one in ten, that is, by chance. There *are* no digits yet. The generator has found out what these networks take for a seven, and this need not be anything that we would call one: pictures of that kind are known as adversarial examples. To have been to school is no protection; the trained network is taken in even more often. (So it was with the seeds 0, 1 and 2: 69 to 72 % in the last column but one, 58 to 62 % with fresh weights.)
 #
 # A step with the convolutional network costs about ten times as much as one with the perceptron. So there is no speed-up to report from these 75 steps, neither by the step nor by the second: a judge who knows the classes is not yet one who teaches them.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 卷积网络走了大约 25 步就分得清真实数字的类别，多层感知机走 75 步还不行。不过这是网络本身的功劳，与上没上过学无关：权重重新抽取，它照样这么快。这些步里学的，主要是新的输出头。冻结之后，能学的只有两个输出头，反而一点也不快。
+# **你看到了什么？** 卷积网络走 25 到 30 步就分得清真实数字的类别，多层感知机走 75 步还不行。不过这是网络本身的功劳，与上没上过学无关：权重重新抽取，它照样这么快。这些步里学的，主要是新的输出头。冻结之后，能学的只有两个输出头，反而一点也不快。
 #
 # 再比一比最后两列。75 步之后，两个卷积判别器的输出头都把一半以上的生成数字读作所要的；外人只读对十分之一，也就是碰运气。那里还*没有*数字。生成器摸清了这些网络把什么当作七，而那东西未必像我们心目中的七：这类图片叫作对抗样本。上过学也防不住，训练过的网络上当的次数还更多。（种子 0、1、2 都是如此：倒数第二列，训练过的是 69% 到 72%，权重重新抽取的是 58% 到 62%。）
 #
