@@ -171,7 +171,7 @@ viz.grid(generate_digit(8, 20), columns=10)
 # %% [markdown] lang="en"
 # An image grid convinces too easily, so let a classifier count. It is trained here on the real digits, and also knows what is *no* digit. Beside it two controls: real digits that it has not seen, the most that one can hope for; and the generated ones with the labels shuffled. (After ± stands the standard error.)
 # %% [markdown] lang="zh"
-# 看图太容易信服，还是让一个分类器来数。它就在这里用真实数字训练，也认得什么*不是*数字。旁边两个对照：它没见过的真实数字，这是能指望的上限；以及把标签打乱的生成数字。（± 之后是标准误。）
+# 看着图，太容易信以为真，还是让一个分类器来数。它就在这里用真实数字训练，也认得什么*不是*数字。旁边两个对照：它没见过的真实数字，这是能指望的上限；以及把标签打乱的生成数字。（± 之后是标准误。）
 # %%
 from ganlib.metrics.attributes import conditional_accuracy
 from ganlib.metrics.classifier import train_classifier
@@ -380,7 +380,7 @@ for name, points in landed.items():
 #
 # ## 4 · 错配对，精确地算
 #
-# Reed 等人给判别器看第三种配对：*真实*样本配错误的条件，也要拒绝。均衡会因此怎样？这里不用网络：两个条件，四种样本，一切都写成表。判别器沿梯度提高自己的价值；一种样本的代价 $-\log D$ 越低，生成器就给它越多的权重。
+# Reed 等人给判别器看第三种配对：*真实*样本配错误的条件，也要拒绝。均衡会因此怎样？这里不用网络：两个条件，四种样本，一切都写成表。判别器沿梯度提高自己的值；一种样本的代价 $-\log D$ 越低，生成器就给它越多的权重。
 #
 # 输出的每行依次是：生成配对的权重 $a$，错配对的权重 $b$（真实配对的权重是 1），条件，四种样本的份额，第二种样本处的 $D$。**先猜：** 权重取什么时，生成器找到的是数据？$1,1$ 与 $\tfrac12,\tfrac12$ 有没有差别？
 # %% tags=["strict"]
@@ -480,7 +480,7 @@ moving
 #
 # Three controls. Digits exclude each other: a kind of sample fits one label only. Captions overlap; but let each picture be given one by lot, of equally many that fit it: here "glasses", "no glasses", "blue hair" and "red hair" for four kinds of faces. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and has not connected them. **Predict** the three equilibria.
 # %% [markdown] lang="zh"
-# 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像条件 1。
+# 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像是条件 1 的。
 #
 # 三个对照。数字互相排斥：一种样本只配一个标签。描述互相重叠；但设每幅图配得上的描述一样多，从中抽签取一句：这里是四种人像，配“戴眼镜”“不戴眼镜”“蓝色头发”“红色头发”四句。还有一个评判，分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这三种情形的均衡。
 # %% tags=["strict"]
@@ -861,7 +861,7 @@ if lab.profile == "cpu":
 #
 # The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。换作完美的双方，它在这里不用付出代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。双方若都完美，错配对在这里不花代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
