@@ -7,12 +7,12 @@
 # * count the classic networks, and find all that a label can do in their first layer;
 # * train them on digits, ask for an 8, and **measure** how often you get one;
 # * watch a discriminator that is deaf to the labels, and what its generator makes of them;
-# * play the game with wrong pairs exactly, on tables, and find the moved equilibrium of [the theory page](../../book/en/09-cgan.md) to seven digits;
+# * play the game with wrong pairs exactly, on tables, and find the moved equilibrium of [the theory page](../../book/en/09-cgan.md) to five decimals;
 # * see what four discriminators know of matching while they train, and when their generators follow;
 # * turn captions into faces, in two languages, and ask for combinations that no training picture has.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two and a half minutes, most of them for the digits and the faces.
-# %% [markdown] lang="zh" matches="86adb4bf0241"
+# %% [markdown] lang="zh" matches="6cd215ead694"
 # # 实验 09 · 要什么，画什么
 #
 # 一个听得懂要求的 GAN：要一个 8，要红眼睛、蓝头发。代码的改动，只是给双方各添一个输入。值得做一个实验的，是由此可能出的岔子：生成器把每张订单都错当成另一张，评判却满意；评判早已知道什么配什么，画的一方却迟迟跟不上；图与文字配得*过分*好，好过了头。
@@ -21,7 +21,7 @@
 # * 数一数经典网络的参数，弄清标签在第一层里究竟能做什么；
 # * 用数字训练它们，要一个 8，再**度量**多少次真的得到 8；
 # * 看一个听不见标签的判别器，以及它的生成器拿标签做了什么；
-# * 在表格上精确地玩一遍带错配对的博弈，找到[理论页](../../book/zh/09-cgan.md)所说的移动了的均衡，准到七位小数；
+# * 在表格上精确地玩一遍带错配对的博弈，找到[理论页](../../book/zh/09-cgan.md)所说的移动了的均衡，准到五位小数；
 # * 看四种判别器在训练中各懂多少匹配，它们的生成器又何时跟上；
 # * 用中英两种文字的描述画人像，并要几个训练图像里从未有过的组合。
 #
@@ -45,13 +45,13 @@ lab = ganlib.Lab(
 # %% [markdown] lang="en"
 # ## 1 · What a label adds
 #
-# The classic networks. The generator gets 100 latent numbers and a vector of 10 that stands for the label, the discriminator 784 pixels and a vector of 10 of its own. A layer from $m$ to $n$ has $mn+n$ parameters.
+# The classic networks. The generator gets 100 latent numbers and a vector of 10 that stands for the label, its embedding; hidden layers of 256, 512 and 1,024 units follow, then 784 pixels. The discriminator gets 784 pixels and a vector of 10 of its own. A layer from $m$ to $n$ has $mn+n$ parameters.
 #
 # **Predict.** Which share of the generator's parameters is there because of the label: a tenth, a hundredth, a thousandth?
 # %% [markdown] lang="zh"
 # ## 1 · 一个标签添了什么
 #
-# 先看经典网络。生成器得到 100 个隐变量和代表标签的 10 维向量，判别器得到 784 个像素和自己的另一个 10 维向量。从 $m$ 到 $n$ 的一层有 $mn+n$ 个参数。
+# 先看经典网络。生成器得到 100 个隐变量和代表标签的 10 维向量，即标签的嵌入；其后三个隐藏层各有 256、512、1,024 个单元，最后是 784 个像素。判别器得到 784 个像素和自己的另一个 10 维向量。从 $m$ 到 $n$ 的一层有 $mn+n$ 个参数。
 #
 # **先猜。** 生成器的参数里，因标签而添的占多少：十分之一、百分之一，还是千分之一？
 # %% tags=["strict"]
@@ -77,13 +77,13 @@ assert sizes["generator"] == 1_489_012 + 2 * (256 + 512 + 1024)
 assert sizes["discriminator"] == 1_470_565
 assert 10 * 10 + 10 * 256 == 2660 < sizes["generator"] / 500
 # %% [markdown] lang="en"
-# The numbers of the theory page, and 3,584 more for batch normalisation. The label costs the generator its embedding and ten columns of the first layer, 2,660 numbers, less than one in five hundred.
+# The numbers of the theory page, and 3,584 more for batch normalisation. The label costs the generator its embedding, $10\cdot10$ numbers, and ten columns of the first layer, $10\cdot256$: 2,660 in all, less than one in five hundred.
 #
-# And what can these columns do? Before the first nonlinearity a label only *adds* something, the same for every $z$: $W[z;e_c]+\beta=W_zz+\beta_c$. So the label is a choice among ten biases. How free is that choice? Take the ten biases, subtract the first, and look at the rank. **Predict** it for an embedding of 3 numbers, of 10, for one-hot labels, and for the label given as a number $0,\dots,9$.
+# And what can these columns do? Let $e_c$ be the vector of label $c$, $W$ and $\beta$ the weights and the bias of the first layer. Before the first nonlinearity a label only *adds* something, the same for every $z$: $W[z;e_c]+\beta=W_zz+\beta_c$. So the label is a choice among ten biases $\beta_c$. How free is that choice? Take the ten biases, subtract the first, and look at the rank: in how many directions do they differ? **Predict** it for an embedding of 3 numbers, of 10, for one-hot labels (a 1 at the place of the label, 0 elsewhere), and for the label given as a number $0,\dots,9$.
 # %% [markdown] lang="zh"
-# 正是理论页上的数，另加批量归一化的 3,584 个。标签给生成器添的，是它的嵌入与第一层的十列，共 2,660 个，不到五百分之一。
+# 正是理论页上的数，另加批量归一化的 3,584 个。标签给生成器添的，是它的嵌入 $10\cdot10$ 个与第一层的十列 $10\cdot256$ 个，共 2,660 个，不到五百分之一。
 #
-# 这十列能做什么？在第一个非线性之前，标签只能*加*上一点东西，而且对每个 $z$ 都一样：$W[z;e_c]+\beta=W_zz+\beta_c$。所以标签无非是在十个偏置里选一个。选得有多自由？取这十个偏置，减去第一个，看它们的秩。嵌入为 3 维、10 维，用独热标签，以及直接把标签当作数 $0,\dots,9$ 输入，这四种情形各是多少？**先猜。**
+# 这十列能做什么？设 $e_c$ 为标签 $c$ 的向量，$W$ 与 $\beta$ 为第一层的权重与偏置。在第一个非线性之前，标签只能*加*上一点东西，而且对每个 $z$ 都一样：$W[z;e_c]+\beta=W_zz+\beta_c$。所以标签无非是在十个偏置 $\beta_c$ 里选一个。选得有多自由？取这十个偏置，减去第一个，看秩是多少，也就是它们之差张成几维。嵌入为 3 维、10 维，用独热标签（标签所在的位置为 1，其余为 0），以及直接把标签当作数 $0,\dots,9$ 输入，这四种情形各是多少？**先猜。**
 # %% tags=["strict"]
 import torch
 from torch import nn
@@ -121,11 +121,11 @@ assert list(ranks.values()) == [3, 9, 9, 1]
 # %%
 lab.show(gan.judged, gan.discriminator_loss)
 # %% [markdown] lang="en"
-# `self.wrong` is 0 here: two terms, those of the theory page's definition 9.1. Every column of the player is a digit, every row a fixed $z$, from step 0 on.
+# `self.wrong` is 0 here: two terms, those of the conditional value function on the theory page. Every column of the player is a digit, every row a fixed $z$, from step 0 on.
 #
 # **Predict.** What comes first: pictures that look like digits, or pictures that are the digit asked for?
 # %% [markdown] lang="zh"
-# 这里 `self.wrong` 为 0，所以只有两项，就是理论页价值函数的那两项。播放器里每一列是一个数字，每一行是一个固定的 $z$，从第 0 步放起。
+# 这里 `self.wrong` 为 0，所以只有两项，就是理论页上条件值函数的那两项。播放器里每一列是一个数字，每一行是一个固定的 $z$，从第 0 步放起。
 #
 # **先猜。** 哪个先出现：像数字的图，还是所要的那个数字？
 # %%
@@ -153,8 +153,12 @@ viz.player(film.frames, columns=10)
 
 
 # %% [markdown] lang="en"
-# Now ask. One line is all that a function `generate_digit` needs:
+# Look for two frames in the player: the first in which there are strokes, and the first in which the columns differ. The theory page has a reason to expect them in this order: as long as a fake betrays itself without its label, nothing makes the discriminator read the label.
+#
+# Now ask. A function `generate_digit` needs one line:
 # %% [markdown] lang="zh"
+# 在播放器里找两帧：哪一帧最先看得出笔画，哪一帧各列最先不同。理论页给出了前者在先的理由：假样本只要不看标签就会露馅，判别器便没有必要去读标签。
+#
 # 现在来要。函数 `generate_digit` 只需要一行：
 # %%
 # alt-en: Two rows of ten generated digits. Most can be read as an 8, in different hands, upright or slanted, thick or thin; a few are torn or pale.
@@ -165,9 +169,9 @@ def generate_digit(digit, n=1):
 
 viz.grid(generate_digit(8, 20), columns=10)
 # %% [markdown] lang="en"
-# An image grid convinces too easily, so let a judge count. It is a classifier, trained here on the real digits, that also knows what is *no* digit. Beside it two controls: real digits that it has not seen, the most that one can hope for; and the generated ones with the labels shuffled.
+# An image grid convinces too easily, so let a classifier count. It is trained here on the real digits, and also knows what is *no* digit. Beside it two controls: real digits that it has not seen, the most that one can hope for; and the generated ones with the labels shuffled. (After ± stands the standard error.)
 # %% [markdown] lang="zh"
-# 看图太容易信服，还是请一位裁判来数。它是一个分类器，就在这里用真实数字训练，也认得什么*不是*数字。旁边两个对照：它没见过的真实数字，这是能指望的上限；以及把标签打乱的生成数字。
+# 看着图，太容易信以为真，还是让一个分类器来数。它就在这里用真实数字训练，也认得什么*不是*数字。旁边两个对照：它没见过的真实数字，这是能指望的上限；以及把标签打乱的生成数字。（± 之后是标准误。）
 # %%
 from ganlib.metrics.attributes import conditional_accuracy
 from ganlib.metrics.classifier import train_classifier
@@ -198,9 +202,9 @@ if lab.profile != "smoke":
     assert scores["generated"].value > 0.9
     assert abs(scores["shuffled"].value - 0.1) < 0.05
 # %% [markdown] lang="en"
-# All ten classes, in the order of their accuracy. A mean hides a class that fails.
+# All ten classes, the worst first, with 100 samples each. A mean hides a class that fails.
 # %% [markdown] lang="zh"
-# 按准确率列出全部十类。平均数会掩盖失败的那一类。
+# 全部十类，各 100 个样本，准确率最低的排在最前。平均数会掩盖失败的那一类。
 # %%
 each = scores["generated"].details
 for name in sorted(each, key=each.get):
@@ -222,9 +226,9 @@ viz.grid(grid, columns=10)
 
 
 # %% [markdown] lang="en"
-# Two habits of a hand can be read off the pixels: how much ink, and how far the stroke leans. Each has a table, 200 latents by 10 labels. If a row had nothing in common, two columns would be uncorrelated, as they are when each is shuffled.
+# Two habits of a hand can be read off the pixels: how much ink, and how far the stroke leans. Each has a table, 200 latents by 10 labels. If a row had nothing in common, two columns would be uncorrelated, as they are when each is shuffled. The cell prints the mean correlation of two columns, in brackets that of shuffled ones.
 # %% [markdown] lang="zh"
-# 笔迹的两个习惯可以直接从像素读出：墨的多少，笔画的倾斜。每个习惯有一张表，200 个隐变量乘 10 个标签。同一行若没有共同之处，两列就不相关，与各列打乱之后一样。
+# 笔迹的两个习惯可以直接从像素读出：墨的多少，笔画的倾斜。每个习惯有一张表，200 个隐变量乘 10 个标签。同一行若没有共同之处，两列就不相关，与各列打乱之后一样。印出的是两列之间相关系数的平均，括号里是打乱之后的。
 # %%
 def habits(images):
     ink = (images.flatten(1).double().cpu() + 1) / 2
@@ -254,17 +258,17 @@ for name, values in habits(rows).items():
     if lab.profile != "smoke":
         assert found > 0.2 and abs(control) < 0.1
 # %% [markdown] lang="en"
-# So the networks have divided the work: the label says which digit, the latent says in whose hand. Nothing in the loss asks for this; a $z$ that meant something else for each label would be as good. It comes from a network in which label and latent add up in the first layer and share all that follows.
+# So the generator has divided the work: the label says which digit, the latent has a say in the hand. Nothing in the loss asks for this; a $z$ that meant something else for each label would be as good. The likely reason is the network, in which label and latent add up in the first layer and share all that follows.
 #
 # ### The same network in training mode
 #
-# `sample` switches batch normalisation to its running statistics. Many scripts forget to. The theory page warns of a batch that asks for one class only, because what all its rows have in common is what the normalisation subtracts. In the classic networks an activation stands between label and normalisation, so that something of it may survive. How much? **Predict** the accuracy of batches of 64 in training mode: all labels mixed; one label each.
+# `sample` switches batch normalisation to the running averages of mean and variance, in the place of those of the batch. Many scripts forget to. The theory page warns of a batch that asks for one class only, because what all its rows have in common is what the normalisation subtracts. In the classic networks an activation stands between label and normalisation, so that something of it may survive. How much? **Predict** the accuracy of batches of 64 in training mode: all labels mixed; one label each.
 # %% [markdown] lang="zh"
-# 可见网络自己分了工：标签管是哪个数字，隐变量管是谁的笔迹。损失里没有任何一项要求这样；同一个 $z$ 在每个标签下各有各的含义，也一样好。这来自网络本身：标签与隐变量在第一层相加，此后的各层由它们共用。
+# 可见生成器自己分了工：标签管是哪个数字，笔迹则有几分由隐变量来管。损失里没有任何一项要求这样；同一个 $z$ 在每个标签下各有各的含义，也一样好。原因多半在网络：标签与隐变量在第一层相加，此后的各层由它们共用。
 #
 # ### 同一个网络，训练模式
 #
-# `sample` 会让批量归一化改用滑动统计量，许多脚本却忘了这一步。理论页警告过整批只要一类的情形：一批里各行共有的东西，正是归一化所减掉的。在经典网络里，标签与归一化之间隔着一个激活函数，总还能留下一点。留下多少？每批 64 个，训练模式下，各种标签混在一批，或者每批只要一个标签，准确率各是多少？**先猜。**
+# `sample` 会让批量归一化改用均值与方差的滑动平均，不用这一批自己的。许多脚本却忘了这一步。理论页警告过整批只要一类的情形：一批里各行共有的东西，正是归一化所减掉的。在经典网络里，标签与归一化之间隔着一个激活函数，总还能留下一点。留下多少？每批 64 个，训练模式下，各种标签混在一批，或者每批只要一个标签，准确率各是多少？**先猜。**
 # %%
 import copy
 
@@ -292,7 +296,7 @@ if lab.profile != "smoke":
 
 
 # %% [markdown] lang="en"
-# Mixed, nobody notices. Alone, next to nothing survives: the network has learned to read *differences* from the mean of the batch, and there are none. A grid with a column for each class will never show it.
+# Mixed, nobody notices. Alone, next to nothing survives: the normalisation subtracts what the rows of a batch have in common, and here that is the label. A grid with a column for each class will never show it.
 #
 # ## 3 · A judge who is deaf
 #
@@ -300,7 +304,7 @@ if lab.profile != "smoke":
 #
 # **Predict.** The generator can no longer be punished for a wrong label. Will it ignore the label? Will the eight spots be found? And how many points will lie where they were asked for?
 # %% [markdown] lang="zh"
-# 混在一批里，谁也看不出来。单独要一类，就几乎什么也不剩：网络学会读的，是与整批平均的*差*，而这里没有差。每类一列的网格，永远暴露不出这一点。
+# 混在一批里，谁也看不出来。单独要一类，就几乎什么也不剩：归一化减掉一批里各行共有的东西，而这里共有的正是标签。每类一列的网格，永远暴露不出这一点。
 #
 # ## 3 · 听不见的评判
 #
@@ -360,25 +364,25 @@ for name, points in landed.items():
         assert hit.double().mean() > 0.9 and share.min() > 0.08
         assert right > 0.95 if name == "hears" else right < 0.5
 # %% [markdown] lang="en"
-# Seen without their numbers, the two panels are the same, and so would be every measure that looks at points alone: FID, modes, coverage. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
+# (The last two numbers of a line are the smallest and the largest share of a spot; an eighth is fair.) Without their numbers the two panels look alike, and a measure that looks at points alone, FID, modes, coverage, has next to nothing to tell them apart by. But the deaf judge's generator has not ignored the label. It uses it as one more random number: eight values, eight spots, shared out in an order that means nothing. (Which spot a label gets depends on the seed. With the seeds 0, 1 and 2 the right share was 25 %, 0 % and 12 %: two, none and one of the eight fell into place by chance.)
 #
-# So from samples that obey *some* order one cannot conclude that the discriminator hears. The theory page has the smallest example of this, a swap of two labels.
+# So samples that follow the label do not prove that the discriminator hears it. The theory page has the smallest example of this, a swap of two labels.
 #
 # ## 4 · Wrong pairs, exactly
 #
 # Reed and others show the discriminator a third kind of pair: a *real* sample with a wrong condition, to be rejected as well. What does this do to the equilibrium? No networks here: two conditions, four kinds of samples, and everything in tables. The discriminator climbs its value by the gradient; the generator gives each kind of sample more weight if its cost, $-\log D$, is lower.
 #
-# The four lines of the output are the weights $a$ of generated and $b$ of wrong pairs. **Predict:** for which weights does the generator find the data? Is there a difference between $1,1$ and $\tfrac12,\tfrac12$?
+# A line of the output has the weights, $a$ of generated and $b$ of wrong pairs (that of real ones is 1), the condition, the shares of the four kinds, and $D$ on the second kind. **Predict:** for which weights does the generator find the data? Is there a difference between $1,1$ and $\tfrac12,\tfrac12$?
 # %% [markdown] lang="zh"
-# 遮住数字看，两幅图一模一样；凡是只看点的度量，FID、模式数、覆盖率，也都分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
+# （每行最后两个数，是八团所占份额的最小与最大，平分则为八分之一。）遮住数字看，两幅图相差无几；凡是只看点的度量，FID、模式数、覆盖率，也几乎分不出来。可是面对听不见的评判，生成器并没有不理睬标签，而是拿它当一个多出来的随机数：八个取值，八团点，一一分派，次序毫无意义。（哪个标签得到哪一团，取决于种子。种子 0、1、2 的正确比例是 25 %、0 % 与 12 %，也就是八个里碰巧对了两个、零个、一个。）
 #
-# 所以，样本按*某种*次序听从标签，并不说明判别器听得见。理论页上有这种现象最小的例子：两个标签互换。
+# 所以，样本随标签而变，并不说明判别器听得见。理论页上有这种现象最小的例子：两个标签互换。
 #
 # ## 4 · 错配对，精确地算
 #
-# Reed 等人给判别器看第三种配对：*真实*样本配错误的条件，也要拒绝。均衡会因此怎样？这里不用网络：两个条件，四种样本，一切都写成表。判别器沿梯度提高自己的价值；一种样本的代价 $-\log D$ 越低，生成器就给它越多的权重。
+# Reed 等人给判别器看第三种配对：*真实*样本配错误的条件，也要拒绝。均衡会因此怎样？这里不用网络：两个条件，四种样本，一切都写成表。判别器沿梯度提高自己的值；一种样本的代价 $-\log D$ 越低，生成器就给它越多的权重。
 #
-# 输出每行开头是两个权重：生成配对的 $a$ 与错配对的 $b$。**先猜：** 权重取什么时，生成器找到的是数据？$1,1$ 与 $\tfrac12,\tfrac12$ 有没有差别？
+# 输出的每行依次是：生成配对的权重 $a$，错配对的权重 $b$（真实配对的权重是 1），条件，四种样本的份额，第二种样本处的 $D$。**先猜：** 权重取什么时，生成器找到的是数据？$1,1$ 与 $\tfrac12,\tfrac12$ 有没有差别？
 # %% tags=["strict"]
 from torch.nn.functional import softplus
 
@@ -425,13 +429,13 @@ for a, b in ((1, 0), (0.5, 0.5), (1, 1), (1, 0.5)):
     # zh: 有了错配对，生成器找到的就不是数据。
     assert torch.allclose(made, right, atol=1e-6) == (b == 0)
 # %% [markdown] lang="en"
-# The first two lines are the data. The next four are equal in pairs: what counts is $\kappa=b/a$, though $D$ says $0.51$ in one case and $0.34$ in the other. For condition 2 the law is $2p(x\mid c)-p(x)$, four times the subtraction that the page proves. For condition 1 this would need $2\cdot0.05-0.175<0$ of the fourth kind: it is no longer made at all, and the other three make up for it.
+# The first two lines are the data. The next four are equal in pairs: what counts is $\kappa=b/a$, though for condition 1 $D$ says $0.51$ in one case and $0.34$ in the other. For condition 2 the law is $2p(x\mid c)-p(x)$, the subtraction that the page proves. For condition 1 this would need $2\cdot0.05-0.175<0$ of the fourth kind: it is no longer made at all, and its debt of $0.075$ is taken from the other three. With $\kappa=\tfrac12$, in the last two lines, the way is half as long, and the fourth kind is gone there too.
 #
-# A generator that has learned its lesson perfectly, with the best discriminator there is, makes each condition too clear. Let $b$ grow from 0 to 2 (in a running notebook with a slider). **Predict** which kind of sample is the next to go.
+# A generator that has learned its lesson perfectly, with the best discriminator there is, makes each condition too clear. Let $b$ grow from 0 to 2 while $a=1$ (in a running notebook with a slider, up to 4). Three bars for each of the four kinds: its share in all data, in the data of the condition, and at the equilibrium. **Predict** which kind of sample is the next to go.
 # %% [markdown] lang="zh"
-# 头两行就是数据。后面四行两两相同：要紧的只是 $\kappa=b/a$，尽管 $D$ 一边说 $0.51$，一边说 $0.34$。对条件 2，结果是 $2p(x\mid c)-p(x)$，正是理论页证明的减法。对条件 1，第四种样本要得到 $2\cdot0.05-0.175<0$，办不到，于是它一个也不再生成，由其余三种补上。
+# 头两行就是数据。后面四行两两相同：要紧的只是 $\kappa=b/a$，尽管在条件 1，$D$ 一边说 $0.51$，一边说 $0.34$。对条件 2，结果是 $2p(x\mid c)-p(x)$，正是理论页证明的减法。对条件 1，第四种样本要得到 $2\cdot0.05-0.175<0$，办不到，于是它一个也不再生成，欠下的 $0.075$ 从其余三种里扣。最后两行 $\kappa=\tfrac12$，路只走一半，第四种也已经没有了。
 #
-# 判别器已是最优，生成器也学得分毫不差，结果却把每个条件都画得过于分明。让 $b$ 从 0 增大到 2（在运行着的笔记本里用滑块）。**先猜**下一个消失的是哪种样本。
+# 判别器已是最优，生成器也学得分毫不差，结果却把每个条件都画得过于分明。取 $a=1$，让 $b$ 从 0 增大到 2（在运行着的笔记本里用滑块，可到 4）。四种样本各有三条：在全部数据中的份额，在该条件的数据中的份额，均衡处的份额。**先猜**下一个消失的是哪种样本。
 # %%
 import ipywidgets
 
@@ -474,9 +478,9 @@ moving
 # %% [markdown] lang="en"
 # For condition 2 the first kind goes, at $b=\tfrac85$: it is the one that fits condition 1 best.
 #
-# Three controls. Digits exclude each other: a kind of sample fits one label only. Captions overlap; but let each picture be given one by lot, of equally many that fit it: here "glasses", "no glasses", "blue hair" and "red hair" for four kinds of faces. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and connected neither. **Predict** the three equilibria.
+# Three controls. Digits exclude each other: a kind of sample fits one label only. Captions overlap; but let each picture be given one by lot, of equally many that fit it: here "glasses", "no glasses", "blue hair" and "red hair" for four kinds of faces. And a judge who adds a verdict on $x$ to a verdict on $c$ has seen both and has not connected them. **Predict** the three equilibria.
 # %% [markdown] lang="zh"
-# 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像条件 1。
+# 对条件 2，$b=\tfrac85$ 时第一种样本消失：它最像是条件 1 的。
 #
 # 三个对照。数字互相排斥：一种样本只配一个标签。描述互相重叠；但设每幅图配得上的描述一样多，从中抽签取一句：这里是四种人像，配“戴眼镜”“不戴眼镜”“蓝色头发”“红色头发”四句。还有一个评判，分别给 $x$ 与 $c$ 打分再相加，两样都看了，却没有把它们联系起来。**先猜**这三种情形的均衡。
 # %% tags=["strict"]
@@ -512,33 +516,33 @@ for start in (torch.zeros(2, 4).double(), right.flip(0).log()):
     print(f"{lab.t('adds')}  {away:.3f}   {abs(pooled):.3f}")
     assert pooled < 1e-4 and away > 0.15
 # %% [markdown] lang="en"
-# Where conditions exclude each other, wrong pairs move nothing, as the page proves; nor do they move these captions, although "glasses" and "blue hair" fit the same face. What counts is whether $p(c\mid x)$ is the same for all $x$ that $c$ fits, which it was not in the game above. ($D$, printed for the first condition, is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs were drawn right by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: how far $p_\theta(x\mid c)$ is from $p(x\mid c)$; second: the same for the samples without their conditions, which are right to all digits.
+# Where conditions exclude each other, wrong pairs move nothing, as the page proves; nor do they move these captions, although "glasses" and "blue hair" fit the same face. What counts is whether $p(c\mid x)$ is the same for all $x$ that $c$ fits, which it was not in the game above. ($D$, printed for the first condition, is $0$ on what does not fit and $\frac1{1+1+1/2}=0.4$ on what does: half of the wrong pairs fit by chance.) And the adding judge is content with a generator that serves every condition alike, and as content with one that has the two exchanged. First number: the total variation distance of $p_\theta(x\mid c)$ from $p(x\mid c)$, averaged over the conditions; second: that of the samples without their conditions, 0 in all digits printed.
 #
 # ## 5 · What the judge knows
 #
 # Wrong pairs can move the equilibrium. Why would anybody want them? Because a discriminator that sees only poor fakes need not look at the condition at all; with wrong pairs it must, from the first step. And a projection has matching built in. Four discriminators then, with the same generator, on faces of 16 pixels with a label for the colour of their hair:
 #
 # * *concatenation*: the embedding of $c$ joins every pixel of the last feature maps, and one hidden layer follows;
-# * *wrong pairs*: the same with the weights $1,\tfrac12,\tfrac12$;
+# * *wrong pairs*: the same with the weights $1,\tfrac12,\tfrac12$ of real, generated and wrong pairs;
 # * *two branches*: a loss on faces and a loss on pairs;
-# * *projection*: $v_c\cdot\phi(x)+\psi(\phi(x))$.
+# * *projection*: $v_c\cdot\phi(x)+\psi(\phi(x))$, with features $\phi(x)$, a vector $v_c$ for each label and a linear $\psi$.
 #
-# Every few steps two questions. To $D$, on held-out faces: in what share of cases does the right label get a higher logit than another one? (Chance: $\tfrac12$.) To $G$: how often has the hair the colour that was asked for? (Chance: $\tfrac18$.)
+# Every few steps two questions. To $D$, on held-out faces: in what share of cases does the right label get a higher logit than another one? (Chance: $\tfrac12$.) To $G$: how often has the hair the colour that was asked for, as a network of the library reads it? (Chance: $\tfrac18$.)
 #
 # **Predict.** Who learns to match first, who last? And how long after its judge does a generator follow?
 # %% [markdown] lang="zh"
-# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样；这些描述也不移动，尽管“戴眼镜”与“蓝色头发”可以配同一张脸。要紧的是：凡是 $c$ 配得上的 $x$，$p(c\mid x)$ 是不是都一样。前面那个博弈里就不一样。（印出的是第一个条件的 $D$，不相配处为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧抽对了。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的距离；第二个数是不看条件时样本分布的距离，印出的各位都是零。
+# 条件互相排斥时，错配对什么也不移动，与理论页证明的一样；这些描述也不移动，尽管“戴眼镜”与“蓝色头发”可以配同一张脸。要紧的是：凡是 $c$ 配得上的 $x$，$p(c\mid x)$ 是不是都一样。前面那个博弈里就不一样。（印出的是第一个条件的 $D$，不相配处为 $0$，相配处为 $\frac1{1+1+1/2}=0.4$：错配对里有一半碰巧相配。）至于分别打分再相加的评判，生成器对所有条件都一个样，它满意；把两个条件互换，它也照样满意。第一个数是 $p_\theta(x\mid c)$ 与 $p(x\mid c)$ 的全变差距离，对条件取平均；第二个数是不看条件时样本分布的全变差距离，印出的各位都是零。
 #
 # ## 5 · 评判懂得多少
 #
 # 既然错配对可能移动均衡，为什么还有人要用？因为判别器眼前若都是拙劣的假样本，就根本不必看条件；有了错配对，从第一步起就非看不可。投影判别器则把匹配直接写进了结构。于是请四种判别器，配同样的生成器，学 16 像素的人像，标签是头发的颜色：
 #
 # * *拼接*：$c$ 的嵌入并入最后一层特征图的每个像素，其后有一个隐藏层；
-# * *错配对*：同上，权重取 $1,\tfrac12,\tfrac12$；
+# * *错配对*：同上，真实、生成、错误三种配对的权重取 $1,\tfrac12,\tfrac12$；
 # * *双分支*：一项损失管人像，一项管配对；
-# * *投影*：$v_c\cdot\phi(x)+\psi(\phi(x))$。
+# * *投影*：$v_c\cdot\phi(x)+\psi(\phi(x))$，其中 $\phi(x)$ 是特征，每个标签有一个向量 $v_c$，$\psi$ 是线性的。
 #
-# 每隔几步问两个问题。问 $D$，用留出的人像：正确的标签比另一个标签得分高的，占多少？（瞎猜是 $\tfrac12$。）问 $G$：头发是所要的颜色的，占多少？（瞎猜是 $\tfrac18$。）
+# 每隔几步问两个问题。问 $D$，用留出的人像：正确的标签比另一个标签得分高的，占多少？（瞎猜是 $\tfrac12$。）问 $G$：由代码库里的网络来读，头发是所要的颜色的，占多少？（瞎猜是 $\tfrac18$。）
 #
 # **先猜。** 谁最先学会匹配，谁最后？评判学会之后，生成器要隔多久才跟上？
 # %%
@@ -641,33 +645,33 @@ if lab.profile == "cpu":
     assert obeys["projection"] > 0.8 and best < 0.5
     assert obeys["projection"] > obeys["wrong pairs"] > best + 0.15
 # %% [markdown] lang="en"
-# **What do you see?** On the left the prediction: after 40 steps (the first number of the output) the projection knows in 0.88 to 0.94 of the cases, the judge with wrong pairs in 0.78 to 0.86, and the two that see nothing but poor fakes in 0.50 to 0.61 (seeds 0, 1 and 2); after 160 these two are still at 0.65 to 0.86. On the right the generators follow in the same order, each long after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. The gradient that reaches a face through a hidden layer speaks of all that is wrong with the face. In the projection the condition is a factor, and it is in the gradient of every feature.
+# **What do you see?** On the left the prediction: after 40 steps (the first number of a line; the second is after 160, the third what $G$ does then) the projection knows in 0.88 to 0.94 of the cases, the judge with wrong pairs in 0.78 to 0.86, and the two that see nothing but poor fakes in 0.50 to 0.61 (seeds 0, 1 and 2); after 160 these two are still at 0.65 to 0.86. On the right the generators follow in the same order, each after its judge. To know what matches is one thing, to pass it on is another: with wrong pairs the judge ends up knowing *more* than the projection, and its generator obeys less. A possible reason, which we have not tested: in the projection the condition is a factor, so that it is in the gradient of every feature, while the gradient that comes through a hidden layer speaks of all that is wrong with the face.
 #
 # 160 steps are a start. Here are 625, at 32 pixels, with three seeds, and with the auxiliary classifiers of chapter 10 for company:
 #
 # @RECORD conditional designs@
 #
-# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs 999 in 1,000, and only the two branches have a straggler among their seeds. A trace of it is left in the FID within a class, lowest of the four for the projection. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with better pictures and one form that obeys in two cases of three, are for chapter 10.)
+# **What do you see?** The head start is over: by now nearly all obey, with wrong pairs 999 in 1,000, and only the two branches have a straggler among their seeds (78 %). The FID within a class is lowest for the projection; wrong pairs, which had a head start as well, are no better there than plain concatenation. The FID of all samples is the same for all four, within its errors, and shows nothing: the page's warning about one FID for all. Measure what you asked for. And read the column of diversity beside that of accuracy: in features, two samples of a class are only two thirds as far apart as two real faces of that class. (The rows of ACGAN, with a lower FID and one form that obeys in two cases of three, are for chapter 10.)
 #
-# How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: with the same budget 27 % obeyed, not 98 %.
+# How the condition *joins* mattered more than all this. Laid flat, as one vector beside the 2,048 features instead of at every pixel, the same embedding before a hidden layer was hardly heard: after as many steps 27 % obeyed, not 98 % (three seeds, with an earlier version of the library).
 # %% [markdown] lang="zh"
-# **你看到了什么？** 左图与预言相符：40 步之后（输出的第一个数），投影答对 0.88 到 0.94，有错配对的答对 0.78 到 0.86，另外两种眼前只有拙劣的假样本，只有 0.50 到 0.61（种子 0、1、2）；到 160 步，这两种也还在 0.65 到 0.86 之间。右图里，生成器按同样的次序跟上，但都比各自的评判晚得多。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。经过一个隐藏层传到人像的梯度，凡是脸上不像的地方都要说；而在投影里，条件是一个因子，每个特征的梯度里都有它。
+# **你看到了什么？** 左图与预言相符：40 步之后（每行的第一个数；第二个数是 160 步之后，第三个数是那时 $G$ 照办多少），投影答对 0.88 到 0.94，有错配对的答对 0.78 到 0.86，另外两种眼前只有拙劣的假样本，只有 0.50 到 0.61（种子 0、1、2）；到 160 步，这两种也还在 0.65 到 0.86 之间。右图里，生成器按同样的次序跟上，都晚于各自的评判。懂得什么配什么是一回事，教给对方是另一回事：有错配对的评判，到头来懂得比投影还*多*，它的生成器却不如投影的听话。一个可能的原因（我们没有检验）：在投影里，条件是一个因子，每个特征的梯度里都有它；而经过一个隐藏层传来的梯度，凡是脸上不像的地方都要说。
 #
 # 160 步只是开头。下面是 625 步、32 像素、三个种子，还有第 10 章的辅助分类器作陪：
 #
 # @RECORD conditional designs@
 #
-# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的 1,000 次照办 999 次，只有双分支还有一个种子掉队。留下的痕迹在类内的 FID 里，四种之中投影最低。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：图更好，其中一种形式却只有三分之二听话。）
+# **你看到了什么？** 领先不见了：到这时几乎都照办，有错配对的 1,000 次照办 999 次，只有双分支还有一个种子掉队（78 %）。类内的 FID，投影最低；错配对当初也领先，在这一项上却并不比单纯的拼接好。整体的 FID，四种之差都在误差之内，什么也看不出来，这正是理论页的告诫：不能只报一个总的 FID。要了什么，就得度量什么。再把多样性那一列与准确率对着看：在特征空间里，同一类的两个样本，相隔只有两幅同类真实人像的三分之二。（ACGAN 的几行留给第 10 章：FID 更低，其中一种形式却只有三分之二听话。）
 #
-# 比这一切更要紧的，是条件怎样*并入*。同样的嵌入、同样有一个隐藏层，若把它当作一个向量，摊平了放在 2,048 个特征旁边，而不是放进每个像素，评判就几乎听不见：同样的步数之后，照办的是 27 %，不是 98 %。
+# 比这一切更要紧的，是条件怎样*并入*。同样的嵌入、同样有一个隐藏层，若把它当作一个向量，摊平了放在 2,048 个特征旁边，而不是放进每个像素，评判就几乎听不见：同样的步数之后，照办的是 27 %，不是 98 %（三个种子，代码库的早先版本）。
 # %% [markdown] lang="en"
 # ## 6 · From words to faces
 #
-# Labels are ten; captions are many. Each portrait has thirteen attributes, a caption names some of them, in any order, in English or in Chinese. The vocabulary is closed: an English word is a token, a Chinese character is one, and 0 fills up.
+# Labels are few; captions are many. Each portrait has thirteen attributes, a caption names some of them, in any order, in English or in Chinese. The vocabulary is closed: an English word is a token, a Chinese character is one, so is a comma, and 0 fills up.
 # %% [markdown] lang="zh"
 # ## 6 · 从文字到人像
 #
-# 标签只有十个，描述却有许多种。每幅人像有十三个属性，一句描述说出其中几个，次序任意，用英文或中文。词汇表是封闭的：一个英文单词是一个词元，一个汉字也是一个，0 用来补齐。
+# 标签没有几个，描述却有许多种。每幅人像有十三个属性，一句描述说出其中几个，次序任意，用英文或中文。词汇表是封闭的：一个英文单词是一个词元，一个汉字也是一个，逗号也算一个，0 用来补齐。
 # %% tags=["strict"]
 from ganlib.data import avatars, captions
 
@@ -738,11 +742,11 @@ for images in (some, without_holes(some)):
     assert min(least) > 40
 assert not pairs[hidden].any() and pairs[~hidden].all()
 # %% [markdown] lang="en"
-# In sixteen pixels eyes and glasses cannot be seen well, so the captions name one to three of four things that can: hair, skin, shirt, background. The projection is the judge, once without wrong pairs and once with the weights $1,\tfrac12,\tfrac12$ of Reed and others. The wrong caption is that of the next picture in the batch: by chance it may fit.
+# In sixteen pixels eyes and glasses cannot be seen well, so the captions name one to three of four things that can: hair, skin, shirt, background. The projection is the judge, once without wrong pairs and once with the weights $1,\tfrac12,\tfrac12$ of Reed and others. The wrong caption is that of a neighbour in the batch: by chance it may fit.
 #
 # **Predict.** In section 5 the projection needed no wrong pairs. Does it here?
 # %% [markdown] lang="zh"
-# 十六个像素里看不清眼睛与眼镜，所以描述只说看得清的四样中的一到三样：头发、皮肤、上衣、背景。评判用投影，一次不用错配对，一次用 Reed 等人的权重 $1,\tfrac12,\tfrac12$。错的描述取自同一批里的下一幅图，碰巧也可能是对的。
+# 十六个像素里看不清眼睛与眼镜，所以描述只说看得清的四样中的一到三样：头发、皮肤、上衣、背景。评判用投影，一次不用错配对，一次用 Reed 等人的权重 $1,\tfrac12,\tfrac12$。错的描述取自同一批里相邻的一幅图，碰巧也可能是对的。
 #
 # **先猜。** 在第 5 节，投影用不着错配对。这里呢？
 # %%
@@ -857,7 +861,7 @@ if lab.profile == "cpu":
 #
 # The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。换作完美的双方，它在这里不用付出代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。双方若都完美，错配对在这里不花代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
@@ -897,21 +901,21 @@ if lab.profile == "cpu":
     assert rates["seen"] > 0.5 and rates["holes"] > 0.4
     assert rates["untaught"] < rates["seen"] - 0.2
 # %% [markdown] lang="en"
-# The generator draws what it has never seen. With the seeds 1 and 2 we saw 67 and 74 % of these faces right, beside 86 and 90 % of those of seen combinations. Read it with the rows of the figure in mind: as the latents change next to nothing, six combinations in two languages are hardly more than twelve answers, each given fourteen times.
+# The generator draws what it has never seen. With the seeds 1 and 2 we saw 67 and 74 % of these faces right, fewer than the 86 and 90 % of those of seen combinations. Read it with the rows of the figure in mind: as the latents change next to nothing, six combinations in two languages are hardly more than twelve answers, each given fourteen times.
 #
-# Nothing in the data asks for it: the theory page gives two worlds with the same training pairs, in one of which blue hair before rose looks entirely different. What decides is the network. Its convolution reads each phrase by itself, the phrases come together by maximum and sum, and hair and background are painted in different places. A combination far from anything additive (red hair only for those who smile to the left) would show the limits.
+# Nothing in the data asks for it: the theory page gives two worlds with the same training pairs, in one of which blue hair before rose looks entirely different. What decides is the network. Which part of it, the lab does not show. Candidates are the convolution, which sees five tokens at a time and so hardly more than a phrase, the maximum by which phrases come together, and that hair and background are painted in different places. A rule far from anything additive (red hair only for those who smile and look left) might show the limits.
 #
 # ### A longer training
 #
-# `ganlib.zoo` has a game that was trained longer, on 32 pixels and all thirteen attributes, with every combination. In a running notebook write a caption and press the button; the web page shows eight lines.
+# `ganlib.zoo` has a game that was trained longer, for 6,000 steps, on 32 pixels and all thirteen attributes, with every combination. In a running notebook write a caption and press the button; the web page shows eight lines.
 # %% [markdown] lang="zh"
-# 生成器画出了从未见过的东西。种子 1 与 2，这些人像有 67 % 与 74 % 是对的，见过的组合则有 86 % 与 90 %。读这些数时，别忘了图中那两行：隐变量几乎改变不了什么，六个组合、两种语言，其实只有十二个答案，每个重复十四遍。
+# 生成器画出了从未见过的东西。种子 1 与 2，这些人像有 67 % 与 74 % 是对的，少于见过的组合的 86 % 与 90 %。读这些数时，别忘了图中那两行：隐变量几乎改变不了什么，六个组合、两种语言，其实只有十二个答案，每个重复十四遍。
 #
-# 数据里没有任何东西要求如此：理论页给出过两个世界，训练配对完全相同，而在其中一个里，玫瑰色背景前的蓝色头发可以是另一副样子。起决定作用的是网络：卷积把每个短语单独读，短语之间靠取最大值与求和汇合，头发与背景又画在不同的地方。若组合远离相加（比如只有向左微笑的人才是红头发），就会露出局限。
+# 数据里没有任何东西要求如此：理论页给出过两个世界，训练配对完全相同，而在其中一个里，玫瑰色背景前的蓝色头发可以是另一副样子。起决定作用的是网络。是其中哪一部分，这里看不出来。可能的有：卷积一次只看五个词元，差不多就是一个短语；短语之间靠取最大值汇合；头发与背景画在不同的地方。若规律远非相加（比如只有脸朝左又微笑的人才是红头发），也许就会露出局限。
 #
 # ### 训练得更久
 #
-# `ganlib.zoo` 里有一个训练得更久的博弈：32 像素，全部十三个属性，所有组合都见过。在运行着的笔记本里，写一句描述，按一下按钮；网页上显示的是八句。
+# `ganlib.zoo` 里有一个训练得更久的博弈：6,000 步，32 像素，全部十三个属性，所有组合都见过。在运行着的笔记本里，写一句描述，按一下按钮；网页上显示的是八句。
 # %%
 # alt-en: Eight rows of eight faces of 32 pixels, a row for each caption, four wishes in two languages: blue hair; short hair and glasses; long pink hair; dark skin, yellow shirt and slate background. The eight faces of a row are nearly the same. The two rows of a wish differ in what it leaves open, as skin or background.
 # alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述，四个愿望各用两种语言：蓝色头发；短发戴眼镜；粉色长发；深色皮肤、黄色上衣、石板色背景。一行的八幅几乎一样。同一个愿望的两行，在没有提到的地方不一样，例如皮肤或背景。
@@ -957,9 +961,9 @@ else:
     gallery = viz.grid(rows, columns=8)
 gallery
 # %% [markdown] lang="en"
-# The columns are eight latents, and hardly differ. A caption says little; the rest should vary as it does in the data. "Red eyes, blue hair" leaves the background open: in which shares do its six colours appear in 240 faces for this wish in each language, and among the real faces that fit it? **Predict.**
+# The columns are eight latents, and hardly differ. A caption says little; the rest should vary as it does in the data. "Red eyes, blue hair" leaves the background open: in which shares do its six colours (in the order cream, sky blue, mint, rose, lavender, slate) appear in 240 faces for this wish in each language, and among the real faces that fit it? **Predict.**
 # %% [markdown] lang="zh"
-# 八列是八个隐变量，却几乎没有差别。一句描述只说了一点，没说的应当像数据里那样千变万化。“红色眼睛，蓝色头发”没有提背景：按这句话用两种语言各画 240 幅，六种背景各占多少？符合这句话的真实人像里又各占多少？**先猜。**
+# 八列是八个隐变量，却几乎没有差别。一句描述只说了一点，没说的应当像数据里那样千变万化。“红色眼睛，蓝色头发”没有提背景：按这句话用两种语言各画 240 幅，六种背景（依次为米色、天蓝色、薄荷色、玫瑰色、淡紫色、石板色）各占多少？符合这句话的真实人像里又各占多少？**先猜。**
 # %%
 fits = torch.stack(
     [faces.attributes[k] == avatars.number(k, v) for k, v in wish.items()]
@@ -1039,17 +1043,17 @@ if lab.profile == "cpu":
     assert overall["painted"] > overall["captions of others"] + 0.25
     assert overall["real faces"] > 0.95
 # %% [markdown] lang="en"
-# **What do you see?** What covers many pixels is done nearly always: background, shirt, hair, skin. What is a matter of a few, the colour of the eyes, a smile, a mouth that is open, freckles, comes late or has not come at all. So "blue hair" can be relied on, "red eyes" not yet.
+# **What do you see?** What covers many pixels is done nearly always: background, shirt, hair, skin. What is a matter of a few, as the colour of the eyes or an open mouth, less often; a smile and freckles hardly more often than by chance. So "blue hair" can be relied on, "red eyes" not yet.
 #
 # ### Order and language
 #
-# "Red eyes, blue hair", "blue hair, red eyes" and the Chinese for either mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The mean difference of two pictures, beside that of two pictures of different captions.
+# "Red eyes, blue hair", "blue hair, red eyes" and the Chinese for either mean the same. Does the painter know? Take the same $z$ and the same three attributes, and change only the words. The cell prints the mean difference of two pictures' pixels (black and white are 2 apart) and how often their hair has the same colour; the last line is for two different captions.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 占的像素多的，几乎次次做到：背景、上衣、头发、皮肤。只占几个像素的，眼睛的颜色、微笑、张嘴、雀斑，来得晚，或者根本还没有来。所以“蓝色头发”靠得住，“红色眼睛”还不行。
+# **你看到了什么？** 占的像素多的，几乎次次做到：背景、上衣、头发、皮肤。只占几个像素的就差一些，例如眼睛的颜色与张嘴；微笑与雀斑，比瞎猜好不了多少。所以“蓝色头发”靠得住，“红色眼睛”还不行。
 #
 # ### 次序与语言
 #
-# “红色眼睛，蓝色头发”、“蓝色头发，红色眼睛”以及它们的英文说法，意思都相同。画家知道吗？取同一个 $z$、同样三个属性，只换说法，看两幅图平均差多少；旁边是两句不同描述的图之差。
+# “红色眼睛，蓝色头发”、“蓝色头发，红色眼睛”以及它们的英文说法，意思都相同。画家知道吗？取同一个 $z$、同样三个属性，只换说法。印出的是两幅图像素的平均差（黑与白相差 2），以及两幅头发颜色相同的比例；最后一行是两句不同的描述。
 # %%
 ganlib.seed(lab.seed)
 n = lab.pick(smoke=20, cpu=200, gpu=1000)
@@ -1085,21 +1089,21 @@ for name, images in versions.items():
         assert (apart > 0.25) == (name == "other caption")
         assert (same.double().mean() > 0.8) == (name != "other caption")
 # %% [markdown] lang="en"
-# (First number: mean difference of pixels, black and white being 2 apart; second: how often the hair has the same colour.) The order matters little, the language more, but another wish by far the most, and the hair is right in all its versions. Nobody told the encoder that two words in two languages mean the same. It had to find out from the pictures.
+# The order matters little, the language more, but another wish by far the most; and in whatever words the same wish comes, the hair keeps its colour. Nobody told the encoder that two words in two languages mean the same. It had to find out from the pictures.
 # %% [markdown] lang="zh"
-# （第一个数是像素的平均差，黑与白相差 2；第二个数是头发颜色相同的比例。）次序影响很小，语言影响大一些，换一个愿望才变化最大；而头发的颜色，怎么说都对。谁也没有告诉编码器，两种语言的哪两个词意思相同，这只能从图像里去发现。
+# 次序影响很小，语言影响大一些，换一个愿望才变化最大；同一个愿望不论怎么说，头发的颜色都不变。谁也没有告诉编码器，两种语言的哪两个词意思相同，这只能从图像里去发现。
 # %% [markdown] lang="en"
 # ### What wrong pairs are worth
 #
-# In section 5 and here wrong pairs gave the judge a start. With perfect players they would neither cost nor bring anything: these captions are drawn by lot. And in training? `benchmarks/conditional.py` plays the three weightings for 2,500 steps, with three seeds, on faces of 16 pixels and captions of one to four attributes. It holds out two combinations: blue hair with a red shirt, and green hair before rose. "Two at once" are pairs of the same attributes that were seen.
+# In section 5 and here the games with wrong pairs were ahead. With perfect players such pairs would neither cost nor bring anything: these captions are drawn by lot. And in training? `benchmarks/conditional.py` plays three weightings of real, generated and wrong pairs for 2,500 steps, with three seeds, on faces of 16 pixels and captions that name one to four of six attributes. It holds out two combinations: blue hair with a red shirt, and green hair before rose. "Two at once" are pairs of the same attributes that were seen.
 #
 # @RECORD conditional matching@
 #
-# **What do you see?** The start is not caught up with. Without wrong pairs six tenths of what is said is found after 2,500 steps (by chance, a quarter), and it varies from seed to seed; with them 83 and 84 %, in either language, and the FID is half as large. The weights 1, 1, 1 and 1, ½, ½ are equally obedient, as they should be where nothing moves. The last but one column has its own mind: what was never seen at once was painted by the first weighting in all cases, by the second in two thirds, give or take a sixth, and hardly ever without wrong pairs. Two combinations and three seeds are too few to make a rule of it.
+# **What do you see?** The start is not caught up with. Without wrong pairs six tenths of what is said is found after 2,500 steps (by chance, a good quarter), and it varies from seed to seed; with them 83 and 84 %, in either language, and the FID is half as large. The weights 1, 1, 1 and 1, ½, ½ obey alike: it is the third kind of pair that helps, not the smaller weight of the generated ones. (With $\kappa=1$ in both, the equilibrium is the same as well.) The last column but one is another story. What was never seen at once was painted by the first weighting in all cases; by the second in half of the cases with two seeds, in all with the third; without wrong pairs never with two seeds, in 22 % with the third. If the latents change as little as in the figures above, a run has answered no more than four questions, two combinations in two languages: too few to make a rule of it.
 #
 # ## Try it
 #
-# 1. **Labels shifted by one.** Somebody sorts the images and forgets the labels: every 3 is called 4, every 9 is called 0. Train the digits on `data` with `data.labels` shifted, and measure with the *right* labels. Which numbers of section 2 would notice, and which would not?
+# 1. **Labels shifted by one.** Somebody counts the classes from 1 and not from 0: every 3 is called 4, and every 9, as there is no 10, is called 0. Train the digits on `data` with `data.labels` shifted, and measure with the *right* labels. Which numbers of section 2 would notice, and which would not?
 #
 # <details><summary>Answer 1</summary>
 #
@@ -1168,15 +1172,15 @@ for name, images in versions.items():
 # %% [markdown] lang="zh"
 # ### 错配对值多少
 #
-# 第 5 节与这里，错配对都让评判领先一步。双方若都完美，它们既无损也无益：这些描述是抽签得来的。训练中呢？`benchmarks/conditional.py` 把三种权重各训练 2,500 步，各三个种子，用的是 16 像素的人像，一句描述说一到四个属性。留出的组合有两个：蓝头发配红上衣，绿头发配玫瑰色背景。“两项同时”是同样的属性、见过的搭配。
+# 第 5 节与这里，有错配对的博弈都走在前面。双方若都完美，错配对既无损也无益：这些描述是抽签得来的。训练中呢？`benchmarks/conditional.py` 给真实、生成、错误三种配对取三组权重，各训练 2,500 步，各三个种子，用的是 16 像素的人像，一句描述说六个属性中的一到四个。留出的组合有两个：蓝头发配红上衣，绿头发配玫瑰色背景。“两项同时”是同样的属性、见过的搭配。
 #
 # @RECORD conditional matching@
 #
-# **你看到了什么？** 领先的一步，后来也没有追上。没有错配对，2,500 步之后只找得到所说的六成（瞎猜是四分之一强），而且随种子变化；有了它，83% 与 84%，两种语言都一样，FID 也只有一半。1、1、1 与 1、½、½ 一样听话：什么也不移动，本该如此。倒数第二列另有主张：从没同时见过的两样，第一种权重次次画得出，第二种画出三分之二，上下差六分之一，没有错配对几乎从来画不出。组合只有两个，种子只有三个，还不足以从中得出规律。
+# **你看到了什么？** 领先的一步，后来也没有追上。没有错配对，2,500 步之后只找得到所说的六成（瞎猜是四分之一强），而且随种子变化；有了它，83% 与 84%，两种语言都一样，FID 也只有一半。1、1、1 与 1、½、½ 一样听话：有用的是第三种配对，不是把生成配对的权重减半。（两组都有 $\kappa=1$，均衡也相同。）倒数第二列却是另一回事。从没同时见过的两样，第一组权重次次画得出；第二组有两个种子画对一半，第三个种子全对；没有错配对，两个种子从来画不出，第三个种子画对 22 %。隐变量若像上面的图里那样几乎不起作用，一次训练其实只回答了四个问题，两个组合、两种语言，还不足以从中得出规律。
 #
 # ## 动手试试
 #
-# 1. **标签错开一位。** 有人给图像排了序，却忘了标签：每个 3 都叫 4，每个 9 都叫 0。把 `data.labels` 错开一位再训练数字，用*正确的*标签来度量。第 2 节的数里，哪些看得出来，哪些看不出来？
+# 1. **标签错开一位。** 有人数类别时从 1 数起，而不是从 0：每个 3 都叫 4，每个 9 因为没有 10 可叫，就叫 0。把 `data.labels` 错开一位再训练数字，用*正确的*标签来度量。第 2 节的数里，哪些看得出来，哪些看不出来？
 #
 # <details><summary>答案 1</summary>
 #
