@@ -762,7 +762,7 @@ if lab.profile == "cpu":
     assert 2 / 8 < min(halves) and max(halves) < shares["all of it"]
     assert shares["the background"] < 0.25 < shares["the tint"]
 # %% [markdown] lang="en"
-# Twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nine tenths. The broad strokes need only half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge who sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background has next to nothing: there every pixel is known, and ink would cost. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
+# Twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nine tenths. The broad strokes need only half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge that sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background has next to nothing: there every pixel is known, and ink would cost. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
 #
 # A small cycle error is no proof that a translation shows what it must; here it is proof of the contrary.
 #
@@ -905,7 +905,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: squared and absolute error against *the* hidden zebra, stripes (how much neighbouring pixels within the animal differ, in parts of the truth), and the share that the classifier takes for zebras.
 #
-# Each regression wins in the column that it was trained for, and the classifier takes none of their pictures for a zebra. Pix2Pix has larger errors than both, since its stripes stand where nobody can know them, and it is the only one of the three that makes zebras. CycleGAN, who has never seen a pair and was trained for longer, has the largest errors of all, and nothing in the first two columns says that its zebras are good. (In the picture: horses, the truth, then the rows of the table from the second on.)
+# Each regression wins in the column that it was trained for, and the classifier takes none of their pictures for a zebra. Pix2Pix has larger errors than both, since its stripes stand where nobody can know them, and it is the only one of the three that makes zebras. CycleGAN, which has never seen a pair and was trained for longer, has the largest errors of all, and nothing in the first two columns says that its zebras are good. (In the picture: horses, the truth, then the rows of the table from the second on.)
 #
 # ## 10 · Larger
 #
