@@ -260,16 +260,16 @@ trainer = ganlib.Trainer(
 ).fit(steps)
 viz.player(frames, columns=6, scale=2.5, seconds=8)
 # %% [markdown] lang="en"
-# The left half is horses, the right half zebras; below each its translation, and below that the way back. First, blurred, come meadow and animal. Then the horses go grey, or rather dotted, and the dots join to stripes; on a bright horse they are bluish, and its head stays pale. On the right the stripes have to be painted over, which is harder: for long they shine through, in orange and black, and when they are gone a patchy coat remains. What comes back looks better than either translation, from early on. Remember that for section 8.
+# The left half is horses, the right half zebras; below each its translation, and below that the way back. First, blurred, come meadow and animal, and dots on the horses. The dots join to stripes, which are bluish on a bright horse, and its head stays pale. On the right the stripes have to be painted over, which is harder: for long they shine through, in orange and black, and a patchy coat remains. What comes back looks better than either translation, from early on. Remember that for section 8.
 #
 # In the log one line per judge:
 # %% [markdown] lang="zh"
-# 左半是马，右半是斑马；每一幅下面是译文，再下面是译回来的。先出来的是草地与动物，模模糊糊。接着马褪了色，其实是长出斑点，斑点再连成条纹；浅色的马，条纹偏蓝，头还是白的。右边要把条纹盖掉，更难一些：很久都还透出来，橙一块黑一块；等条纹没了，毛色也还是斑驳的。译回来的图，从很早起就比两边的译文好看。请记住这一点，到第 8 节有用。
+# 左半是马，右半是斑马；每一幅下面是译文，再下面是译回来的。先出来的是草地与动物，模模糊糊，马身上长出斑点。斑点再连成条纹；浅色的马，条纹偏蓝，头还是白的。右边要把条纹盖掉，更难一些：很久都还透出来，橙一块黑一块，到最后毛色也是斑驳的。译回来的图，从很早起就比两边的译文好看。请记住这一点，到第 8 节有用。
 #
 # 日志里，每个判别器一条线：
 # %%
-# alt-en: Two lines over the steps, the losses of the discriminators of horses and of zebras. Both start near a quarter, where a dashed line is, and fall slowly to about 0.16.
-# alt-zh: 随步数变化的两条线，是马与斑马两个判别器的损失。都从四分之一（虚线）附近开始，慢慢降到 0.16 左右。
+# alt-en: Two lines over the steps, the losses of the discriminators of horses and of zebras. Both start at a dashed line at a quarter or above it and fall at once to 0.2 or less. Then that of zebras stays between 0.16 and 0.2, and that of horses falls slowly below it, to about 0.14.
+# alt-zh: 随步数变化的两条线，是马与斑马两个判别器的损失。都从四分之一（虚线）或略高处开始，一下子降到 0.2 以下。此后斑马的停在 0.16 与 0.2 之间，马的慢慢降到它下面，到 0.14 左右。
 judges = ["discriminator a", "discriminator b"]
 viz.curves(trainer.history, judges, level=0.25)
 # %%
@@ -279,7 +279,7 @@ for name in judges:
     print(f"{late:.3f}  {lab.t(name)}")
     assert lab.profile == "smoke" or 0.02 < late < 0.25
 # %% [markdown] lang="en"
-# A quarter would mean that the judge says ½ to everything, zero that it has won. In between, a least-squares judge proves something (lab 05): windows of the fakes that it was shown, old ones among them, and of real pictures have a triangular discrimination $\Delta\ge2-8L_D$. At 0.16 that is 0.7, of 2 at most. However good the translations look, their law is not that of the target.
+# A quarter would mean that the judge says ½ to everything, zero that it has won. In between, a least-squares judge proves something (lab 05): windows of the fakes that it was shown, old ones among them, and of real pictures have a triangular discrimination $\Delta\ge2-8L_D$. At 0.165, the judge of zebras, that is 0.7; at 0.14, that of horses, 0.9; of 2 at most. However good the translations look, their law is not that of the target.
 #
 # ## 5 · How good is it?
 #
@@ -291,7 +291,7 @@ for name in judges:
 #
 # Each alone is fooled by somebody. **Predict:** which of the four are fooled by a translator that does nothing at all?
 # %% [markdown] lang="zh"
-# 四分之一表示判别器对什么都说 ½，零表示它已经赢定。介于其间，最小二乘的判别器就证明了一点东西（实验 05）：它看到的假图（新旧都有）与真图，两者窗口的三角判别度 $\Delta\ge2-8L_D$。损失 0.16 时是 0.7，最大是 2。不管看上去多好，译文的分布并不是目标域的分布。
+# 四分之一表示判别器对什么都说 ½，零表示它已经赢定。介于其间，最小二乘的判别器就证明了一点东西（实验 05）：它看到的假图（新旧都有）与真图，两者窗口的三角判别度 $\Delta\ge2-8L_D$。斑马的判别器损失 0.165，得 0.7；马的判别器损失 0.14，得 0.9；最大是 2。不管看上去多好，译文的分布并不是目标域的分布。
 #
 # ## 5 · 到底有多好？
 #
@@ -346,8 +346,8 @@ for way, back in BACK.items():
     )
     seen["hidden", way] = judged(right, way)
 # %%
-# alt-en: A table of six rows, three for each direction, and four columns. Translated: domain above 0.9, background 0.04, silhouette just below 0.8, cycle error 0.04 to 0.05. Left alone: domain 0, background 0, silhouette 0.96, cycle error 0. Hidden truth: domain 0.98, background 0, silhouette 0.95 to 0.97.
-# alt-zh: 一张六行四列的表，每个方向三行。译文：域 0.9 以上，背景 0.04，轮廓略低于 0.8，往返误差 0.04 到 0.05。原封不动：域 0，背景 0，轮廓 0.96，往返误差 0。藏着的真相：域 0.98，背景 0，轮廓 0.95 到 0.97。
+# alt-en: A table of six rows, three for each direction, and four columns. Translated: domain above 0.9, background 0.03 to 0.04, silhouette a little above 0.8, cycle error 0.04. Left alone: domain 0, background 0, silhouette 0.96, cycle error 0. Hidden truth: domain 0.98, background 0, silhouette 0.95 to 0.97.
+# alt-zh: 一张六行四列的表，每个方向三行。译文：域 0.9 以上，背景 0.03 到 0.04，轮廓略高于 0.8，往返误差 0.04。原封不动：域 0，背景 0，轮廓 0.96，往返误差 0。藏着的真相：域 0.98，背景 0，轮廓 0.95 到 0.97。
 MEASURES = ("domain", "background", "silhouette", "cycle")
 table = {}
 for (name, way), values in seen.items():
@@ -369,7 +369,7 @@ if lab.profile == "cpu":
         assert true["background"].value < 1e-6
         assert true["silhouette"].value > 0.92
 # %% [markdown] lang="en"
-# (Behind each ± is the standard error over the 200 scenes, for the one translator.) Whoever does nothing fails in the first column and passes in the other three, twice with full marks: a cycle error of zero is no merit. The truth has 0.95 or more in the third column, and not 1, since the network that reads outlines makes mistakes too; that is what to compare with. The translator is good in the first column and falls short in the others. Its background error of 4%, as the pictures show, is not the colour of the sky but blurred flowers and grass, with some grain: a translator paints the whole picture anew and pays for every blade. Of the outline it keeps four fifths. When we looked, most of the rest was a soft rim, a pixel to either side; but a pale horse in front of the sky also loses its head, where no stripes grew.
+# (Behind each ± is the standard error over the 200 scenes, for the one translator.) Whoever does nothing fails in the first column and passes in the other three, twice with full marks: a cycle error of zero is no merit. The truth has 0.95 or more in the third column, and not 1, since the network that reads outlines makes mistakes too; that is what to compare with. The translator is good in the first column and falls short in the others. Its background error of 3 to 4%, as the pictures show, is not the colour of the sky but blurred flowers and grass, with some grain: a translator paints the whole picture anew and pays for every blade. Of the outline it keeps four fifths. When we looked, most of the rest was a soft rim, a pixel to either side; but a pale horse in front of the sky also loses its head, where no stripes grew.
 #
 # ## 6 · What is each term worth?
 #
@@ -379,13 +379,13 @@ if lab.profile == "cpu":
 #
 # @RECORD translation@
 #
-# A translator that has only the judges to please gets nearly full marks in the first two columns and keeps little of the picture: its background is almost as far off as that of another scene would be, its outline half right, and there is no way back. Without the cycle, but with the identity loss, background and outline suffer no more than without the identity loss. Yet the error of the way back is 7.5%, and from the true counterpart it would be 7.8%: nothing is hidden any more (section 8), and nothing is brought back. Without the identity loss, background, outline and way back are somewhat worse, and the classifier does not notice. The history is not missed in 2,000 steps.
+# A translator that has only the judges to please gets nearly full marks in the first two columns and keeps little of the picture: its background is almost as far off as that of another scene would be, its outline half right, and there is no way back. (The ± are standard errors over the seeds.) Without the cycle, but with the identity loss, background and outline are about as good as without the identity loss. Yet the error of the way back is 7.5%, and from the true counterpart it would be 7.8%: nothing is hidden any more (section 8), and nothing is brought back. Without the identity loss, background, outline and way back are somewhat worse, and the classifier does not notice. The history is not missed in 2,000 steps.
 #
-# The losses of DiscoGAN and DualGAN, here on our networks, have no identity loss; they please the classifier and keep less of the background. DualGAN's were off by 6% from two of the seeds and by 19% from the third. Pix2Pix, which was told the pairs, has half of CycleGAN's background error and the best outline, and the fewest zebras that pass, more or fewer by the seed.
+# The losses of DiscoGAN and DualGAN, here on our networks, have no identity loss; they please the classifier and keep less of the background. DualGAN's were off by 6% from two of the seeds and by 19% from the third. Pix2Pix, which was told the pairs, has half of CycleGAN's background error and the best outline, and the fewest zebras that pass: from 58 to 85%, by the seed.
 #
 # Every term is a setting of the game, `identity=0`, `cycle=0`, `pool=0` (exercise 3 tries the first). DiscoGAN and DualGAN had the cycle in the same spring as CycleGAN, and to the library they too are settings:
 # %% [markdown] lang="zh"
-# （± 后面是对 200 个场景的标准误，翻译器只有这一个。）什么也不做，过不了第一列，其余三列却都过关，其中两列还是满分：往返误差为零算不上功劳。真相在第三列是 0.95 或更高，到不了 1，因为读轮廓的网络自己也会读错；该拿来比较的就是这个数。我们的翻译器第一列不错，其余几列都差一些。背景误差 4%，从图上看，错的不是天空的颜色，而是花草模糊了，还带着颗粒：翻译器要把整幅图重画一遍，每一片草叶都得付账。轮廓保住了约五分之四。我们查看过，丢的大半是边缘发虚，里外各差一个像素；不过天空前的白马连头也丢了，那里没有长出条纹。
+# （± 后面是对 200 个场景的标准误，翻译器只有这一个。）什么也不做，过不了第一列，其余三列却都过关，其中两列还是满分：往返误差为零算不上功劳。真相在第三列是 0.95 或更高，到不了 1，因为读轮廓的网络自己也会读错；该拿来比较的就是这个数。我们的翻译器第一列不错，其余几列都差一些。背景误差 3% 到 4%，从图上看，错的不是天空的颜色，而是花草模糊了，还带着颗粒：翻译器要把整幅图重画一遍，每一片草叶都得付账。轮廓保住了约五分之四。我们查看过，丢的大半是边缘发虚，里外各差一个像素；不过天空前的白马连头也丢了，那里没有长出条纹。
 #
 # ## 6 · 每一项值多少？
 #
@@ -395,9 +395,9 @@ if lab.profile == "cpu":
 #
 # @RECORD translation@
 #
-# 只需讨好判别器的翻译器，头两列差不多满分，原图却没留下多少：背景错得几乎像换了一个场景，轮廓只对一半，也译不回来。去掉循环、留着恒等损失，背景与轮廓并不比去掉恒等损失更糟；往返误差却是 7.5%，而从真正的译文往回译是 7.8%：不再藏什么（第 8 节），也就什么也找不回来。去掉恒等损失，背景、轮廓与往返都差一些，分类器却毫无察觉。历史缓冲区在 2,000 步里看不出用处。
+# 只需讨好判别器的翻译器，头两列差不多满分，原图却没留下多少：背景错得几乎像换了一个场景，轮廓只对一半，也译不回来。（± 后面是对种子的标准误。）去掉循环、留着恒等损失，背景与轮廓同去掉恒等损失时差不多；往返误差却是 7.5%，而从真正的译文往回译是 7.8%：不再藏什么（第 8 节），也就什么也找不回来。去掉恒等损失，背景、轮廓与往返都差一些，分类器却毫无察觉。历史缓冲区在 2,000 步里看不出用处。
 #
-# DiscoGAN 与 DualGAN 的损失，这里用在我们的网络上，都没有恒等损失；分类器满意，背景却留得少些。DualGAN 的背景，两个种子差 6%，另一个差 19%。Pix2Pix 知道配对，背景误差只有 CycleGAN 的一半，轮廓最好，过关的斑马却最少，多少随种子而变。
+# DiscoGAN 与 DualGAN 的损失，这里用在我们的网络上，都没有恒等损失；分类器满意，背景却留得少些。DualGAN 的背景，两个种子差 6%，另一个差 19%。Pix2Pix 知道配对，背景误差只有 CycleGAN 的一半，轮廓最好，过关的斑马却最少，依种子不同，从 58% 到 85%。
 #
 # 每一项都是博弈的一个设置：`identity=0`、`cycle=0`、`pool=0`（练习 3 试第一个）。DiscoGAN 与 DualGAN 和 CycleGAN 在同一个春天想到了循环，对代码库来说，它们也不过是几种设置：
 # %% tags=["strict"]
@@ -545,8 +545,8 @@ print(f"{agree:.2f}  {lab.t('phase read')}")
 print(f"{share:.2f}  {lab.t('coat read')}")
 assert lab.profile == "smoke" or (agree > 0.9 and share > 0.8)
 # %%
-# alt-en: Two bar charts, each with hidden truth and translations. Left, phases in eighths of a period: both are spread over all eight. Right, coats: the truth has all eight kinds; of the translations seven in ten are chestnut or grey, and there is no bay, black or white one.
-# alt-zh: 两幅柱状图，各有真相与译文。左，以八分之一周期计的相位：两者都散布在八格里。右，毛色：真相八种都有；译文七成是栗色或灰色，没有枣红、黑与白。
+# alt-en: Two bar charts, each with hidden truth and translations. Left, phases in eighths of a period: both are spread over all eight. Right, coats: the truth has all eight kinds; of the translations two in three are chestnut or grey, and there is no bay, black or white one.
+# alt-zh: 两幅柱状图，各有真相与译文。左，以八分之一周期计的相位：两者都散布在八格里。右，毛色：真相八种都有；译文三分之二是栗色或灰色，没有枣红、黑与白。
 made_phase = phases(translate(horses, "a2b"))
 made_coat = coats(translate(zebras, "b2a"))
 fig, (left, right) = viz.panels(2, width=4, height=2.8)
@@ -606,8 +606,8 @@ if lab.profile == "cpu":
 #
 # **先猜。** 我们的翻译器往返一趟，八种毛色能留住几种？
 # %%
-# alt-en: Four rows of eight small pictures of one scene. Horses in eight coats; zebras that look much alike; on grey, the differences between them, dark, reddish, bluish, yellow or white in the shape of the animal; horses again, nearly all in the coat of the first row.
-# alt-zh: 同一场景的小图，四行八列。八种毛色的马；彼此很像的斑马；灰底上是它们的差别，呈动物的形状，或深，或偏红、偏蓝、偏黄、偏白；又是马，几乎都与第一行毛色相同。
+# alt-en: Four rows of eight small pictures of one scene. Horses in eight coats; zebras with the same outline and much the same stripes, some bluish, some reddish; on grey, the differences between them, dark, reddish, bluish, yellow or white in the shape of the animal; horses again, nearly all in the coat of the first row.
+# alt-zh: 同一场景的小图，四行八列。八种毛色的马；轮廓相同、条纹大体相同的斑马，有的偏蓝，有的偏红；灰底上是它们的差别，呈动物的形状，或深，或偏红、偏蓝、偏黄、偏白；又是马，几乎都与第一行毛色相同。
 EIGHT = every(coat=range(16, 256, 32))
 inked = variants(draws, EIGHT)
 before = images_of(inked, "horse")
@@ -660,8 +660,8 @@ for name, (way, animal, values) in TRIPS.items():
     found = nearest(honest, drawn) == torch.arange(kinds).repeat(m)
     assert abs(found.double().mean() - FLOORS[name]) < 1e-9
 # %%
-# alt-en: Two panels against noise of 0 to 160 grey levels. Left, the share that comes back right: about nine in ten coats and nearly all phases up to 20 levels, then falling to a third and a half, above dotted floors at one eighth and one quarter. Right, the error of the way back, rising from 9 and 12 levels; both cross their dotted lines, at 17 and 18 levels, at about 40 levels of noise.
-# alt-zh: 两幅图，横轴是 0 到 160 灰度级的噪声。左，译回来是对的比例：到 20 级为止，毛色约十分之九，相位几乎全对；然后降到三分之一与一半，仍高于八分之一与四分之一处的点线。右，往返误差，从 9 级与 12 级上升，噪声 40 级左右越过各自在 17 与 18 级处的点线。
+# alt-en: Two panels against noise of 0 to 160 grey levels. Left, the share that comes back right: about 19 in 20 coats and nearly all phases up to 20 levels, then falling to a third and a half, above dotted floors at one eighth and one quarter. Right, the error of the way back, rising from 9 and 11 levels; both cross their dotted lines, at 17 and 18 levels, at about 40 levels of noise.
+# alt-zh: 两幅图，横轴是 0 到 160 灰度级的噪声。左，译回来是对的比例：到 20 级为止，毛色约二十分之十九，相位几乎全对；然后降到三分之一与一半，仍高于八分之一与四分之一处的点线。右，往返误差，从 9 级与 11 级上升，噪声 40 级左右越过各自在 17 与 18 级处的点线。
 fig, (left, right) = viz.panels(2, width=4, height=3)
 places = range(len(LEVELS))
 for color, name in zip(viz.COLORS, TRIPS, strict=False):
@@ -699,7 +699,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: noise and error of the way back in grey levels (first and third), share that comes back right (second), ceiling in bits (last); the ink is the square root of $S$.
 #
-# The coats come back right nine times of ten, the phases more often still, from pictures that, if they were true, could not tell them apart. Noise of ten grey levels, which one sees, changes next to nothing, and even 160 do not drown it all. That is no contradiction to the theory: the writing is broad. It has some 10 to 20 levels in each of thousands of numbers, and the way back may average over all of them; the ceiling, at 160 levels, is still some 30 bits for the coats, which need three. So a cycle that survives noise of a few levels is not acquitted: compare with the floor. Without noise the error of the way back is little more than half (coats) or two thirds (phases) of the error from the true counterpart. From an honest zebra the same translator cannot do that.
+# The coats come back right nineteen times of twenty, the phases nearly always, from pictures that, if they were true, could not tell them apart. Noise of ten grey levels, which one sees, changes next to nothing, and even 160 do not drown it all. That is no contradiction to the theory: the writing is broad. It has some 10 to 20 levels in each of thousands of numbers, and the way back may average over all of them; the ceiling, at 160 levels, is still some 30 bits for the coats, which need three. So a cycle that survives noise of a few levels is not acquitted: compare with the floor. Without noise the error of the way back is only half (coats) or three fifths (phases) of the error from the true counterpart. From an honest zebra the same translator cannot do that.
 #
 # The record of section 6 has this measure for every row, in percent as there; its noise of 0.2 is 25 grey levels.
 #
@@ -715,7 +715,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 各列依次是：噪声、译回来是对的比例、往返误差，以及以比特计的上限；噪声与误差以灰度级计，墨水是 $\sqrt S$。
 #
-# 这些图若是真的，就分不出毛色，分不出相位；可是毛色十次里有九次还得正确，相位还更准。十个灰度级的噪声已经看得见，却几乎毫无影响；到 160 级也没有全部淹没。这与理论并不矛盾：字写得很大。几千个数里每个有 10 到 20 级，往回译时可以把它们全部平均起来；理论的上限到 160 级时还有 30 比特左右，而毛色只要三比特。所以，往返经得起几级噪声，并不能洗清嫌疑：要与本底值比较。没有噪声时，往返误差只有从真正的译文往回译的一半多一点（毛色）或三分之二（相位）。给它一匹老实的斑马，同一个翻译器就做不到这一点。
+# 这些图若是真的，就分不出毛色，分不出相位；可是毛色二十次里有十九次还得正确，相位几乎次次都对。十个灰度级的噪声已经看得见，却几乎毫无影响；到 160 级也没有全部淹没。这与理论并不矛盾：字写得很大。几千个数里每个有 10 到 20 级，往回译时可以把它们全部平均起来；理论的上限到 160 级时还有 30 比特左右，而毛色只要三比特。所以，往返经得起几级噪声，并不能洗清嫌疑：要与本底值比较。没有噪声时，往返误差只有从真正的译文往回译的一半（毛色）或五分之三（相位）。给它一匹老实的斑马，同一个翻译器就做不到这一点。
 #
 # 第 6 节的记录对每一行都这样量过，同样以百分数计；其中 0.2 的噪声是 25 个灰度级。
 #
@@ -762,7 +762,9 @@ if lab.profile == "cpu":
     assert 2 / 8 < min(halves) and max(halves) < shares["all of it"]
     assert shares["the background"] < 0.25 < shares["the tint"]
 # %% [markdown] lang="en"
-# Twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nine tenths. The broad strokes need only half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge that sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background has next to nothing: there every pixel is known, and ink would cost. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
+# Left the size of what is kept (root of the mean square, in grey levels), right the share of coats that come back.
+#
+# It is written twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nineteen in twenty. The broad strokes need little more than half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge that sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background differs as much as the tint does, but that is hardly writing: the way back reads one coat in five from it, where one in eight is a guess. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
 #
 # A small cycle error is no proof that a translation shows what it must; here it is proof of the contrary.
 #
@@ -772,7 +774,9 @@ if lab.profile == "cpu":
 #
 # **Predict.** $L_1$ "keeps edges sharp". Does its perfect answer have stripes? Will it be black and white, or grey?
 # %% [markdown] lang="zh"
-# 写了两遍。单凭大笔画或单凭细笔画，都能还回约一半的毛色，合在一起是十分之九。大笔画只用一半的墨水，而其中大部分又只是每种颜色一个数：深色的马译出的斑马，通身略深一点；栗色的译出的，略红一点。看得到整只动物的判别器，本来看得见色调；可是真斑马站在各种时辰的光线里，略带一点色调，什么也证明不了。背景里几乎什么也没有：那里每个像素该是什么都是已知的，写字要付代价。（Chu 等人在高频里找到了网络的字迹；他们的网络训练得更久，图更大，要藏的是整幅照片。）
+# 左列是留下的部分有多重（均方根，以灰度级计），右列是毛色还得回来的比例。
+#
+# 写了两遍。单凭大笔画或单凭细笔画，都能还回约一半的毛色，合在一起是二十分之十九。大笔画用的墨水只有细笔画的一半多一点，而其中大部分又只是每种颜色一个数：深色的马译出的斑马，通身略深一点；栗色的译出的，略红一点。看得到整只动物的判别器，本来看得见色调；可是真斑马站在各种时辰的光线里，略带一点色调，什么也证明不了。背景里的差别与色调一样大，却算不上字迹：往回译时五次只读对一次，而瞎猜也能八次对一次。（Chu 等人在高频里找到了网络的字迹；他们的网络训练得更久，图更大，要藏的是整幅照片。）
 #
 # 往返误差小，证明不了译文把该有的都画出来了；在这里，它恰恰是反证。
 #
@@ -1006,8 +1010,8 @@ with contextlib.chdir(folder):
         refused = main(["translate", "run", *files, "--out", "none"])
 assert refused == 2 and not (folder / "none").exists()
 # %%
-# alt-en: A grey drawn horse. Beside it the translation made with --size, coarse pixels with stripes about as wide as a leg; and the one without, fine, with an animal that has hardly changed under a fine grid.
-# alt-zh: 一匹画出来的灰马。旁边是加了 --size 的译文，像素粗大，条纹约与腿一样宽；再旁边是不加的，很细腻，动物几乎没变，上面蒙着一层细格。
+# alt-en: A grey drawn horse. Beside it the translation made with --size, in coarse pixels, with dark and light stripes on body and legs; and the one without, fine, with an animal that has hardly changed under a fine grid.
+# alt-zh: 一匹画出来的灰马。旁边是加了 --size 的译文，像素粗大，身上与腿上有深浅条纹；再旁边是不加的，很细腻，动物几乎没变，上面蒙着一层细格。
 names = {"horse": "horse.jpg", "small": "small/horse.png"}
 names |= {"large": "large/horse.png"}
 fig, axes = viz.panels(3, width=2.6, height=2.2)
