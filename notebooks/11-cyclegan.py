@@ -206,13 +206,13 @@ gan = ganlib.build(
 )
 lab.show(gan.generators_loss, gan.discriminator_b_loss)
 # %% [markdown] lang="en"
-# The translators are U-Nets with three halvings. The cycle has the paper's weight, $\lambda=10$; the identity loss has $\lambda_{\text{id}}=10$, twice the paper's, with which such small translators keep outline and meadow better. The rate, too, is twice the paper's, since there are few steps, and falls to zero in the second half. Pictures and measures are made with averaged weights.
+# The translators are U-Nets with three halvings. The cycle has the paper's weight, $\lambda=10$; the identity loss has $\lambda_{\text{id}}=10$, twice the paper's, with which, in our trials, such small translators kept outline and meadow better. The rate, too, is twice the paper's, since there are few steps, and falls to zero in the second half. Pictures and measures are made with averaged weights.
 #
 # Every so often we translate the same three horses and three zebras that are not in the training set, and bring the translations back.
 #
 # **Predict.** What comes first, stripes or coats? Which round trip will be harder, that of the horses or that of the zebras?
 # %% [markdown] lang="zh"
-# 翻译器是三次减半的 U-Net。循环的权重照论文，$\lambda=10$；恒等损失的权重 $\lambda_{\text{id}}=10$，是论文的两倍，这么小的翻译器这样更能保住轮廓与草地。步数少，学习率也取论文的两倍，后半程逐渐降到零。出图与度量都用平均过的参数。
+# 翻译器是三次减半的 U-Net。循环的权重照论文，$\lambda=10$；恒等损失的权重 $\lambda_{\text{id}}=10$，是论文的两倍；我们试下来，这么小的翻译器这样更能保住轮廓与草地。步数少，学习率也取论文的两倍，后半程逐渐降到零。出图与度量都用平均过的参数。
 #
 # 每隔一段，我们把训练集之外的三匹马、三匹斑马翻译一遍，再译回来。
 #
@@ -379,7 +379,7 @@ if lab.profile == "cpu":
 #
 # @RECORD translation@
 #
-# A translator that has only the judges to please gets nearly full marks in the first two columns and keeps little of the picture: its background is almost as far off as that of another scene would be, its outline half right, and there is no way back. (The ± are standard errors over the seeds.) Without the cycle, but with the identity loss, background and outline are about as good as without the identity loss. Yet the error of the way back is 7.5%, and from the true counterpart it would be 7.8%: nothing is hidden any more (section 8), and nothing is brought back. Without the identity loss, background, outline and way back are somewhat worse, and the classifier does not notice. The history is not missed in 2,000 steps.
+# (Behind each ± is the standard error over the seeds; the last two rows are the picture left alone and the hidden truth, as in section 5.) A translator that has only the judges to please gets nearly full marks in the first two columns and keeps little of the picture: its background is almost as far off as that of another scene would be, its outline half right, and there is no way back. Without the cycle, but with the identity loss, background and outline are about as good as without the identity loss. Yet the error of the way back is 7.5%, and from the true counterpart it would be 7.8%: nothing is hidden any more (section 8), and nothing is brought back. Without the identity loss, background, outline and way back are somewhat worse, and the classifier does not notice. The history is not missed in 2,000 steps.
 #
 # The losses of DiscoGAN and DualGAN, here on our networks, have no identity loss; they please the classifier and keep less of the background. DualGAN's were off by 6% from two of the seeds and by 19% from the third. Pix2Pix, which was told the pairs, has half of CycleGAN's background error and the best outline, and the fewest zebras that pass: from 58 to 85%, by the seed.
 #
@@ -395,7 +395,7 @@ if lab.profile == "cpu":
 #
 # @RECORD translation@
 #
-# 只需讨好判别器的翻译器，头两列差不多满分，原图却没留下多少：背景错得几乎像换了一个场景，轮廓只对一半，也译不回来。（± 后面是对种子的标准误。）去掉循环、留着恒等损失，背景与轮廓同去掉恒等损失时差不多；往返误差却是 7.5%，而从真正的译文往回译是 7.8%：不再藏什么（第 8 节），也就什么也找不回来。去掉恒等损失，背景、轮廓与往返都差一些，分类器却毫无察觉。历史缓冲区在 2,000 步里看不出用处。
+# （± 后面是对种子的标准误；末两行即第 5 节里原封不动的图与藏着的真相。）只需讨好判别器的翻译器，头两列差不多满分，原图却没留下多少：背景错得几乎像换了一个场景，轮廓只对一半，也译不回来。去掉循环、留着恒等损失，背景与轮廓同去掉恒等损失时差不多；往返误差却是 7.5%，而从真正的译文往回译是 7.8%：不再藏什么（第 8 节），也就什么也找不回来。去掉恒等损失，背景、轮廓与往返都差一些，分类器却毫无察觉。历史缓冲区在 2,000 步里看不出用处。
 #
 # DiscoGAN 与 DualGAN 的损失，这里用在我们的网络上，都没有恒等损失；分类器满意，背景却留得少些。DualGAN 的背景，两个种子差 6%，另一个差 19%。Pix2Pix 知道配对，背景误差只有 CycleGAN 的一半，轮廓最好，过关的斑马却最少，依种子不同，从 58% 到 85%。
 #
