@@ -1144,7 +1144,7 @@ for way, back in BACK.items():
 #     print(how, f"{found.double().mean():.2f}")
 # ```
 #
-# When we tried: 0.95 of the coats as it was and through PNG, 0.97 through JPEG of quality 90, and still 0.70 at quality 10. Broad writing is just what JPEG keeps.
+# When we tried: 0.97 of the coats as they were, through PNG and through JPEG of quality 90, and still 0.65 at quality 10. Broad writing is just what JPEG keeps.
 #
 # </details>
 #
@@ -1152,7 +1152,7 @@ for way, back in BACK.items():
 #
 # <details><summary>Answer 2</summary>
 #
-# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. The round trip of the horses is still the same to the last bit. But when we tried, the classifier took not one of the translations for a zebra (the mirrored ones passed as often as those of section 5), and the round trip of the zebras had an error of 0.08 instead of 0.05: `b2a` now has to translate meadows that hang from the top.
+# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. The round trip of the horses is still the same to the last bit. But when we tried, the classifier took not one of the translations for a zebra (the mirrored ones passed about as often as those of section 5), and the round trip of the zebras had an error of 0.08 instead of 0.05: `b2a` now has to translate meadows that hang from the top.
 #
 # </details>
 #
@@ -1206,7 +1206,7 @@ for way, back in BACK.items():
 #     print(how, f"{found.double().mean():.2f}")
 # ```
 #
-# 我们试的那一次，毛色还回来的比例，原样与经 PNG 都是 0.95，经质量 90 的 JPEG 是 0.97，质量 10 也还有 0.70。大笔画的字，正是 JPEG 要保留的。
+# 我们试的那一次，毛色还回来的比例，原样、经 PNG、经质量 90 的 JPEG 都是 0.97，质量 10 也还有 0.65。大笔画的字，正是 JPEG 要保留的。
 #
 # </details>
 #
@@ -1214,7 +1214,7 @@ for way, back in BACK.items():
 #
 # <details><summary>答案 2</summary>
 #
-# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。马的往返仍然一位不差。可是我们试的那一次，分类器一幅译文也不认作斑马（镜像的那些，通过的比例与第 5 节的一样），斑马的往返误差也从 0.05 升到 0.08：`b2a` 要翻译的草地，如今挂在天上。
+# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。马的往返仍然一位不差。可是我们试的那一次，分类器一幅译文也不认作斑马（镜像的那些，通过的比例与第 5 节的差不多），斑马的往返误差也从 0.05 升到 0.08：`b2a` 要翻译的草地，如今挂在天上。
 #
 # </details>
 #
