@@ -13,7 +13,7 @@
 # * translate pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, two of them for one training. The theory is [on its page](../../book/en/11-cyclegan.md).
-# %% [markdown] lang="zh" matches="c583e6a42816"
+# %% [markdown] lang="zh" matches="e59ea4108a22"
 # # 实验 11 · 没有词典，马变斑马
 #
 # 两堆图，谁跟谁对应，没有人说。CycleGAN 照样在两堆之间翻译，往返也相当准。它学到了什么，什么事从没有人告诉过它，它又藏了什么？真实的图堆回答不了。这个实验里的图是画出来的，所以每匹马背后都有一匹斑马，训练时看不到，度量时看得到。
@@ -545,8 +545,8 @@ print(f"{agree:.2f}  {lab.t('phase read')}")
 print(f"{share:.2f}  {lab.t('coat read')}")
 assert lab.profile == "smoke" or (agree > 0.9 and share > 0.8)
 # %%
-# alt-en: Two bar charts, each with hidden truth and translations. Left, phases in eighths of a period: both are spread over all eight. Right, coats: the truth has all eight kinds; of the translations two in three are chestnut or grey, and there is no bay, black or white one.
-# alt-zh: 两幅柱状图，各有真相与译文。左，以八分之一周期计的相位：两者都散布在八格里。右，毛色：真相八种都有；译文三分之二是栗色或灰色，没有枣红、黑与白。
+# alt-en: Two bar charts, each with hidden truth and translations. Left, phases in eighths of a period: both are spread over all eight. Right, coats: the truth has all eight kinds; of the translations about two in three are chestnut or grey, and there is no bay, black or white one.
+# alt-zh: 两幅柱状图，各有真相与译文。左，以八分之一周期计的相位：两者都散布在八格里。右，毛色：真相八种都有；译文约三分之二是栗色或灰色，没有枣红、黑与白。
 made_phase = phases(translate(horses, "a2b"))
 made_coat = coats(translate(zebras, "b2a"))
 fig, (left, right) = viz.panels(2, width=4, height=2.8)
@@ -764,7 +764,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Left the size of what is kept (root of the mean square, in grey levels), right the share of coats that come back.
 #
-# It is written twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nineteen in twenty. The broad strokes need little more than half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge that sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background differs as much as the tint does, but that is hardly writing: the way back reads one coat in five from it, where one in eight is a guess. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
+# It is written twice. Either half alone, broad strokes or fine ones, returns about half of the coats, and together they return nineteen in twenty. The broad strokes need little more than half as much ink for it, and most of theirs is one number per colour: a zebra made from a dark horse is a little darker all over, one from a chestnut a little redder. A judge that sees the whole animal could see a tint; but real zebras stand in the light of all hours, so a little tint is no proof of anything. The background differs as much as the tint does, but that is hardly writing: the way back reads one coat in five or six from it, where one in eight is a guess. (Chu and others found the writing of their network in the high frequencies. It had been trained for longer, on larger pictures, and had whole photographs to hide.)
 #
 # A small cycle error is no proof that a translation shows what it must; here it is proof of the contrary.
 #
@@ -776,7 +776,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 左列是留下的部分有多重（均方根，以灰度级计），右列是毛色还得回来的比例。
 #
-# 写了两遍。单凭大笔画或单凭细笔画，都能还回约一半的毛色，合在一起是二十分之十九。大笔画用的墨水只有细笔画的一半多一点，而其中大部分又只是每种颜色一个数：深色的马译出的斑马，通身略深一点；栗色的译出的，略红一点。看得到整只动物的判别器，本来看得见色调；可是真斑马站在各种时辰的光线里，略带一点色调，什么也证明不了。背景里的差别与色调一样大，却算不上字迹：往回译时五次只读对一次，而瞎猜也能八次对一次。（Chu 等人在高频里找到了网络的字迹；他们的网络训练得更久，图更大，要藏的是整幅照片。）
+# 写了两遍。单凭大笔画或单凭细笔画，都能还回约一半的毛色，合在一起是二十分之十九。大笔画用的墨水只有细笔画的一半多一点，而其中大部分又只是每种颜色一个数：深色的马译出的斑马，通身略深一点；栗色的译出的，略红一点。看得到整只动物的判别器，本来看得见色调；可是真斑马站在各种时辰的光线里，略带一点色调，什么也证明不了。背景里的差别与色调一样大，却算不上字迹：往回译时五六次才读对一次，而瞎猜也能八次对一次。（Chu 等人在高频里找到了网络的字迹；他们的网络训练得更久，图更大，要藏的是整幅照片。）
 #
 # 往返误差小，证明不了译文把该有的都画出来了；在这里，它恰恰是反证。
 #
@@ -909,7 +909,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: squared and absolute error against *the* hidden zebra, stripes (how much neighbouring pixels within the animal differ, in parts of the truth), and the share that the classifier takes for zebras.
 #
-# Each regression wins in the column that it was trained for, and the classifier takes none of their pictures for a zebra. Pix2Pix has larger errors than both, since its stripes stand where nobody can know them, and it is the only one of the three that makes zebras. CycleGAN, which has never seen a pair and was trained for longer, has the largest errors of all, and nothing in the first two columns says that its zebras are good. (In the picture: horses, the truth, then the rows of the table from the second on.)
+# Each regression wins in the column that it was trained for, and the classifier takes none of their pictures for a zebra. Pix2Pix has larger errors than both, since its stripes stand where nobody can know them, and it is the only one of the three that makes zebras (how many of them pass depends much on the seed). CycleGAN, which has never seen a pair and was trained for longer, has the largest errors of all, and nothing in the first two columns says that its zebras are good. (In the picture: horses, the truth, then the rows of the table from the second on.)
 #
 # ## 10 · Larger
 #
@@ -917,7 +917,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 各列依次是：对*那一匹*藏着的斑马的平方误差与绝对误差；条纹（动物身上相邻像素的差别，与真相之比）；分类器当作斑马的比例。
 #
-# 两种回归各在自己训练的那一列取胜，可是它们的图，分类器一幅也不当成斑马。Pix2Pix 的误差比两者都大，因为它的条纹长在谁也无从知道的地方；三个里却只有它造得出斑马。CycleGAN 从没见过配对，训练得更久，误差最大；它的斑马好不好，前两列一个字也没说。（图中各行：马，真相，以下依表中第二行起的次序。）
+# 两种回归各在自己训练的那一列取胜，可是它们的图，分类器一幅也不当成斑马。Pix2Pix 的误差比两者都大，因为它的条纹长在谁也无从知道的地方；三个里却只有它造得出斑马（过关的有多少，随种子差别很大）。CycleGAN 从没见过配对，训练得更久，误差最大；它的斑马好不好，前两列一个字也没说。（图中各行：马，真相，以下依表中第二行起的次序。）
 #
 # ## 10 · 大一些
 #
@@ -1152,7 +1152,7 @@ for way, back in BACK.items():
 #
 # <details><summary>Answer 2</summary>
 #
-# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. The round trip of the horses is still the same to the last bit. But when we tried, the classifier took not one of the translations for a zebra (the mirrored ones passed about as often as those of section 5), and the round trip of the zebras had an error of 0.08 instead of 0.05: `b2a` now has to translate meadows that hang from the top.
+# Zebras on their heads do not occur in $B$: `flip(2)` for `flip(3)`. The round trip of the horses is still the same to the last bit. But when we tried, the classifier took not one of the translations for a zebra (the mirrored ones passed about as often as those of section 5), and the round trip of the zebras had an error of 0.09 instead of 0.04: `b2a` now has to translate meadows that hang from the top.
 #
 # </details>
 #
@@ -1214,7 +1214,7 @@ for way, back in BACK.items():
 #
 # <details><summary>答案 2</summary>
 #
-# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。马的往返仍然一位不差。可是我们试的那一次，分类器一幅译文也不认作斑马（镜像的那些，通过的比例与第 5 节的差不多），斑马的往返误差也从 0.05 升到 0.08：`b2a` 要翻译的草地，如今挂在天上。
+# $B$ 里没有四脚朝天的斑马：把 `flip(3)` 换成 `flip(2)`。马的往返仍然一位不差。可是我们试的那一次，分类器一幅译文也不认作斑马（镜像的那些，通过的比例与第 5 节的差不多），斑马的往返误差也从 0.04 升到 0.09：`b2a` 要翻译的草地，如今挂在天上。
 #
 # </details>
 #
