@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes two to three minutes, most of them for four GANs on digits and fifteen small ones on points.
-# %% [markdown] lang="zh" matches="394765d8c8b0"
+# %% [markdown] lang="zh" matches="7b562a388f02"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -991,7 +991,7 @@ if lab.profile == "cpu":
 #
 # ### 十个标签错三个
 #
-# `benchmarks/conditional.py` 用人像造了两个重叠的类别：天然发色与染发，十个标签里有三个是反的。完美的生成器有 70% 的样本属于所要的类别；给定标签，类别的熵是 $0.611$ 奈特（nat）。在这里，准确率太高与太低一样是毛病。类别由 `ganlib` 自带的人像网络来读；表里的“一个输出头”就是 `single`，“n 个类别”就是 `n`。（为什么只分两类？先试过八种发色，十个标签里有三个重抽，每种错色只占一类的二十七分之一，各局都把它漏掉了，条件 GAN 也一样。）**先猜。** 哪几局会*过于*准确？
+# `benchmarks/conditional.py` 用人像造了两个重叠的类别：天然发色与染发，十个标签里有三个是反的。完美的生成器有 70% 的样本属于所要的类别；给定标签，类别的熵是 $0.611$ 奈特（nat）。在这里，准确率太高与太低一样是毛病。类别由 `ganlib` 自带的人像网络来读；表里的“单一输出头”就是 `single`，“n 类”就是 `n`。（为什么只分两类？先试过八种发色，十个标签里有三个重抽，每种错色只占一类的二十七分之一，各局都把它漏掉了，条件 GAN 也一样。）**先猜。** 哪几局会*过于*准确？
 #
 # @RECORD conditional overlap@
 #
