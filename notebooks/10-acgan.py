@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes two to three minutes, most of them for four GANs on digits and fifteen small ones on points.
-# %% [markdown] lang="zh" matches="7b562a388f02"
+# %% [markdown] lang="zh" matches="8c102a793811"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -522,8 +522,6 @@ assert not torch.allclose(before, longer, atol=1e-6)
 #
 # 取三个隐变量，各十个类别，从 $z$ 走到 $-z$。**先猜**中间那一帧是什么。
 # %%
-# alt-en: Player of 13 frames, three rows of the digits 0 to 9. At both ends the digits are legible; towards the middle they fade into one another, and in the middle all thirty are the same blot.
-# alt-zh: 共 13 帧的播放器，三行 0 到 9 的数字。两端的数字认得出；越靠近中间，彼此越像；到正中，三十个全是同一团墨。
 walk = torch.linspace(1, -1, 13)
 places = [
     {"z": t * z[:3].repeat_interleave(10, 0), "labels": labels[:30]}
@@ -548,7 +546,7 @@ for size in (0.0, 0.1, 0.25, 0.5, 1.0):
 if lab.profile == "cpu":
     assert share > 0.9
 # %% [markdown] lang="en"
-# The printed lines: by how much the noise was shrunk, and the share that the stranger reads as asked. Smaller noise is a common trick for cleaner samples (truncation is its best-known form). It costs such a generator the label: at $0\cdot z$ one digit in ten is right, by chance, and with a quarter of the noise a quarter of the labels is gone already (a third, with the seeds 1 and 2).
+# In the middle of the walk all thirty are the same blot, which on both sides fades into the digits. The printed lines: by how much the noise was shrunk, and the share that the stranger reads as asked. Smaller noise is a common trick for cleaner samples (truncation is its best-known form). It costs such a generator the label: at $0\cdot z$ one digit in ten is right, by chance, and with a quarter of the noise a quarter of the labels is gone already (a third, with the seeds 1 and 2).
 #
 # ## 5 · Two bells
 #
@@ -558,7 +556,7 @@ if lab.profile == "cpu":
 #
 # **Predict**, for $\lambda=0.05$, $1$ and $5$: will the truth hold? What becomes of the variance within a class, and of the marginal (both classes mixed, all that FID would see)?
 # %% [markdown] lang="zh"
-# 上面每行是噪声缩小到几倍，以及外人读对的比例。把噪声变小（最有名的做法是截断）是让样本更干净的常用手法，用在这种生成器上，代价就是标签：到 $0\cdot z$，只有十分之一碰巧写对；噪声剩四分之一时，标签已丢了四分之一（种子 1 与 2 丢了三分之一）。
+# 走到正中，三十个全是同一团墨，往两边才渐渐显出各自的数字。上面每行是噪声缩小到几倍，以及外人读对的比例。把噪声变小（最有名的做法是截断）是让样本更干净的常用手法，用在这种生成器上，代价就是标签：到 $0\cdot z$，只有十分之一碰巧写对；噪声剩四分之一时，标签已丢了四分之一（种子 1 与 2 丢了三分之一）。
 #
 # ## 5 · 两条钟形曲线
 #
@@ -638,16 +636,14 @@ assert distance(ends[0.05].mean(0), everyone) < 0.01
 #
 # Read the second row. At $\lambda=0.05$ the marginal is within $0.008$ of the truth, which no FID would notice. The classes do not overlap any more: their labels can be read with certainty, where the truth allows $84\,\%$, and $36\,\%$ of the variance within each class is gone. "However small the weight" was meant literally. From there on a larger $\lambda$ costs the marginal as well. The last column says that the theorem's formula is right.
 #
-# Here is the way there, from the truth, in rounds. (In a running notebook: sliders for $\lambda$ and the rounds, and a menu of who teaches the classifier. With "both" the classifier learns from real and generated points, as in the paper; "twin" is the repair, below.) The dashed line is what the two classes should add up to by the theorem, twice its marginal.
+# Here is the way there, from the truth, in rounds. (In a running notebook: sliders for $\lambda$ and the rounds, and a menu of who teaches the classifier. With "both" the classifier learns from real and generated points, as in the paper; "twin" is the repair, below.) The dashed line is what the two classes should add up to by the theorem, twice its marginal. On the left a valley opens between the bells, until each class ends at zero; on the right the variance within a class falls from 1 to 0.59.
 # %% [markdown] lang="zh"
 # 各列是：类内方差；任何分类器在这些样本上最多能达到的准确率；边缘分布与数据的全变差距离（TV），以及与定理所给边缘分布的距离。
 #
 # 看第二行。$\lambda=0.05$ 时，边缘分布与真实的相差不到 $0.008$，没有哪个 FID 会发觉。可是两类不再重叠：标签可以读得百分之百肯定，而真实数据只容许 $84\,\%$；每一类的方差少了 $36\,\%$。“权重再小”就是这个意思，一点没有夸张。从那里起，$\lambda$ 再大，连边缘分布也要搭进去。最后一列说明，定理的公式是对的。
 #
-# 下面是从真实分布出发、一轮轮走过去的经过。（在运行着的笔记本里，有管 $\lambda$ 与轮数的滑块，还有一个菜单选由谁来教分类器。选“两者”，分类器就同时从真实的与生成的点学习，与论文一样；“孪生”是补救办法，见下文。）虚线是照定理两类密度相加应得的结果，即边缘分布的两倍。
+# 下面是从真实分布出发、一轮轮走过去的经过。（在运行着的笔记本里，有管 $\lambda$ 与轮数的滑块，还有一个菜单选由谁来教分类器。选“两者”，分类器就同时从真实的与生成的点学习，与论文一样；“孪生”是补救办法，见下文。）虚线是照定理两类密度相加应得的结果，即边缘分布的两倍。左图里，两条钟形之间裂开一道谷，直到每一类都止于零；右图里，类内方差从 1 降到 0.59。
 # %%
-# alt-en: Player of 12 frames. Left, two bell curves over the faint dotted bells of the data; round by round a valley opens between them, until each class ends abruptly at zero, and their sum fits the dashed line of the theorem. Right, the variance within a class over the rounds: it falls from 1 to 0.59.
-# alt-zh: 共 12 帧的播放器。左图，两条钟形曲线，底下是数据的淡点线；一轮轮下去，两者之间裂开一道谷，直到每一类都在零处戛然而止，两者之和与定理的虚线重合。右图，类内方差随轮数变化：从 1 降到 0.59。
 blue, orange, *_, grey = viz.COLORS
 TEACHERS = ("real", "both", "twin")
 
