@@ -5,8 +5,8 @@
   amount. The truth itself then shows the class asked for in 7 samples of 10: more is a fault as less is.
 * `matching`: captions, with and without wrong pairs, on faces from which two combinations are left out.
 * `trunk`: a classifier from the zoo as the trunk of ACGAN's discriminator. The colour of the hair is read by another
-  classifier, trained here, and once by the network of the zoo too: a generator that learns from a network paints what
-  that network wants to see.
+  classifier, trained here, and once by the network of the zoo too: a generator that learns from a network may paint
+  what that network alone takes for the class.
 
 All play with batches of 64 and averaged weights. Rows of a table differ by what their title says and nothing else.
 Samples are asked for what held-out images show, and compared with these. What a step costs is measured beforehand, in

@@ -327,3 +327,11 @@ def test_tiny_runs_are_kept_beside_those_of_another_process(monkeypatch, tmp_pat
     with pytest.raises(SystemExit):
         run(monkeypatch, tmp_path, "--seeds", "3")
     assert "conditional.json holds runs with seeds 1; expected the same here, or --fresh" in capsys.readouterr().err
+
+
+# -- what is committed -------------------------------------------------------------------------------------------------
+def test_committed_result():
+    kept = common.result("conditional")
+    assert kept["protocol"]["seeds"] >= 3 and conditional.missing(kept, list(conditional.ROWS)) == []
+    assert (common.RESULTS / "conditional.md").read_text(encoding="utf-8") == conditional.report(kept)
+    assert kept["tables"] == conditional.tables(kept)
