@@ -43,10 +43,9 @@ WORDS = {
         "tile": "strided, repeat",
         "interleave": "blocks, repeat_interleave",
         "wrong": "strided, repeat_interleave",
-        "part": "share of the full detail",
-        "shown": "in the picture",
-        "faded": "in the score, faded",
-        "sharp": "in the score, not faded",
+        "part": "detail in the score, at most",
+        "faded": r"faded, $\alpha^2$",
+        "sharp": r"not faded, $\alpha$",
     },
     "zh": {
         "generator": "生成器",
@@ -70,13 +69,12 @@ WORDS = {
         "wide": "3×3，512 通道",
         "dense": "全连接，8192",
         "last": "末层，512",
-        "tile": "隔行分组，repeat",
+        "tile": "间隔分组，repeat",
         "interleave": "连续分组，repeat_interleave",
-        "wrong": "隔行分组，repeat_interleave",
-        "part": "占全部细节的比例",
-        "shown": "图像里的",
-        "faded": "打分里的，真图渐变",
-        "sharp": "打分里的，真图不渐变",
+        "wrong": "间隔分组，repeat_interleave",
+        "part": "细节对打分的影响上限",
+        "faded": r"真图渐变，$\alpha^2$",
+        "sharp": r"真图不渐变，$\alpha$",
     },
 }
 
@@ -126,7 +124,13 @@ def pyramid(words: dict[str, str]) -> plt.Figure:
 def box(ax: plt.Axes, x: float, y: float, text: str, colour: str, width: float = 2.0) -> None:
     ax.add_patch(
         FancyBboxPatch(
-            (x - width / 2, y - 0.32), width, 0.64, boxstyle="round,pad=0.02,rounding_size=0.14", fc="white", ec=colour, lw=2
+            (x - width / 2, y - 0.32),
+            width,
+            0.64,
+            boxstyle="round,pad=0.02,rounding_size=0.14",
+            fc="white",
+            ec=colour,
+            lw=2,
         )
     )
     ax.text(x, y, text, ha="center", va="center", fontsize=13, color=INK)
@@ -219,7 +223,9 @@ def rates(words: dict[str, str]) -> plt.Figure:
     )
     for k, (_, n, gain) in enumerate(layers):
         usual = 1e-3 * math.sqrt(n) / gain
-        ax.barh(k - 0.19, usual - 5e-4, 0.34, left=5e-4, color=FAKE, alpha=0.55, label=words["usual"] if not k else None)
+        ax.barh(
+            k - 0.19, usual - 5e-4, 0.34, left=5e-4, color=FAKE, alpha=0.55, label=words["usual"] if not k else None
+        )
         ax.barh(k + 0.19, 5e-4, 0.34, left=5e-4, color=REAL, alpha=0.55, label=words["equalised"] if not k else None)
         ax.plot(first_step(n, 64, gain, False), k - 0.19, "o", color=INK, ms=6)
         ax.plot(first_step(n, 64, gain, True), k + 0.19, "o", color=INK, ms=6)
@@ -274,13 +280,12 @@ def fade(words: dict[str, str], lang: str) -> viz.Player:
         rows = [torch.cat([bordered(p) for p in picture[3 * r : 3 * r + 3]], dim=2) for r in range(2)]
         left.imshow(shown(torch.cat(rows, dim=1)), interpolation="nearest")
         left.axis("off")
-        right.plot(t, t, color=SOFT, lw=1.6, ls=":", label=words["shown"])
         right.plot(t, t, color=FAKE, lw=2.4, ls="--", label=words["sharp"])
         right.plot(t, t**2, color=REAL, lw=2.4, label=words["faded"])
         share = float((picture - up(down(picture))).square().mean().sqrt() / whole)  # measured
-        right.plot(alpha, share, "o", color=INK, ms=8, zorder=5)
-        right.plot(alpha, share * alpha, "o", color=INK, ms=8, zorder=5)
-        right.set(xlabel=r"$\alpha$", title=words["part"], xlim=(-0.04, 1.04), ylim=(-0.04, 1.5))
+        right.plot(alpha, alpha, "o", color=FAKE, ms=8, zorder=5)
+        right.plot(alpha, share * alpha, "o", color=REAL, ms=8, zorder=5)
+        right.set(xlabel=r"$\alpha$", title=words["part"], xlim=(-0.04, 1.04), ylim=(-0.04, 1.38))
         right.set(xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"), yticks=(0, 0.5, 1), yticklabels=("0", "0.5", "1"))
         right.grid(color=GRID, lw=0.8)
         right.legend(loc="upper left", handlelength=1.8, fontsize=11)
@@ -290,8 +295,8 @@ def fade(words: dict[str, str], lang: str) -> viz.Player:
 
     def caption(alpha: float) -> str:
         if lang == "zh":
-            return f"α = {alpha:.2f}：图像里 {alpha:.2f}，打分里 {alpha * alpha:.2f}"
-        return f"α = {alpha:.2f}: {alpha:.2f} in the picture, {alpha * alpha:.2f} in the score"
+            return f"α = {alpha:.2f}：真图渐变 {alpha * alpha:.2f}，不渐变 {alpha:.2f}"
+        return f"α = {alpha:.2f}: faded {alpha * alpha:.2f}, not faded {alpha:.2f}"
 
     return viz.player(frames, caption=caption, seconds=8)
 

@@ -107,6 +107,7 @@ def test_pyramids():
 @pytest.mark.proves("thm-progan-chain")
 def test_chains_of_conditional_games():
     rng = np.random.default_rng(0)
+
     # A coarse value a in {0..3}, details b in {0..3} given a, c in {0..2} given (a, b).
     def law():
         return rng.dirichlet(np.ones(4)), rng.dirichlet(np.ones(4), 4), rng.dirichlet(np.ones(3), (4, 4))
@@ -151,7 +152,10 @@ def test_conditioning_augmentation():
         return (weight * norm.pdf(c, mu, sigma)).sum()
 
     information = sum(
-        w * quad(lambda c, m=m, s=s: norm.pdf(c, m, s) * math.log(norm.pdf(c, m, s) / marginal(c)), m - 9 * s, m + 9 * s)[0]
+        w
+        * quad(lambda c, m=m, s=s: norm.pdf(c, m, s) * math.log(norm.pdf(c, m, s) / marginal(c)), m - 9 * s, m + 9 * s)[
+            0
+        ]
         for w, m, s in zip(weight, mu, sigma, strict=True)
     )
     rest = quad(lambda c: marginal(c) * math.log(marginal(c) / norm.pdf(c)), -12, 12, limit=200)[0]
@@ -231,15 +235,20 @@ def test_what_a_fade_keeps():
         kept = same(net.critic(net.sample(z, 0), 0), net.critic_small(net.small(z)))
         assert kept == (raised is up)  # bilinear enlargement blurs what the old critic sees
     net = Growing()
-    assert same(net.critic(net.real(x, 0), 0), net.critic_small(down(x))) and same(net.critic(x, 0), net.critic_small(down(x)))
+    assert same(net.critic(net.real(x, 0), 0), net.critic_small(down(x))) and same(
+        net.critic(x, 0), net.critic_small(down(x))
+    )
     for alpha in (0.2, 0.7):
         assert same(down(net.real(x, alpha)), down(x))
         assert not same(down(alpha * x), down(x), 0.1)
     # The wrong old paths.
-    wrong = net.end(down(up(leaky_relu(conv2d(torch.cat([down(x), down(x)[:, :1]], 1), net.halve[:, :, 1:2, 1:2]), 0.2))))
+    wrong = net.end(
+        down(up(leaky_relu(conv2d(torch.cat([down(x), down(x)[:, :1]], 1), net.halve[:, :, 1:2, 1:2]), 0.2)))
+    )
     assert not same(wrong, net.critic_small(down(x)), 1e-3)
     behind = up(conv2d(down(net.up(net.features(z))), net.new_rgb) + net.bias[1])
     assert not same(behind, net.sample(z, 0), 1e-3)
+
     # Gradients of the log loss.
     def loss(fake, real):
         return softplus(fake).mean() + softplus(-real).mean()
@@ -279,7 +288,9 @@ def test_the_slope_halves():
     after = slopes(lambda v: net.critic(v, 0), checkpoints)
     assert same(after, before / 2) and not same(after, before, 1e-3) and not same(after, before / 4, 1e-3)
     unit = 1 / before  # rescale each critic so that its slope is 1: the fine jumps from 0 to λ/4
-    assert same(10 * (unit * before - 1) ** 2, torch.zeros(6)) and same(10 * (unit * after - 1) ** 2, torch.full((6,), 2.5))
+    assert same(10 * (unit * before - 1) ** 2, torch.zeros(6)) and same(
+        10 * (unit * after - 1) ** 2, torch.full((6,), 2.5)
+    )
     p, q = torch.randn(30, 3, 4, 4), torch.randn(30, 3, 4, 4) + 0.3
     assert close(w1(up(p), up(q)), 2 * w1(p, q))
     # At the final size, here 16×16, nothing jumps.
@@ -303,7 +314,7 @@ def test_is_a_small_fade_a_small_change():
     y = up(0.7 * net.small(z) + 0.3 * down(net.large(z))) + detail(net.large(z))
     assert same(fade(y, 0.3), net.sample(z, 0.3)) and same(detail(y), detail(net.large(z)))
     y = y.detach()
-    # Two laws on the same ten points: the fade keeps the points apart, so the tables and their JS stay; at 0 they merge.
+    # Two laws on the same ten points: a fade keeps the points apart, so the tables and their JS stay; at 0 all merge.
     points = torch.cat([fade(x[:1], 0) + c * detail(x[1:2]) for c in torch.linspace(-1, 1, 10)])
     p, q = np.random.default_rng(0).dirichlet(np.ones(10), 2)
 
@@ -401,7 +412,9 @@ def test_scaling_at_run_time():
         return lambda u: c * in_w(k)(c * u)
 
     ours = v - eta * in_v(0)(v)
-    assert same(c * ours, c * v - c**2 * eta * in_w(0)(c * v)) and not same(c * ours, c * v - c * eta * in_w(0)(c * v), 1e-6)
+    assert same(c * ours, c * v - c**2 * eta * in_w(0)(c * v)) and not same(
+        c * ours, c * v - c * eta * in_w(0)(c * v), 1e-6
+    )
     for betas in ((0.0, 0.99), (0.9, 0.999)):
         run_v = adam(v, [in_v(k) for k in range(40)], eta, eps, betas)
         run_w = adam(c * v, [in_w(k) for k in range(40)], c * eta, eps / c, betas)
@@ -569,7 +582,9 @@ def test_between_one_sample_and_a_pack():
     assert js(p, q) + 1e-3 < middle < top - 1e-3
 
     def loss(logit):
-        return sum(pair_p[k] * math.log1p(math.exp(-logit[k])) + pair_q[k] * math.log1p(math.exp(logit[k])) for k in pair_p)
+        return sum(
+            pair_p[k] * math.log1p(math.exp(-logit[k])) + pair_q[k] * math.log1p(math.exp(logit[k])) for k in pair_p
+        )
 
     best = {k: math.log(pair_p[k] / pair_q[k]) for k in pair_p}
     assert close(-loss(best), 2 * middle - math.log(4))
