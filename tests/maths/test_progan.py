@@ -445,10 +445,12 @@ def test_scaling_at_run_time():
 def test_gain():
     x = torch.randn(3, 256)
     x = x / x.square().mean(1, keepdim=True).sqrt()
+    half = torch.randn(256, 6_000)
     for gain, factor in ((math.sqrt(2), 1.04), (math.sqrt(2 / 1.04), 1.0), (1.0, 0.52)):
-        y = x @ (gain / 16 * torch.randn(256, 4_000))
-        assert close(leaky_relu(y, 0.2).square().mean(), factor, 0.02)
-        assert close(y.square().mean(), gain**2, 0.02)
+        y = x @ (gain / 16 * torch.cat([half, -half], 1))  # a symmetric law, exactly
+        before, after = y.square().mean(), leaky_relu(y, 0.2).square().mean()
+        assert close(before, gain**2, 0.04) and close(after / before * gain**2, factor)
+        assert not close(leaky_relu(y, 0.2).square().mean() / before, 0.6**2, 0.01)  # the mean slope, squared
     assert close(math.sqrt(2 / 1.04), 1.387, 1e-3) and close(1.04**19, 2.1, 0.01)
 
 
