@@ -52,18 +52,18 @@ WORDS = {
         "discriminator": "判别器",
         "old": "旧的块",
         "block": "新的块",
-        "to": "到 RGB",
-        "from": "从 RGB",
+        "to": "toRGB",
+        "from": "fromRGB",
         "image": "图像",
         "up": "放大",
         "down": "取平均",
-        "score": "打分",
+        "score": "分数",
         "picture": "$x_{}$",
         "detail": "$h_{}$",
         "moved": "第一步的相对变化",
         "usual": "通常",
         "equalised": "均衡",
-        "first": "从 RGB，3",
+        "first": "fromRGB，3",
         "thin": "3×3，16 通道",
         "middle": "3×3，128 通道",
         "wide": "3×3，512 通道",
@@ -72,9 +72,9 @@ WORDS = {
         "tile": "间隔分组，repeat",
         "interleave": "连续分组，repeat_interleave",
         "wrong": "间隔分组，repeat_interleave",
-        "part": "细节对打分的影响上限",
-        "faded": r"真图渐变，$\alpha^2$",
-        "sharp": r"真图不渐变，$\alpha$",
+        "part": "细节对分数的影响，上限",
+        "faded": r"真图淡入，$\alpha^2$",
+        "sharp": r"真图不淡入，$\alpha$",
     },
 }
 
@@ -295,7 +295,7 @@ def fade(words: dict[str, str], lang: str) -> viz.Player:
 
     def caption(alpha: float) -> str:
         if lang == "zh":
-            return f"α = {alpha:.2f}：真图渐变 {alpha * alpha:.2f}，不渐变 {alpha:.2f}"
+            return f"α = {alpha:.2f}：真图淡入 {alpha * alpha:.2f}，不淡入 {alpha:.2f}"
         return f"α = {alpha:.2f}: faded {alpha * alpha:.2f}, not faded {alpha:.2f}"
 
     return viz.player(frames, caption=caption, seconds=8)

@@ -383,6 +383,13 @@ def test_speed_up():
             assert close(factor, 2 * (last + 1) / (last + 2)) and factor < 2
     assert not 2 < (1 - 1 / 4) * 2  # "a factor of L + 1" would be wrong already for two levels
     assert close(520 / 96, 5.4, 0.01)
+    # The authors' networks, with phases of equal length: multiplications explain 2 at 128 pixels and not 5 at 1024.
+    for base, last, expected in ((4096, 5, 1.89), (16384, 8, 2.43)):
+        wide = [min(512, base // (4 * 2**k)) for k in range(last + 1)]
+        blocks = [512 * 16 * wide[0] + 16 * 9 * wide[0] ** 2]
+        blocks += [(4 * 2**k) ** 2 * 9 * (wide[k - 1] + wide[k]) * wide[k] for k in range(1, last + 1)]
+        cost, share = np.cumsum(blocks), np.array([0.8] + [1.6] * last)
+        assert close(share.sum() * cost[-1] / (share * cost).sum(), expected, 3e-3)
 
 
 # -------------------------------------------------------------------------------------------------- equalised and gain
@@ -528,6 +535,11 @@ def test_what_one_number_sees():
     (g,) = torch.autograd.grad(statistic(x, eps), x)
     sigma = ((x - x.mean(0)).square().mean(0) + eps).sqrt()
     assert same(g, (x - x.mean(0)) / (m * d * sigma)) and 0.9 < g.norm() * math.sqrt(m * d) <= 1
+    # What s adds to the gradient of the sum of a group's scores, each with a slope of at most b in s.
+    b, mine = 0.7, x.detach().clone().requires_grad_()
+    (added,) = torch.autograd.grad(sum(b * statistic(mine, eps) for _ in range(m)), mine)
+    assert 0.9 < added.norm() / (b * math.sqrt(m / d)) <= 1
+    assert close(math.sqrt(4 / 8192), 0.022, 0.01)
     same_rows = torch.ones(m, d, requires_grad=True)
     (g,) = torch.autograd.grad(statistic(same_rows, eps), same_rows)
     assert g.abs().max() == 0
@@ -635,9 +647,15 @@ def test_drift():
     best = -(real - real.mean())  # optimal on the line when the model lies to the right, but for few crossings
     gain = best.mean() - (-(fake - real.mean())).mean()
     assert close(gain, distance, 1e-3)
-    for k in (0.001, 0.3, 3.0):
+    for k in (0.001, 0.3, 3.0):  # slopes up to 1 cost nothing
         t = minimize_scalar(lambda t, k=k: -t * gain + k * t * t * best.var(), bounds=(0, 1), method="bounded").x
-        assert close(t, min(1, gain / (2 * k * best.var())), 1e-3)
+        formula = min(1, gain / (2 * k * best.var()))
+        assert close(t, formula, 1e-3)
+        # A two-sided penalty pulls back to slope 1.
+        both = minimize_scalar(
+            lambda t, k=k: -t * gain + k * t * t * best.var() + 10 * (t - 1) ** 2, bounds=(0, 1), method="bounded"
+        ).x
+        assert both > formula + 0.05 if formula < 1 else close(both, 1, 1e-3)
 
 
 def test_half_life():
