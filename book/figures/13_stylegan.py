@@ -1,6 +1,6 @@
 """Figures of chapter 13, in both languages: ``python book/figures/13_stylegan.py [folder]``.
 
-The warps are computed, not drawn: the maps of the page, and Rosenblatt's map of a square onto a law whose corner empties.
+The warps are computed, not drawn: the maps of the page, and Rosenblatt's map onto a law whose corner empties.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def rosenblatt(u: np.ndarray, s: float) -> np.ndarray:
 
 def shape(ax: Axes, s: float) -> None:
     """The axes of the two factors, with what they cannot be."""
-    ax.add_patch(Polygon([(s, s), (1, s), (1, 1), (s, 1)], closed=True, fc="none", ec=SOFT, lw=0.9, hatch="///", alpha=0.5))
+    ax.add_patch(
+        Polygon([(s, s), (1, s), (1, 1), (s, 1)], closed=True, fc="none", ec=SOFT, lw=0.9, hatch="///", alpha=0.5)
+    )
     ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xticks=(), yticks=())
 
 
@@ -142,7 +144,7 @@ def corner(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# ------------------------------------------------------------------------------------------------------ the emptying corner
+# --------------------------------------------------------------------------------------- the emptying corner
 
 SIDE = 481
 EDGES = np.linspace(0, 1, SIDE)
@@ -198,9 +200,7 @@ def empty(words: dict[str, str], lang: str) -> viz.Player:
     dots, t = rng.random((500, 2)), np.linspace(0, 1, 241)
     frames = []
     for left in LEFT:
-        figure, (one, two) = plt.subplots(
-            1, 2, figsize=(6.4, 3.2), dpi=96, layout="constrained", width_ratios=(1.1, 1)
-        )
+        figure, (one, two) = plt.subplots(1, 2, figsize=(6.4, 3.2), dpi=96, layout="constrained", width_ratios=(1.1, 1))
         p = law(left)
         one.plot(*warped(p, dots).T, "o", ms=2.8, mew=0, color=SOFT, alpha=0.6)
         for value in np.linspace(0.05, 0.95, 10):
@@ -219,7 +219,7 @@ def empty(words: dict[str, str], lang: str) -> viz.Player:
     return viz.player(frames, caption=lambda left: words["density"].format(left), seconds=9)
 
 
-# ------------------------------------------------------------------------------------------------------------ the network
+# --------------------------------------------------------------------------------------- the network
 
 
 def box(ax: Axes, x: float, y: float, text: str, colour: str, width: float = 2.3, height: float = 0.62) -> None:
@@ -232,7 +232,9 @@ def box(ax: Axes, x: float, y: float, text: str, colour: str, width: float = 2.3
 
 
 def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK) -> None:
-    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color=colour, lw=1.4, shrinkA=0, shrinkB=0))
+    ax.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color=colour, lw=1.4, shrinkA=0, shrinkB=0)
+    )
 
 
 def network(words: dict[str, str]) -> plt.Figure:
@@ -245,7 +247,13 @@ def network(words: dict[str, str]) -> plt.Figure:
     ax.text(-2.75, -1.2, "$w$", ha="center", va="center", fontsize=15)
     arrow(ax, (-2.4, 0.32), (-2.4, 0.06))
     ax.plot((-2.4, -2.4), (-0.85, -7.3), color=INK, lw=1.4)
-    steps = [("constant", -0.1, JUDGE), (None, -0.95, None), ("adain", -1.75, FAKE), ("conv", -2.6, JUDGE), (None, -3.35, None)]
+    steps = [
+        ("constant", -0.1, JUDGE),
+        (None, -0.95, None),
+        ("adain", -1.75, FAKE),
+        ("conv", -2.6, JUDGE),
+        (None, -3.35, None),
+    ]
     steps += [("adain", -4.05, FAKE), ("up", -4.95, JUDGE), (None, -5.7, None), ("adain", -6.4, FAKE)]
     last = None
     ax.text(1.2, 0.72, words["synthesis"], ha="center", va="center", color=JUDGE)
@@ -274,7 +282,7 @@ def network(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# ----------------------------------------------------------------------------------------------------------------- the blur
+# --------------------------------------------------------------------------------------- the blur
 
 
 def blur(words: dict[str, str]) -> plt.Figure:
@@ -303,7 +311,7 @@ def blur(words: dict[str, str]) -> plt.Figure:
     return figure
 
 
-# --------------------------------------------------------------------------------------------------- truncation and lengths
+# --------------------------------------------------------------------------------------- truncation and lengths
 
 
 def truncation(words: dict[str, str]) -> plt.Figure:

@@ -360,7 +360,9 @@ def test_styles_cannot_say_where():
         g = Tiny(padding)
         constant, style = torch.randn(5, 4, 4), torch.randn(2, 2, 5)
         noises = torch.randn(4, 4), torch.randn(8, 8)
-        moved = g(constant.roll((1, 0), (1, 2)), (noises[0].roll((1, 0), (0, 1)), noises[1].roll((2, 0), (0, 1))), style)
+        moved = g(
+            constant.roll((1, 0), (1, 2)), (noises[0].roll((1, 0), (0, 1)), noises[1].roll((2, 0), (0, 1))), style
+        )
         same = torch.allclose(moved, g(constant, noises, style).roll((2, 0), (1, 2)))
         assert same == (padding == "circular")
         # without noise and with a flat constant: one colour, whatever the style
