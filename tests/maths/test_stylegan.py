@@ -32,6 +32,15 @@ def close(a, b, tolerance: float = 1e-9) -> bool:
     return abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))
 
 
+def jacobians(g, x: Tensor) -> Tensor:
+    """Of a map that treats every row by itself: (N, n) → (N, d, n)."""
+    x = x.clone().requires_grad_()
+    made = g(x)
+    return torch.stack(
+        [torch.autograd.grad(made[:, i].sum(), x, retain_graph=True)[0] for i in range(made.shape[1])], 1
+    )
+
+
 # ------------------------------------------------------------------------------------------------- the missing corner
 
 
@@ -119,7 +128,7 @@ def test_two_maps_onto_the_square_without_a_corner():
                 assert abs(inside - cut / area) < 6e-3
         # the Jacobian of the bent map has the constant determinant ±area, and v = min(a, b) comes back
         some = torch.rand(50, 2)
-        jacobian = torch.func.vmap(torch.func.jacrev(lambda x, s=s: bent(x[None], s)[0]))(some)
+        jacobian = jacobians(lambda x, s=s: bent(x, s), some)
         assert torch.allclose(jacobian.det().abs(), torch.full((50,), area))
         made = bent(some, s)
         v = made.min(1).values
@@ -552,16 +561,16 @@ def test_truncation():
     assert np.allclose(np.cov(x.T, bias=True), total @ cov @ total.T)
     # normalised latents: scaling does nothing, and cutting off coordinates keeps mean and covariance
     k, tau = 5, 0.5
-    z = rng.normal(size=(200_000, k))
+    z = rng.normal(size=(60_000, k))
 
     def unit(z):
         return z / np.sqrt((z**2).mean(1, keepdims=True))
 
     assert np.allclose(unit(0.3 * z), unit(z))
-    cut = truncnorm.rvs(-tau, tau, size=(200_000, k), random_state=1)
+    cut = truncnorm.rvs(-tau, tau, size=(60_000, k), random_state=1)
     assert np.abs(unit(cut).mean(0)).max() < 0.02
     assert np.abs(np.cov(unit(cut).T, bias=True) - np.eye(k)).max() < 0.02
-    assert close(cut.var(), 1 - 2 * tau * norm.pdf(tau) / (2 * norm.cdf(tau) - 1), 2e-3)
+    assert close(cut.var(), 1 - 2 * tau * norm.pdf(tau) / (2 * norm.cdf(tau) - 1), 3e-3)
     assert cut.var() < 0.09  # while without normalisation it shrinks
 
 
@@ -602,7 +611,7 @@ def test_path_length_is_at_least_twice_the_variance():
         t = torch.rand(n, 1)
         measured = energy(g, one, two, t, 1e-4)
         path, delta = one + t * (two - one), two - one
-        j = torch.func.vmap(torch.func.jacrev(lambda x: g(x[None])[0]))(path)
+        j = jacobians(g, path)
         metric = torch.einsum("noi,noj->nij", j, j)
         limit = torch.einsum("ni,nij,nj->n", delta, metric, delta)
         assert torch.allclose(measured, limit, rtol=2e-3, atol=2e-3)
@@ -618,7 +627,7 @@ def test_path_length_is_at_least_twice_the_variance():
             assert gap > 6 * error
         # only the starts: the mean of the conditional second moment
         start = energy(g, one, two, torch.zeros(n, 1), 1e-5).mean()
-        j = torch.func.vmap(torch.func.jacrev(lambda x: g(x[None])[0]))(one)
+        j = jacobians(g, one)
         metric = torch.einsum("noi,noj->nij", j, j)
         centre, cov = torch.cat([one, two]).mean(0), torch.cat([one, two]).T.cov()
         moment = cov + torch.einsum("ni,nj->nij", one - centre, one - centre)
