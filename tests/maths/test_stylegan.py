@@ -135,6 +135,9 @@ def test_two_maps_onto_the_square_without_a_corner():
         first = v * (2 - v) / area
         second = torch.where(made[:, 0] <= made[:, 1], 1 - made[:, 1], made[:, 0] + 1 - 2 * v) / (2 * (1 - v))
         assert torch.allclose(torch.stack([first, second], 1), some)
+        # the mutual information, from the closed form and from the masses of the four cells of the grid at s
+        cells = np.array([[s * s, s * (1 - s)], [s * (1 - s), 0.0]]) / area
+        assert close(mutual(cells), math.log(area) - 2 * s * (1 - s) / area * math.log(s))
         # Rosenblatt's map tears, at u₁ = 1/(2 − s)
         edge = 1 / (2 - s)
         pair = torch.tensor([[edge - 1e-9, 0.9], [edge + 1e-9, 0.9]])
