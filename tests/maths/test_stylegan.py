@@ -331,6 +331,11 @@ def test_constant_channels_at_the_start():
     assert pattern.std(unbiased=False) / 1.3 > 0.99
     tiny = adain(constant + 1e-5 * signs.view(1, 4, 4), s, b, EPS)
     assert tiny.std(unbiased=False) / 1.3 < 0.11  # below √ε the normalisation no longer restores the size
+    # a noise factor of the same size takes half of the variance
+    noise = torch.randn(4000, 4, 4)
+    loud = adain(constant + eta * (signs.view(1, 4, 4) + noise), torch.full((4000,), 1.3), b.expand(4000), EPS)
+    share = ((loud - loud.mean((1, 2), keepdim=True)) * signs.view(4, 4)).mean((1, 2)) / 1.3  # its square: the pattern's
+    assert 0.45 < share.square().mean() < 0.6
 
 
 # ----------------------------------------------------------------------------------------- the constant and the noise
@@ -649,6 +654,20 @@ def test_path_length_is_at_least_twice_the_variance():
     omega = (z[0] * z[1]).sum(1).clamp(-1, 1).acos()
     assert (omega**2).mean() > 2 + 0.2  # E ω² ‖A‖²/ℓ against 2 ‖A‖²/ℓ
     assert ((z[0] - z[1]).norm(dim=1) <= omega + 1e-12).all()
+    assert abs(omega.mean() - math.pi / 2) < 0.02 and (omega**2).mean() > math.pi**2 / 4
+    # along them no function beats the linear ones: E‖∇h‖² / (ℓ − 1) ≥ Var h on the sphere in ℓ dimensions
+    for h, factor in ((lambda x: x[:, :1], 1.0), (lambda x: x[:, :1] * x[:, 1:2], 3.0)):
+        gradient = jacobians(h, z[0])[:, 0]
+        along = gradient - (gradient * z[0]).sum(1, keepdim=True) * z[0]
+        least = along.square().sum(1).mean() / 2 / h(z[0]).var()
+        assert abs(least / factor - 1) < 0.03
+        t = torch.rand(20_000, 1)
+
+        def walk(t):
+            return ((omega[:, None] * (1 - t)).sin() * z[0] + (omega[:, None] * t).sin() * z[1]) / omega[:, None].sin()
+
+        speed = ((h(walk(t + 1e-5)) - h(walk(t))) / 1e-5).square().sum(1).mean()
+        assert abs(speed / ((omega**2).mean() * factor * h(z[0]).var()) - 1) < 0.06
 
 
 def binary(p) -> float:
