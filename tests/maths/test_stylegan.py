@@ -334,7 +334,7 @@ def test_constant_channels_at_the_start():
     # a noise factor of the same size takes half of the variance
     noise = torch.randn(4000, 4, 4)
     loud = adain(constant + eta * (signs.view(1, 4, 4) + noise), torch.full((4000,), 1.3), b.expand(4000), EPS)
-    share = ((loud - loud.mean((1, 2), keepdim=True)) * signs.view(4, 4)).mean((1, 2)) / 1.3  # its square: the pattern's
+    share = ((loud - loud.mean((1, 2), keepdim=True)) * signs.view(4, 4)).mean((1, 2)) / 1.3  # squared: the pattern's
     assert 0.45 < share.square().mean() < 0.6
 
 
