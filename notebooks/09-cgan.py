@@ -778,8 +778,8 @@ for name, options in (("no wrong pairs", {}), ("wrong pairs", half)):
 # %% [markdown] lang="zh"
 # 八句描述，两种语言各四句；两个隐变量，各画一行。最后两句要的是留出的组合。
 # %%
-# alt-en: Two grids of sixteen small faces, two rows of eight, a column for each caption. In each column the two faces look nearly alike. Left, without wrong pairs, black hair is dark, but pink and silver came out pale or blond, and the last two columns do not show blue hair before pink. Right, with wrong pairs: black hair before cream, pinkish hair, grey hair over dark skin, and in the last two columns blue hair before pink.
-# alt-zh: 左右两组各十六幅小人像，两行八列，每列一句描述。同一列的两幅几乎一样。左边没有错配对：要黑发的是深色头发，要粉色与银色的却画成浅色或金色，最后两列也不是粉色背景前的蓝色头发。右边有错配对：米色背景前的黑发，粉色调的头发，深色皮肤上的灰白头发，最后两列是粉色背景前的蓝色头发。
+# alt-en: Two grids of sixteen small faces, two rows of eight, a column for each caption. In each column the two faces look nearly alike. Left, without wrong pairs, the hair is red, brown or pale, and no column shows black hair, and none blue hair before pink. Right, with wrong pairs: black hair before cream, pinkish hair, grey hair over dark skin, and in the last two columns blue hair before pink.
+# alt-zh: 左右两组各十六幅小人像，两行八列，每列一句描述。同一列的两幅几乎一样。左边没有错配对：头发有红，有棕，有的很淡，没有一列是黑发，最后两列也不是粉色背景前的蓝色头发。右边有错配对：米色背景前的黑发，粉色调的头发，深色皮肤上的灰白头发，最后两列是粉色背景前的蓝色头发。
 wishes = [
     {"hair_colour": "black", "background": "cream"},
     {"hair_colour": "pink", "shirt": "green"},
@@ -806,8 +806,8 @@ viz.grid(
 # %% [markdown] lang="zh"
 # 再用留出人像的 400 句描述，由代码库里读属性的网络来判。对每个属性问：与描述相符的占多少？第一行是留出人像配它们自己的描述；最后一行是同样的人像配别人的描述，也就是瞎猜。
 # %%
-# alt-en: A table of four rows, in per cent, for hair, skin, shirt and background. Real faces 92 to 100. No wrong pairs 27 to 61, more than chance. Wrong pairs 76 to 100. Captions of others 12 to 21.
-# alt-zh: 四行的表，头发、皮肤、上衣、背景各一列，单位是百分比。真实人像 92 到 100。没有错配对 27 到 61，高于瞎猜。有错配对 76 到 100。别人的描述 12 到 21。
+# alt-en: A table of four rows, in per cent, for hair, skin, shirt and background. Real faces 92 to 100. No wrong pairs 20 to 50, more than chance. Wrong pairs 81 to 100. Captions of others 12 to 21.
+# alt-zh: 四行的表，头发、皮肤、上衣、背景各一列，单位是百分比。真实人像 92 到 100。没有错配对 20 到 50，高于瞎猜。有错配对 81 到 100。别人的描述 12 到 21。
 ganlib.seed(lab.seed)
 n = lab.pick(smoke=40, cpu=400, gpu=2000)
 test = ganlib.load("avatars", size=size, n=n, split="test")
@@ -855,13 +855,13 @@ if lab.profile == "cpu":
 
 
 # %% [markdown] lang="en"
-# **What do you see?** Without wrong pairs the captions have begun to count: not quite half of what they name is right (46 and 48 % with the seeds 1 and 2), where chance has about a sixth. With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. To perfect players they would cost nothing here: our captions are drawn by lot, as in section 4. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
+# **What do you see?** Without wrong pairs the captions have begun to count: four in ten of the things they name are right (46 and 48 % with the seeds 1 and 2), where chance has about a sixth. With them nine phrases in ten are obeyed. A label is one of eight, and the projection finds eight vectors at once. A caption has to be *read* first, and as long as all fakes are poor nothing in the game asks for that, except the wrong pairs. To perfect players they would cost nothing here: our captions are drawn by lot, as in section 4. And look at the rows of the figure: the two latents make nearly the same face. The measure of obedience does not see it, which is the page's other warning: accuracy without diversity.
 #
 # ### The holes
 #
 # The six combinations, in both languages; beside them the 42 others of the same two attributes, which were seen. Right is a face only if hair *and* background are: by chance one in 48.
 # %% [markdown] lang="zh"
-# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了将近一半（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。双方若都完美，错配对在这里不花代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
+# **你看到了什么？** 没有错配对，描述开始起作用了：说到的属性对了四成（种子 1 与 2 是 46 % 与 48 %），瞎猜约六分之一。有了错配对，十个短语照办九个。标签不过八选一，投影一下子就找到八个向量；一句描述却先得*读*懂，而只要假样本都还拙劣，博弈里就没有什么要求去读，除了错配对。双方若都完美，错配对在这里不花代价：我们的描述是抽签得来的，与第 4 节一样。再看图中的两行：两个隐变量画出的几乎是同一张脸。度量听话程度的数看不到这一点，这正是理论页的另一个告诫：准确，却没有多样性。
 #
 # ### 缺口
 #
