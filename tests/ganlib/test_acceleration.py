@@ -218,7 +218,7 @@ def test_another_stage_or_batch_size_is_captured_anew(captured):
         def stage(self):
             return self.resolution
 
-        def schedule(self, images_seen):
+        def schedule(self, images_seen, batch_size):
             self.resolution = 4 if images_seen < 160 else 8
 
     captured.clear()
