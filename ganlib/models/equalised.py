@@ -79,6 +79,7 @@ class EqualisedConv2d(_Equalised):
 
     def __init__(self, n_in: int, n_out: int, kernel: int = 3, gain: float = HE):
         super().__init__((n_out, n_in, kernel, kernel), gain, 1.0)
+        self.groups = 1
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_in, H, W) → (N, n_out, H, W)."""
@@ -160,8 +161,8 @@ def down(x: Tensor, factor: int = 2) -> Tensor:
 def blur(x: Tensor) -> Tensor:
     """The binomial filter (1, 2, 1)/4 along both axes, with zeros outside the image.
 
-    Its response at frequency ω is cos²(ω/2) per axis, 0 at the highest one. ``blur(up(x))`` is bilinear enlargement, but
-    for the border and half a pixel.
+    Its response at frequency ω is cos²(ω/2) per axis, 0 at the highest one. But for the border, ``blur(up(x))`` is
+    bilinear enlargement.
 
     Args:
         x: (N, C, H, W).

@@ -39,10 +39,9 @@ class AdaIN(nn.Module):
 
     Args:
         channels: of the images.
-        w_dim: length of w, of which the style y is an affine function. Where w is 0, and before it has learned
-            anything on the average, the scale is 1 and the shift is 0.
+        w_dim: length of w, of which scale and shift are affine functions. The scale's offset begins at 1.
 
-    *Source*: Huang and Belongie (2017), equation (8); Karras et al. (2019), equation (1).
+    *Source*: Huang and Belongie (2017), equation (8); Karras et al. (2019), equation (1) and appendix C.
     """
 
     def __init__(self, channels: int, w_dim: int):
