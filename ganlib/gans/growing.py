@@ -143,5 +143,3 @@ class GrowingGAN(VanillaGAN):
         """How far the networks have grown, to be logged: the side of the images, and α."""
         grown = self.generator.to_images
         return {"side": 4 * 2.0**grown.level, "alpha": grown.alpha.clone()}
-
-

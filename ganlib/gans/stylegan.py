@@ -145,7 +145,9 @@ class StyleGAN(GrowingGAN):
             raise GanlibError("sample() takes one of n, a number of samples, z, their latents, and w, their styles")
         w = self.generator.for_layers(w.to(self.device))
         if w.shape[1:] != (expected := (self.generator.n_layers, self.latent_dim)):
-            raise GanlibError(f"styles of shape {tuple(w.shape)} were given; expected (N, {expected[1]}) or (N, *{expected})")
+            raise GanlibError(
+                f"styles of shape {tuple(w.shape)} were given; expected (N, {expected[1]}) or (N, *{expected})"
+            )
         return w
 
     def _drawn(self, w: Tensor, psi: float | Sequence[float], noise: str) -> Tensor:

@@ -74,8 +74,8 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untracked(network: nn.Module) -> Iterator[None]:
-    """What a pass would remember stays as it is inside: the running means of layers that have an attribute
-    ``track_running_stats``, though batch normalisation still uses the batch's own, and spectral normalisation's vectors.
+    """What a pass would remember stays as it is inside: the running means of modules that have an attribute
+    ``track_running_stats``, though batch normalisation still uses the batch's own, and spectral norm's vectors.
 
     For a pass in another player's turn, after which the network's own turn makes the same pass again.
     """

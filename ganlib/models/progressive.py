@@ -174,9 +174,7 @@ class ProgressiveDiscriminator(nn.Module):
     *Source*: Karras et al. (2018), table 2; blur: Karras et al. (2019), section 2.
     """
 
-    def __init__(
-        self, shape: Sequence[int], width: int = 32, widest: int = 256, group: int = 4, blurred: bool = False
-    ):
+    def __init__(self, shape: Sequence[int], width: int = 32, widest: int = 256, group: int = 4, blurred: bool = False):
         super().__init__()
         first, *others = n = widths(shape, width, widest)
         self.channels, self.blurred = shape[0], blurred
@@ -198,9 +196,11 @@ class ProgressiveDiscriminator(nn.Module):
         Without a level: images at full size.
         """
         level = len(self.blocks) if level is None else level
-        if x.shape[1:] != (expected := (self.channels, 4 * 2**level, 4 * 2**level)):
+        expected = (self.channels, 4 * 2**level, 4 * 2**level)
+        if x.shape[1:] != expected:
+            given = tuple(x.shape[1:])
             raise GanlibError(
-                f"samples of shape {tuple(x.shape[1:])} were given; the discriminator expects {expected} at level {level}"
+                f"samples of shape {given} were given; the discriminator expects {expected} at level {level}"
             )
         features = self.from_images[level](x)
         for newer in range(level, 0, -1):

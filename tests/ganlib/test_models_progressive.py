@@ -66,7 +66,9 @@ def test_sizes_that_do_not_grow_from_four(shape):
 
 
 def test_images_of_another_level_are_refused():
-    with pytest.raises(GanlibError, match=r"\(3, 16, 16\) were given; the discriminator expects \(3, 8, 8\) at level 1"):
+    with pytest.raises(
+        GanlibError, match=r"\(3, 16, 16\) were given; the discriminator expects \(3, 8, 8\) at level 1"
+    ):
         discriminator()(torch.zeros(2, 3, 16, 16), 1)
 
 
