@@ -74,7 +74,7 @@ class NoiseInput(nn.Module):
         self.register_buffer("fixed", torch.randn(1, 1, side, side))
 
     def forward(self, x: Tensor, noise: str) -> Tensor:
-        """x: (N, C, H, W) → the same shape; fresh noise is another for each sample, see `StyleSynthesis` for its kinds."""
+        """x: (N, C, H, W) → the same shape; see `StyleSynthesis` for the kinds of noise."""
         if noise == "none":
             return x
         image = self.fixed if noise == "fixed" else torch.randn_like(x[:, :1])  # (1 or N, 1, H, W)
