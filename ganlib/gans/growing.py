@@ -129,11 +129,12 @@ class GrowingGAN(VanillaGAN):
             slopes = gradient_norms(self.judge, between(real, fake))  # (N,)
             terms["penalty"] = self.penalty_weight * (slopes - 1).square().mean()
             terms["drift"] = self.drift * real_scores.square().mean()
+            stats = {"W": -terms["discriminator"].detach()}
         else:
             slopes = gradient_norms(self.judge, real)  # (N,)
             terms["R1"] = self.penalty_weight / 2 * slopes.square().mean()
-        stats = self.judgement(real_scores, fake_scores) | {"|grad D|": slopes.detach().mean()}
-        return terms, stats | self.size()
+            stats = self.judgement(real_scores, fake_scores)
+        return terms, stats | {"|grad D|": slopes.detach().mean()} | self.size()
 
     def generator_loss(self, batch: Batch) -> tuple[dict, dict]:
         fake = self.judged_fakes(len(batch), *self.growth)

@@ -176,7 +176,8 @@ def test_the_critic_of_wgan_gp(images):
     assert terms["discriminator"].item() == pytest.approx((judge(fake).mean() - judge(real).mean()).item(), abs=1e-5)
     assert terms["penalty"].item() == pytest.approx(3 * gradient_penalty(judge, real, fake).item(), rel=1e-4)
     assert terms["drift"].item() == pytest.approx(0.5 * judge(real).square().mean().item(), rel=1e-4)
-    assert set(terms) == {"discriminator", "penalty", "drift"} and stats["side"] == fake.shape[-1]
+    assert set(terms) == {"discriminator", "penalty", "drift"} and set(stats) == {"W", "|grad D|", "side", "alpha"}
+    assert stats["W"].item() == -terms["discriminator"].item() and stats["side"] == fake.shape[-1]
     assert not any(value.requires_grad for value in stats.values())
     gan.step_cache = {}
     torch.manual_seed(1)
