@@ -150,9 +150,11 @@ def test_a_checkpoint_and_the_average_know_how_far_it_has_grown(name, tmp_path):
     assert images.shape == (3, *SHAPE) and not images.equal(t.gan.sample(z=z))  # averaged weights
     t.save(tmp_path / "x.safetensors")
     gan = checkpoint.load_gan(tmp_path / "x.safetensors")
-    assert torch.allclose(gan.sample(z=z), images, atol=1e-5)
+    # Weights lie in memory otherwise, and the first AdaIN makes roundings of a nearly constant image a thousand times
+    # as large.
+    assert torch.allclose(gan.sample(z=z), images, atol=2e-3)
     gan.generator.to_images.grow(2, 1.0)
-    assert not torch.allclose(gan.sample(z=z), images, atol=1e-3)
+    assert not torch.allclose(gan.sample(z=z), images, atol=0.1)
 
 
 def test_samples_of_small_images_are_enlarged():
