@@ -141,6 +141,17 @@ def test_resumes_to_the_same_bytes(name, half, tmp_path):
             assert all(x.equal(states[number][key]) for key, x in moments.items())
 
 
+def test_resumes_with_the_batches_of_its_level(tmp_path):
+    whole = trainer(built(largest_batch=4)).fit(2)  # 32 and 16 images
+    whole.save(tmp_path / "half.safetensors")
+    whole.fit(2)
+    again = trainer(built(largest_batch=4), batch=4)  # the checkpoint's is 8
+    again.resume(tmp_path / "half.safetensors").fit(2)
+    for t in (whole, again):
+        assert (t.images_seen, t.batch_size, t.usual_batch) == (32 + 2 * 16 + 8, 8, 8)
+    assert all(x.equal(again.gan.state_dict()[key]) for key, x in whole.gan.state_dict().items())
+
+
 @pytest.mark.parametrize("name", GAMES)
 def test_a_checkpoint_and_the_average_know_how_far_it_has_grown(name, tmp_path):
     t = trainer(built(name), ema_half_life=1e3).fit(5)
