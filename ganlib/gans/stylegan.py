@@ -43,6 +43,7 @@ class StyleGAN(GrowingGAN):
         loss: str = "non_saturating",
         penalty_weight: float = 10.0,
         drift: float = 0.001,
+        full_size_slopes: bool = True,
         lr: float = 1e-3,
         beta1: float = 0.0,
         beta2: float = 0.99,
@@ -65,6 +66,7 @@ class StyleGAN(GrowingGAN):
             loss: name of the losses, with a gradient penalty or with R1.
             penalty_weight: lambda of the gradient penalty, or gamma of R1.
             drift: weight of the critic's mean square score, under wgan-gp only.
+            full_size_slopes: penalise slopes per distance of images at full size, or else of the level's.
             lr: Adam's learning rate, for both players.
             beta1: Adam's beta1, for both players.
             beta2: Adam's beta2, for both players.
@@ -73,7 +75,7 @@ class StyleGAN(GrowingGAN):
             StyleGenerator(shape, latent_dim, width, widest, depth, mixing),
             ProgressiveDiscriminator(shape, width, widest, group, blurred=True),
             *(latent_dim, last_level(shape), start, fade, stable, largest_batch, grow),
-            *(loss, penalty_weight, drift, lr, beta1, beta2),
+            *(loss, penalty_weight, drift, full_size_slopes, lr, beta1, beta2),
         )
 
     @torch.no_grad()

@@ -126,7 +126,7 @@ class MinibatchStd(nn.Module):
         group: samples in a group.
 
     *Source*: Karras et al. (2018), section 3, with groups and ε as in the authors' code, which makes a group not of
-    neighbours but of every (N/group)-th sample.
+    neighbours but of every (N/group)-th sample. Where samples are drawn independently, that is the same in law.
     """
 
     mixes_samples = True

@@ -171,7 +171,8 @@ class ProgressiveDiscriminator(nn.Module):
     Raises:
         GanlibError: the images are not square, or of another size than `SIZES`.
 
-    *Source*: Karras et al. (2018), table 2; blur: Karras et al. (2019), section 2.
+    *Source*: Karras et al. (2018), table 2; blur: Karras et al. (2019), section 2. The authors' code blurs before a
+    block's second convolution, and takes the means before the LeakyReLU behind it.
     """
 
     def __init__(self, shape: Sequence[int], width: int = 32, widest: int = 256, group: int = 4, blurred: bool = False):
