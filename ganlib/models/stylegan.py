@@ -207,7 +207,7 @@ class StyleGenerator(nn.Module):
         """z: (N, latent_dim) → images of a level, or samples, as in `ProgressiveGenerator`."""
         w = self.mapping(z)
         if self.training and self.track_running_stats:
-            self.w_mean.lerp_(w.detach().mean(0, dtype=self.w_mean.dtype), 1 - DECAY)
+            self.w_mean.add_((w.detach().mean(0, dtype=self.w_mean.dtype) - self.w_mean) * (1 - DECAY))
         w = self.for_layers(w)
         if self.training and self.mixing:
             used = self.n_layers if level is None else 2 * (level + 1)

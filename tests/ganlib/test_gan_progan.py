@@ -10,7 +10,7 @@ import ganlib
 from ganlib import recipes
 from ganlib.data.batch import Batch
 from ganlib.errors import GanlibError
-from ganlib.models.equalised import up
+from ganlib.models.equalised import down, up
 from ganlib.models.progressive import faded
 from ganlib.penalties import gradient_norms, gradient_penalty
 from ganlib.training import checkpoint
@@ -120,13 +120,13 @@ def test_adam_begins_with_a_level_and_goes_on_for_the_others():
 
 
 @pytest.mark.parametrize("name", GAMES)
-@pytest.mark.parametrize("half", [4, 8])  # in the middle of a fade; before one
+@pytest.mark.parametrize("half", [2, 4, 8])  # before and in the middle of a fade; before the last
 def test_resumes_to_the_same_bytes(name, half, tmp_path):
     options = {"ema_half_life": 30.0}
     whole = trainer(built(name), **options).fit(half)
     whole.save(tmp_path / "half.safetensors")
     stage = whole.gan.stage
-    assert whole.gan.grown(whole.images_seen) == {4: (1, 0.5), 8: (2, 0.0)}[half]
+    assert whole.gan.grown(whole.images_seen) == {2: (0, 1.0), 4: (1, 0.5), 8: (2, 0.0)}[half]
     whole.fit(4)  # over the next boundary
     again = trainer(built(name), **options)
     ganlib.seed(9)
@@ -139,6 +139,31 @@ def test_resumes_to_the_same_bytes(name, half, tmp_path):
         assert states.keys() == optimizer.state_dict()["state"].keys()
         for number, moments in optimizer.state_dict()["state"].items():
             assert all(x.equal(states[number][key]) for key, x in moments.items())
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_what_is_not_born_has_no_gradient_no_moments_and_an_average_that_is_itself(name):
+    t = trainer(built(name, largest_batch=2), ema_half_life=4.0)
+    initial = {key: p.detach().clone() for key, p in t.gan.named_parameters()}
+    born, average = dict.fromkeys(initial, 0), dict(t.ema.gan.named_parameters())
+    for _ in range(6):  # 4×4 twice, 8×8 fading, 8×8, 16×16 fading
+        before = {key: p.detach().clone() for key, p in average.items()}
+        t.fit(1)
+        keep = 0.5 ** (t.batch_size / min(4.0, 0.05 * t.images_seen))
+        for key, p in t.gan.named_parameters():
+            player = key.partition(".")[0]
+            born[key] += p.grad is not None
+            steps = t.optimizers[player].state.get(p, {"step": 0})["step"]
+            assert steps == born[key], key
+            if not born[key]:
+                assert p.equal(initial[key]) and average[key].equal(initial[key]), key
+            elif player == "generator":
+                assert torch.allclose(average[key], keep * before[key] + (1 - keep) * p, atol=1e-5), key
+        if t.step == 2:
+            assert {"discriminator.blocks.0.0.0.weight", "discriminator.from_images.1.0.weight"} <= {
+                key for key, times in born.items() if not times
+            }
+    assert t.gan.stage == (2, True) and all(born.values())
 
 
 def test_resumes_with_the_batches_of_its_level(tmp_path):
@@ -161,6 +186,7 @@ def test_a_checkpoint_and_the_average_know_how_far_it_has_grown(name, tmp_path):
     assert images.shape == (3, *SHAPE) and not images.equal(t.gan.sample(z=z))  # averaged weights
     t.save(tmp_path / "x.safetensors")
     gan = checkpoint.load_gan(tmp_path / "x.safetensors")
+    assert gan.stage == (1, True) and gan.judge(torch.rand(2, 3, 8, 8)).shape == (2,)
     # Weights lie in memory otherwise, and the first AdaIN makes roundings of a nearly constant image a thousand times
     # as large.
     assert torch.allclose(gan.sample(z=z), images, atol=2e-3)
@@ -187,7 +213,9 @@ def test_the_critic_of_wgan_gp(images):
     judge = lambda x: gan.discriminator(x, level, alpha)
     real = faded(batch.images, level, alpha)
     assert terms["discriminator"].item() == pytest.approx((judge(fake).mean() - judge(real).mean()).item(), abs=1e-5)
-    assert terms["penalty"].item() == pytest.approx(3 * gradient_penalty(judge, real, fake).item(), rel=1e-4)
+    unit = 2 ** (gan.last - level)  # a slope of 1 at full size
+    penalty = 3 * gradient_penalty(judge, real, fake, target=unit).item() / unit**2
+    assert terms["penalty"].item() == pytest.approx(penalty, rel=1e-4)
     assert terms["drift"].item() == pytest.approx(0.5 * judge(real).square().mean().item(), rel=1e-4)
     assert set(terms) == {"discriminator", "penalty", "drift"} and set(stats) == {"W", "|grad D|", "side", "alpha"}
     assert stats["W"].item() == -terms["discriminator"].item() and stats["side"] == fake.shape[-1]
@@ -208,13 +236,47 @@ def test_the_discriminator_under_r1(images):
     real = faded(batch.images, *gan.growth)
     loss = softplus(-gan.judge(real)).mean() + softplus(gan.judge(fake)).mean()
     assert terms["discriminator"].item() == pytest.approx(loss.item(), rel=1e-5)
-    r1 = 1.5 * gradient_norms(gan.judge, real).square().mean()
+    r1 = 1.5 * gradient_norms(gan.judge, real).square().mean() / 4 ** (gan.last - gan.growth[0])
     assert set(terms) == {"discriminator", "R1"} and terms["R1"].item() == pytest.approx(r1.item(), rel=1e-4)
     assert "D(x)" in stats
     gan.step_cache = {}
     torch.manual_seed(1)
     generator, _ = gan.generator_loss(batch)
     assert generator["generator"].item() == pytest.approx(softplus(-gan.judge(fake)).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["wgan-gp", "non_saturating"])
+def test_the_penalty_goes_on_where_it_was(loss):
+    """At each change of level, for the terms and their gradients; in pixels of the level it would jump."""
+    for full in (True, False):
+        gan, batch = built(loss=loss, full_size_slopes=full, drift=0.0), Batch(torch.rand(8, *SHAPE) * 2 - 1)
+        for parameter in gan.discriminator.parameters():
+            parameter.data.mul_(3)  # slopes far from 0
+        for boundary in (24, 64):
+            found = []
+            for stage in ((gan.grown(boundary - 1)[0], 1.0), (gan.grown(boundary)[0], 0.0)):
+                gan.generator.to_images.grow(*stage)
+                gan._read_stage()
+                gan.zero_grad()
+                torch.manual_seed(1)  # the same latents and places between
+                terms, stats = gan.discriminator_loss(batch)
+                sum(terms.values()).backward()
+                found.append((terms, stats["|grad D|"], gan.discriminator.end[-1].weight.grad.clone()))
+            (before, slope, moved), (after, new_slope, new_moved) = found
+            penalty = "penalty" if loss == "wgan-gp" else "R1"
+            assert torch.allclose(before["discriminator"], after["discriminator"], rtol=1e-4, atol=1e-5)
+            assert new_slope.item() == pytest.approx(slope.item() * (1 if full else 0.5), rel=1e-4)
+            assert torch.allclose(before[penalty], after[penalty], rtol=1e-3) == full
+            assert torch.allclose(moved, new_moved, rtol=1e-3, atol=1e-4) == full
+
+
+def test_slopes_are_those_of_images_at_full_size():
+    """As in the authors' code, whose discriminator gets enlarged images and makes them smaller itself."""
+    gan = at(built(), 32)
+    level, alpha = gan.growth
+    x = torch.randn(4, 3, 8, 8)
+    judge = lambda enlarged: gan.discriminator(down(enlarged), level, alpha)
+    assert torch.allclose(gan.slopes(x), gradient_norms(judge, up(x)), rtol=1e-4)
 
 
 def test_each_player_gets_only_its_own_gradient():
