@@ -110,7 +110,9 @@ def test_a_game_that_grows_is_measured_at_each_stage(monkeypatch):
 
     monkeypatch.setattr(common, "in_turn", in_turn)
     cost = league.cost(growing(), "digits", 480, 16, CPU)
-    assert stages == [stage for s in ((0, False), *((n, f) for n in (1, 2, 3) for f in (True, False))) for stage in (s, s)]
+    assert stages == [
+        stage for s in ((0, False), *((n, f) for n in (1, 2, 3) for f in (True, False))) for stage in (s, s)
+    ]
     assert cost == [[0, 0.25], [4, 1.0], [6, 0.5], [10, 1.5], [12, 1.0], [16, 2.5], [18, 2.0]]
     each = [next(each for first, each in reversed(cost) if first <= step) for step in range(40)]
     for steps in range(1, 40):
