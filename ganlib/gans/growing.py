@@ -25,13 +25,13 @@ class GrowingGAN(VanillaGAN):
     images seen and on nothing else, so that a run that is resumed grows as if it had never stopped.
 
     A level that is not born has no gradient, so that Adam does not know it yet: its moments and its count of steps
-    begin with the level. Those of the others go on. The authors' code forgets them all where a fade begins and where it
-    ends; but at neither place do the gradients of the others jump.
+    begin with the level. Those of the others go on. The authors' code forgets them all where a fade begins and where
+    it ends; but at neither place do the gradients of the others jump.
 
-    Images have the level's size, but slopes are per distance of the same images enlarged to full size. Enlarged to twice
-    the side, two images are twice as far apart, so that at α = 0 a discriminator with the scores it had before is half as
-    steep. In one unit for all levels its slopes, and the penalty on them, go on where they were. So it is in the authors'
-    code, whose images have full size at all levels.
+    Images have the level's size, but slopes are per distance of the same images enlarged to full size. Enlarged to
+    twice the side, two images are twice as far apart, so that at α = 0 a discriminator with the scores it had before is
+    half as steep. In one unit for all levels its slopes, and the penalty on them, go on where they were. So it is in
+    the authors' code, whose images have full size at all levels.
 
     Args:
         generator: (z, level, alpha) → images of the level, and z → samples; with `to_images`, which knows how far it
