@@ -121,7 +121,7 @@ def trainer_of(recipe: Recipe, data: str, seed: int, batch: int, device: torch.d
 
 
 def course(gan: ganlib.GAN, batch: int) -> Iterator[tuple[Hashable, int, int]]:
-    """Step by step: what its cost depends on, the images shown before it, and those that the first player sees in it."""
+    """Step by step: what its cost depends on, the images shown before it, and those that the first player sees."""
     turns, shown = gan.phases()[0].repeats, 0
     for step in itertools.count():
         size = gan.schedule(shown, batch) or batch
@@ -145,11 +145,11 @@ def cost(recipe: Recipe, data: str, images: int, batch: int, device: torch.devic
     trainers = {name: trainer_of(each, data, 0, batch, device) for name, each in both.items()}
     gan = trainers[recipe.name].gan
     schedule, known, stages, seen, time = gan.schedule, {}, [], 0, 0.0
-    for step, (stage, shown, more) in enumerate(course(gan, batch)):
+    for step, (stage, before, more) in enumerate(course(gan, batch)):
         if seen >= images and time >= images / batch:
             break
         if stage not in known:
-            gan.schedule = lambda _, size, shown=shown: schedule(shown, size)  # or it would grow while it is measured
+            gan.schedule = lambda _, size, at=before: schedule(at, size)  # or it would grow while it is measured
             times = common.in_turn({name: t.fit for name, t in trainers.items()}, CHUNK, ROUNDS, device)
             known[stage] = common.ratio(times[recipe.name], times[REFERENCE])
             gan.schedule = schedule
@@ -202,11 +202,11 @@ def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch
         "parameters": sum(p.numel() for player in players for p in player.parameters()),
     } | dict.fromkeys(BUDGETS)
     seen = [0]  # after so many steps
-    for *_, more in course(trainer.gan, batch):
+    for _, _, more in course(trainer.gan, batch):
         if seen[-1] >= images and len(seen) > steps:
             break
         seen.append(seen[-1] + more)
-    ends = {"images": next(end for end, shown in enumerate(seen) if shown >= images), "time": steps}
+    ends = {"images": next(end for end, so_far in enumerate(seen) if so_far >= images), "time": steps}
     for budget in sorted(ends, key=ends.get):
         try:
             if ends[budget] > trainer.step:

@@ -264,8 +264,14 @@ class Engine:
         return graph, made
 
     def enter(self, *stage: Hashable) -> None:
-        """Say what the shapes depend on: the batch size, the resolution. Where it changes, all graphs are dropped."""
+        """Say what the shapes depend on: the batch size, the resolution. Where it changes, all graphs are dropped.
+
+        What was compiled is dropped too: torch keeps eight variants of a function and compiles no ninth, so that the
+        last stages of a game that grows, its dearest, would go without.
+        """
         if stage != self._stage:
+            if self.compiles and self._stage:
+                torch.compiler.reset()
             self._stage = stage
             self.forget()
 

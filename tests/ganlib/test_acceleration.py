@@ -410,6 +410,25 @@ def test_compiled_losses_play_the_same_game(monkeypatch, capsys):
         assert torch.allclose(one, other, atol=1e-6)
 
 
+def test_another_stage_is_compiled_anew(monkeypatch):
+    """Whatever torch's limit of variants of one function, which a game that grows would come to with its last stages."""
+
+    class Staged(PenalisedCritic):
+        stage = "4"
+
+        def schedule(self, images_seen, batch_size):
+            self.stage = str(4 + images_seen // 48)  # three steps each
+
+        def fake(self, n):
+            return {"4": 1.0, "5": 2.0, "6": 3.0, "7": 4.0}[self.stage] * super().fake(n)
+
+    real, made = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda loss: real(loss, backend=lambda graph, _: made.append(graph) or graph))
+    with torch._dynamo.config.patch(recompile_limit=1):
+        t = trainer(Staged, compile=True).fit(12)
+    assert len(made) == 4 and same(weights(t), weights(trainer(Staged).fit(12)))
+
+
 def test_a_loss_that_cannot_be_compiled_is_played_as_usual(monkeypatch, capsys):
     def never(loss):
         def call(batch):
