@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -226,9 +227,12 @@ class StyleGenerator(nn.Module):
             psi: ψ, or one for each layer.
 
         Raises:
-            GanlibError: another number of them, or one that is not finite.
+            GanlibError: another number of them, or one that is none or not finite.
         """
-        share = torch.as_tensor(psi, dtype=w.dtype, device=w.device)
+        try:
+            share = torch.as_tensor(psi, dtype=w.dtype, device=w.device)
+        except (TypeError, ValueError, RuntimeError):
+            share = torch.tensor(math.nan)
         if share.shape not in ((), (self.n_layers,)) or not share.isfinite().all():
             raise GanlibError(f"psi={psi} was given; expected a number, or one for each of {self.n_layers} layers")
         return torch.lerp(self.w_mean.to(w.dtype), w, share.unsqueeze(-1))

@@ -278,6 +278,7 @@ class Engine:
     def forget(self) -> None:
         """Drop all graphs: tensors they point to have been replaced (a checkpoint was loaded)."""
         self._captured.clear()
+        self._pool = None  # a pool whose graphs have all gone must not be used again while anything still lies in it
         self._plays.clear()
         self._against.clear()
 

@@ -1,5 +1,6 @@
 """Precision and captured phases, as far as a machine without a GPU can tell; test_cuda.py does the rest."""
 
+import contextlib
 import platform
 import random
 import subprocess
@@ -224,6 +225,27 @@ def test_another_stage_or_batch_size_is_captured_anew(captured):
     captured.clear()
     trainer(Staged).fit(20)
     assert len(captured) == 8
+
+
+def test_graphs_that_replace_others_have_a_pool_of_their_own(monkeypatch):
+    """torch: "use_count > 0 INTERNAL ASSERT FAILED" for a pool without graphs in which a tensor is left."""
+    handles, used = iter("abc"), []
+
+    @contextlib.contextmanager
+    def graph(graph, pool, **options):
+        used.append(pool)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(handles))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    engine = trainer().engine
+    for stage in ("first", "first", "second", "second"):
+        engine.enter(stage)
+        engine._capture(lambda: None)
+    engine.forget()
+    engine._capture(lambda: None)
+    assert used == list("aabbc")
 
 
 def test_resuming_drops_what_was_captured(captured, tmp_path):

@@ -72,7 +72,7 @@ def test_gradients_of_a_replay_are_those_of_the_ordinary_call(name):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan"])
+@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan", "progan", "stylegan"])
 @pytest.mark.parametrize("graphs", [False, True])
 def test_resumes_to_the_same_bytes(name, graphs, tmp_path):
     whole = trainer(name, graphs=graphs, ema_half_life=100).fit(20)

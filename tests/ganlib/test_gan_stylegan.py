@@ -176,7 +176,7 @@ def test_truncation():
     assert spread(0.3) < spread(0.7) < spread(1.0)
 
 
-@pytest.mark.parametrize("psi", [[1.0, 2.0], math.nan, [[1.0] * LAYERS]])
+@pytest.mark.parametrize("psi", [[1.0, 2.0], math.nan, [[1.0] * LAYERS], "half", None, [0.5, "x"]])
 def test_another_number_of_psi(psi):
     with pytest.raises(GanlibError, match="expected a number, or one for each of 6 layers"):
         built().sample(2, psi=psi)
