@@ -445,7 +445,8 @@ def test_another_stage_is_compiled_anew(monkeypatch):
             return {"4": 1.0, "5": 2.0, "6": 3.0, "7": 4.0}[self.stage] * super().fake(n)
 
     real, made = torch.compile, []
-    monkeypatch.setattr(torch, "compile", lambda loss: real(loss, backend=lambda graph, _: made.append(graph) or graph))
+    keep = lambda graph, _: made.append(graph) or graph
+    monkeypatch.setattr(torch, "compile", lambda loss: real(loss, backend=keep))
     with torch._dynamo.config.patch(recompile_limit=1):
         t = trainer(Staged, compile=True).fit(12)
     assert len(made) == 4 and same(weights(t), weights(trainer(Staged).fit(12)))
