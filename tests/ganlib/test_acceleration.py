@@ -433,7 +433,7 @@ def test_compiled_losses_play_the_same_game(monkeypatch, capsys):
 
 
 def test_another_stage_is_compiled_anew(monkeypatch):
-    """Whatever torch's limit of variants of one function, which a game that grows would come to with its last stages."""
+    """Whatever torch's limit of variants of a function, which a game that grows would come to with its last stages."""
 
     class Staged(PenalisedCritic):
         stage = "4"
