@@ -67,18 +67,14 @@ def separability(
             raise GanlibError(f"{n} samples were given; expected enough for two halves of {name!r}")
         found[name] = read[off], _sides(x[on], read[on], x[off], int(read.max()) + 1), off[~first].nonzero()[:, 0]
 
-    def score(rows: Tensor, separated: bool = True) -> float:
+    def score(rows: Tensor, sides: bool = True) -> float:
         inside = torch.zeros(n - n // 2, dtype=torch.bool)
         inside[rows] = True
-        return math.exp(sum(
-            _entropy(y[inside[at]], x[inside[at]] if separated else torch.zeros_like(x[inside[at]]))
-            for y, x, at in found.values()
-        ))  # fmt: skip
+        return math.exp(sum(_entropy(y[inside[at]], x[inside[at]] * sides) for y, x, at in found.values()))
 
     every = torch.arange(n - n // 2)
-    details = {"unseparated": score(every, separated=False)} | {
-        name: _entropy(y, x) for name, (y, x, _) in found.items()
-    }
+    details = {name: _entropy(y, x) for name, (y, x, _) in found.items()}
+    details["unseparated"] = score(every, sides=False)
     error = jackknife(score, len(every)) if len(every) >= 20 else None
     return Result("separability", score(every), error, n_fake=n, details=details, shown=("unseparated",))
 
@@ -134,6 +130,8 @@ def hyperplane(x: Tensor, side: Tensor, c: float = 1.0, rounds: int = 100) -> Te
 
 def _entropy(y: Tensor, x: Tensor) -> float:
     """H(Y | X) of pairs, in nats."""
+    if not len(y):
+        return 0.0
     table = (
         torch.zeros(int(y.max()) + 1, int(x.max()) + 1).double().index_put_((y, x), torch.ones(len(y)).double(), True)
     )
