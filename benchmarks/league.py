@@ -4,8 +4,9 @@ A recipe competes if its table says ``league = "TITLE"``; everything else about 
 data, the batch and the budget, which are the same for all. One run gives both tables: it is measured when its
 discriminator has seen so many real images, and again after as many steps as it can take in the time in which a
 reference, the plain GAN, sees that many. What a step costs is measured beforehand, in turn with the reference, so that
-a machine whose speed drifts or that is busy favours none: the runs themselves are not clocked. Averaged weights draw
-the samples, as always; nothing is chosen by its result.
+a machine whose speed drifts or that is busy favours none: the runs themselves are not clocked. A game that grows is
+measured at each of its stages, since its first steps are its cheapest. Averaged weights draw the samples, as always;
+nothing is chosen by its result.
 
 The samples are compared with images that no run has been trained on, in the features of the network of the zoo that
 fits the data. Real images are measured in the same way against other real images: the last row, what a perfect
@@ -22,10 +23,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,7 @@ MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage", "TV")
 SETTINGS = ("gan", "options", "ema", "schedule")
 REFERENCE = "gan-league"  # whose speed the others are compared with
 CHUNK, ROUNDS = 10, 7  # of that comparison
+Cost = float | list[list[float]]  # of a step; or [first step, cost of a step] of each stage of a game that grows
 FIGURE = Path(__file__).parents[1] / "book" / "figures" / "league.py"
 
 
@@ -117,21 +120,64 @@ def trainer_of(recipe: Recipe, data: str, seed: int, batch: int, device: torch.d
     )
 
 
-def cost(recipe: Recipe, data: str, batch: int, device: torch.device) -> float:
+def course(gan: ganlib.GAN, batch: int) -> Iterator[tuple[Hashable, int, int]]:
+    """Step by step: what its cost depends on, the images shown before it, and those that the first player sees."""
+    turns, shown = gan.phases()[0].repeats, 0
+    for step in itertools.count():
+        size = gan.schedule(shown, batch) or batch
+        yield (size, gan.stage), shown, size * (turns(step) if callable(turns) else turns)
+        shown += size
+
+
+def cost(recipe: Recipe, data: str, images: int, batch: int, device: torch.device) -> Cost:
     """Time of a step as a multiple of the reference's, measured in turn with it.
 
     Args:
         recipe: whose.
         data: one of `DATA`.
+        images: the first budget; stages that neither budget reaches are not measured.
         batch: real samples in a turn.
         device: where.
     """
     if recipe.name == REFERENCE:
         return 1.0
     both = {REFERENCE: entrants()[REFERENCE], recipe.name: recipe}
-    loops = {name: trainer_of(each, data, 0, batch, device).fit for name, each in both.items()}
-    times = common.in_turn(loops, CHUNK, ROUNDS, device)
-    return common.ratio(times[recipe.name], times[REFERENCE])
+    trainers = {name: trainer_of(each, data, 0, batch, device) for name, each in both.items()}
+    gan = trainers[recipe.name].gan
+    schedule, known, stages, seen, time = gan.schedule, {}, [], 0, 0.0
+    for step, (stage, before, more) in enumerate(course(gan, batch)):
+        if seen >= images and time >= images / batch:
+            break
+        if stage not in known:
+            gan.schedule = lambda _, size, at=before: schedule(at, size)  # or it would grow while it is measured
+            times = common.in_turn({name: t.fit for name, t in trainers.items()}, CHUNK, ROUNDS, device)
+            known[stage] = common.ratio(times[recipe.name], times[REFERENCE])
+            gan.schedule = schedule
+        if not stages or stages[-1][1] != known[stage]:
+            stages.append([step, known[stage]])
+        seen, time = seen + more, time + known[stage]
+    return stages if stages[1:] else stages[0][1]
+
+
+def _stages(cost: Cost) -> Iterator[tuple[int, float, float]]:
+    """The first step of each stage, that of the next one, and what a step between them costs."""
+    stages = cost if isinstance(cost, list) else [[0, cost]]
+    for (first, each), (end, _) in zip(stages, [*stages[1:], [math.inf, None]], strict=True):
+        yield first, end, each
+
+
+def duration(cost: Cost, steps: int) -> float:
+    """How long so many steps take, in steps of the reference."""
+    return sum(each * (min(steps, end) - first) for first, end, each in _stages(cost) if first < steps)
+
+
+def affordable(cost: Cost, time: float) -> int:
+    """How many steps can be taken in the time of so many of the reference; at least 1."""
+    for first, end, each in _stages(cost):
+        if time <= (whole := each * (end - first)):
+            return max(1, round(first + time / each))
+        time -= whole
+    raise AssertionError("the last stage has no end")
 
 
 def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch: int) -> dict[str, Any]:
@@ -155,9 +201,12 @@ def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch
         "seed": seed,
         "parameters": sum(p.numel() for player in players for p in player.parameters()),
     } | dict.fromkeys(BUDGETS)
-    turns = trainer.gan.phases()[0].repeats
-    seen = lambda end: sum(batch * (turns(step) if callable(turns) else turns) for step in range(end))
-    ends = {"images": next(end for end in itertools.count(1) if seen(end) >= images), "time": steps}
+    seen = [0]  # after so many steps
+    for _, _, more in course(trainer.gan, batch):
+        if seen[-1] >= images and len(seen) > steps:
+            break
+        seen.append(seen[-1] + more)
+    ends = {"images": next(end for end, so_far in enumerate(seen) if so_far >= images), "time": steps}
     for budget in sorted(ends, key=ends.get):
         try:
             if ends[budget] > trainer.step:
@@ -166,7 +215,7 @@ def play(recipe: Recipe, judge: Judge, seed: int, images: int, steps: int, batch
             break
         with seeded(seed, judge.device):
             samples = torch.cat([trainer.sample(size).cpu() for size in sizes(judge.n)])
-        found[budget] = judge(samples) | {"images": seen(ends[budget]), "steps": ends[budget]}
+        found[budget] = judge(samples) | {"images": seen[ends[budget]], "steps": ends[budget]}
     return found
 
 
@@ -212,7 +261,7 @@ def ranked(record: dict[str, Any], data: str, budget: str) -> list[tuple[str, di
         if whole:
             values = {key: [run[key] for run in whole] for key in (*MEASURES, "images", "steps")}
             whole_game = record["protocol"]["images"] / record["protocol"]["batch"]  # steps of the reference
-            values["time"] = [record["cost"][data][name] * steps / whole_game for steps in values["steps"]]
+            values["time"] = [duration(record["cost"][data][name], steps) / whole_game for steps in values["steps"]]
             values["parameters"] = [run["parameters"] for run in row["runs"]]
             rows.append((row["title"], values, len(row["runs"]) - len(whole)))
     return sorted(rows, key=lambda row: statistics.fmean(row[1]["FID"]))
@@ -304,9 +353,9 @@ def main() -> None:
             costs = record["cost"][data]
             if recipe.name not in costs:
                 print(f"{data}: the cost of {recipe.name}", file=sys.stderr, flush=True)
-                costs[recipe.name] = cost(recipe, data, args.batch, device)
+                costs[recipe.name] = cost(recipe, data, args.images, args.batch, device)
             print(f"{data}: {recipe.name}, seed {seed}", file=sys.stderr, flush=True)
-            steps = max(1, round(args.images / args.batch / costs[recipe.name]))
+            steps = affordable(costs[recipe.name], args.images / args.batch)
             run = play(recipe, judge, seed, args.images, steps, args.batch)
             record["runs"][data][recipe.name]["runs"].append(run | {"machine": machine})
             kept = {key: record[key] for key in ("protocol", "features", "floors", "cost", "runs")}

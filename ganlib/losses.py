@@ -149,6 +149,21 @@ def pearson_discriminator(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return (0.25 * fake_logits.square() + fake_logits).mean() - real_logits.mean()
 
 
+def wasserstein_critic(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """E[f(G(z))] − E[f(x)]: minus the lower bound on W₁ that a critic f of slope at most 1 gives.
+
+    Args:
+        real_scores: f at real samples, any shape.
+        fake_scores: f at generated samples, any shape.
+
+    Returns:
+        Scalar, 0 for a constant critic.
+
+    Source: Arjovsky et al. (2017), equation (2), the sign turned.
+    """
+    return fake_scores.mean() - real_scores.mean()
+
+
 def linear_generator(fake_logits: Tensor) -> Tensor:
     """−E[D(G(z))], where D is the raw output: its gradient with respect to each output is the same, −1/N.
 
@@ -285,6 +300,9 @@ least_squares = Loss("least_squares", least_squares_discriminator, least_squares
 hinge = Loss("hinge", hinge_discriminator, linear_generator, logits=False, **_hinges)
 kl = Loss("kl", cross_entropy_discriminator, linear_generator, **_entropies)
 pearson = Loss("pearson", pearson_discriminator, linear_generator, logits=False, **_pearson)
+
+# No entry below: its critic needs a bound on its slope, and each game that has one brings its own.
+wasserstein = Loss("wasserstein", wasserstein_critic, linear_generator, logits=False)
 
 # A new loss is two functions and one entry here; with its halves, conditional games can play it too.
 LOSSES = {loss.name: loss for loss in (minimax, non_saturating, least_squares, hinge, kl, pearson)}

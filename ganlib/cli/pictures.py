@@ -27,13 +27,18 @@ def writable_png(path: Path) -> Path:
     return path
 
 
+def columns(n: int) -> int:
+    """Of a grid of n samples."""
+    return max(1, round(n**0.5))
+
+
 def picture(samples: Any, path: Path) -> Path:
     """Write samples as a PNG: images as a grid of fixed contrast, points on the plane as a scatter plot."""
     path = writable_png(path)
     if samples.ndim == 4:
         from torchvision.utils import save_image
 
-        save_image(samples.cpu(), path, nrow=max(1, round(len(samples) ** 0.5)), normalize=True, value_range=(-1, 1))
+        save_image(samples.cpu(), path, nrow=columns(len(samples)), normalize=True, value_range=(-1, 1))
     else:
         from ganlib import viz
 

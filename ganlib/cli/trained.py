@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganlib.cli.pictures import at_least_one, draw, picture
+from ganlib.cli.pictures import at_least_one, columns, draw, picture
 from ganlib.cli.runs import read_record
 from ganlib.errors import GanlibError
 
@@ -25,6 +27,13 @@ def add_to(commands: Any) -> None:
     asked = "may be given several times, each for an equal part of the samples"
     command.add_argument("--label", type=int, action="append", metavar="K", help=f"of this class; {asked}")
     command.add_argument("--caption", action="append", metavar="TEXT", help=f"as 'red eyes, blue hair' says; {asked}")
+    command.add_argument("--psi", metavar="PSI", help="truncation of styles: 0.7, or one a layer as 0.5,0.5,1,1,1,1")
+    command.add_argument("--noise", metavar="KIND", help="fixed, fresh or none, of a game with noise in its layers")
+    command.add_argument(
+        "--mix",
+        metavar="LAYERS",
+        help="a row has one style, but in these layers, as 0-3 or 4,5, each column has its own",
+    )
     command.add_argument("--out", metavar="PNG", help="the picture to write (default: RUN/samples.png)")
     command.set_defaults(run=sample)
 
@@ -79,9 +88,44 @@ def sample(args: argparse.Namespace) -> None:
     """`ganlib sample`."""
     gan = trained(args.checkpoint)
     at_least_one(n=args.n)
-    asked = _conditions(gan, args.n, labels=args.label, captions=args.caption)
+    asked = _conditions(gan, args.n, labels=args.label, captions=args.caption) | _styles(gan, args.psi, args.noise)
+    make = gan.sample if args.mix is None else _mixing(gan, args.mix)
     target = Path(args.out) if args.out else _beside(args.checkpoint, "samples.png")
-    print(picture(draw(lambda n: gan.sample(n, **asked), args.n, args.seed), target))
+    print(picture(draw(lambda n: make(n, **asked), args.n, args.seed), target))
+
+
+def _styles(gan: Any, psi: str | None, noise: str | None) -> dict[str, Any]:
+    """What `gan.sample` is asked for about its styles."""
+    asked = {name: value for name, value in (("psi", psi), ("noise", noise)) if value is not None}
+    for name in asked:
+        if name not in inspect.signature(gan.sample).parameters:
+            raise GanlibError(f"--{name} was given, but the game {gan.name!r} has no styles")
+    if psi is not None:
+        try:
+            asked["psi"] = float(psi) if "," not in psi else [float(each) for each in psi.split(",")]
+        except ValueError:
+            raise GanlibError(
+                f"--psi {psi} was given; expected a number, or as many as layers, as 0.5,0.5,1,1"
+            ) from None
+    return asked
+
+
+def _mixing(gan: Any, layers: str) -> Callable[..., Any]:
+    """A function that makes n samples in rows of one style and columns of another in some layers."""
+    if not hasattr(gan, "mix"):
+        raise GanlibError(f"--mix was given, but the game {gan.name!r} has no styles")
+    parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in layers.split(",")]
+    ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
+    if not all(parts) or not all(ranges):
+        raise GanlibError(f"--mix {layers} was given; expected layers, counted from 0, as 0-3 or 4,5")
+    numbers = [number for each in ranges for number in each]
+
+    def mixed(n: int, **asked: Any) -> Any:
+        across = columns(n)
+        one, two = gan.latent(-(-n // across)), gan.latent(across)
+        return gan.mix(one.repeat_interleave(across, 0)[:n], two.repeat(len(one), 1)[:n], numbers, **asked)
+
+    return mixed
 
 
 def _conditions(gan: Any, n: int, **given: list[Any] | None) -> dict[str, list[Any]]:

@@ -12,6 +12,7 @@ class WGAN(GAN):
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from ganlib.data.batch import Batch, Source
 from ganlib.errors import GanlibError
 from ganlib.models.layers import evaluating, untracked
 
-__all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating", "rmsprop", "turns"]
+__all__ = ["GAN", "Batch", "LatentGAN", "Phase", "Player", "adam", "evaluating", "rmsprop", "turns", "weight"]
 
 Terms = Mapping[str, Tensor]
 PhaseLoss = Callable[[Batch], tuple[Terms, Terms]]
@@ -89,6 +90,17 @@ def turns(name: str, value: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise GanlibError(f"{name}={value} was given; expected a whole number of at least 1")
+    return value
+
+
+def weight(name: str, value: float) -> float:
+    """The weight of a term.
+
+    Raises:
+        GanlibError: it is negative or not finite.
+    """
+    if not 0 <= value < math.inf:
+        raise GanlibError(f"{name}={value} was given; expected a finite number, 0 or more")
     return value
 
 
@@ -204,11 +216,15 @@ class GAN(nn.Module, ABC):
         """Options of ``build`` that a data set decides where nobody else has, e.g. how many classes there are."""
         return {}
 
-    def schedule(self, images_seen: int) -> int | None:
+    def schedule(self, images_seen: int, batch_size: int) -> int | None:
         """Called before every step. Sets what changes as training goes on (resolution, fade-in).
 
+        Args:
+            images_seen: real samples shown so far.
+            batch_size: what the trainer was given.
+
         Returns:
-            The batch size from here on, or None to keep the trainer's.
+            The batch size of this step; None for the trainer's.
         """
         return None
 

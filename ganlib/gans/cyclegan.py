@@ -11,8 +11,8 @@ from torch.nn.functional import l1_loss
 from ganlib import losses
 from ganlib.data.images import whole
 from ganlib.errors import unknown
-from ganlib.gans.base import Batch, Phase, Player, adam, rmsprop, turns
-from ganlib.gans.translation import TranslationGAN, adversarial, distance, weight
+from ganlib.gans.base import Batch, Phase, Player, adam, rmsprop, turns, weight
+from ganlib.gans.translation import TranslationGAN, adversarial, distance
 from ganlib.models.layers import on_each
 from ganlib.models.translation import PatchDiscriminator, translator
 from ganlib.penalties import clip_weights

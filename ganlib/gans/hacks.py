@@ -122,7 +122,7 @@ class HackedGAN(VanillaGAN):
         judge = Phase("discriminator", self.discriminator_loss, self.turns, keeps=("generator",))
         return [judge, Phase("generator", self.generator_loss)]
 
-    def schedule(self, images_seen: int) -> None:
+    def schedule(self, images_seen: int, batch_size: int) -> None:
         if self.noise_images:
             self.sigma.fill_(self.noise * max(0.0, 1 - images_seen / self.noise_images))
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ganlib import losses
 from ganlib.data.batch import Source
 from ganlib.errors import GanlibError, unknown
-from ganlib.gans.base import Batch, Phase, Player, adam
-from ganlib.gans.translation import TranslationGAN, adversarial, distance, weight
+from ganlib.gans.base import Batch, Phase, Player, adam, weight
+from ganlib.gans.translation import TranslationGAN, adversarial, distance
 from ganlib.models.layers import on_each
 from ganlib.models.translation import PatchDiscriminator, translator
 

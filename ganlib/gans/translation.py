@@ -29,10 +29,7 @@ _LSGAN = losses.Loss(
     middle=0.5,
     logits=False,
 )
-_WASSERSTEIN = losses.Loss(
-    "wasserstein", lambda real, fake: fake.mean() - real.mean(), losses.linear_generator, logits=False
-)
-ADVERSARIAL = {"lsgan": _LSGAN, "wasserstein": _WASSERSTEIN}
+ADVERSARIAL = {"lsgan": _LSGAN, "wasserstein": losses.wasserstein}
 
 
 def adversarial(name: str | losses.Loss) -> losses.Loss:
@@ -55,17 +52,6 @@ def distance(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name not in DISTANCES:
         raise unknown("distance", name, DISTANCES)
     return DISTANCES[name]
-
-
-def weight(name: str, value: float) -> float:
-    """The weight of a term.
-
-    Raises:
-        GanlibError: it is negative or not finite.
-    """
-    if not 0 <= value < math.inf:
-        raise GanlibError(f"{name}={value} was given; expected a finite number, 0 or more")
-    return value
 
 
 class TranslationGAN(GAN):

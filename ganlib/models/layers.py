@@ -74,12 +74,12 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untracked(network: nn.Module) -> Iterator[None]:
-    """What a pass would remember stays as it is inside: batch normalisation's running statistics, though the batch is
-    still normalised by its own, and spectral normalisation's vectors.
+    """What a pass would remember stays as it is inside: the running means of modules that have an attribute
+    ``track_running_stats``, though batch normalisation still uses the batch's own, and spectral norm's vectors.
 
     For a pass in another player's turn, after which the network's own turn makes the same pass again.
     """
-    parts = [part for part in network.modules() if isinstance(part, BATCH_NORMS) and part.track_running_stats]
+    parts = [part for part in network.modules() if getattr(part, "track_running_stats", False)]
     spectral = [part for part in network.modules() if isinstance(part, SpectralNorm)]
     try:
         for part in parts:

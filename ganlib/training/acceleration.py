@@ -25,6 +25,7 @@ from ganlib.data.batch import Batch
 from ganlib.device import keep_freed_memory
 from ganlib.errors import GanlibError, say, unknown
 from ganlib.gans.base import GAN
+from ganlib.models.equalised import EqualisedConv2d
 from ganlib.training import optimizers as optim
 
 PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
@@ -263,14 +264,21 @@ class Engine:
         return graph, made
 
     def enter(self, *stage: Hashable) -> None:
-        """Say what the shapes depend on: the batch size, the resolution. Where it changes, all graphs are dropped."""
+        """Say what the shapes depend on: the batch size, the resolution. Where it changes, all graphs are dropped.
+
+        What was compiled is dropped too: torch keeps eight variants of a function and compiles no ninth, so that the
+        last stages of a game that grows, its dearest, would go without.
+        """
         if stage != self._stage:
+            if self.compiles and self._stage:
+                torch.compiler.reset()
             self._stage = stage
             self.forget()
 
     def forget(self) -> None:
         """Drop all graphs: tensors they point to have been replaced (a checkpoint was loaded)."""
         self._captured.clear()
+        self._pool = None  # a pool whose graphs have all gone must not be used again while anything still lies in it
         self._plays.clear()
         self._against.clear()
 
@@ -332,7 +340,7 @@ class _Derivatives(TorchFunctionMode):
 def _wants_channels_last(gan: nn.Module, device: torch.device, dtype: torch.dtype | None) -> bool:
     # Measured (benchmarks/results/cpu.md): pays for plain convolutions on the CPU and, in half precision, on
     # tensor cores; grouped convolutions are many times slower in it.
-    convolutions = [m for m in gan.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    convolutions = [m for m in gan.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | EqualisedConv2d)]
     fits = device.type == "cpu" or (device.type == "cuda" and dtype is not None)
     return fits and bool(convolutions) and all(m.groups == 1 for m in convolutions)
 

@@ -154,7 +154,7 @@ class Seeds:
     # -- the loop, as the trainer's ------------------------------------------------------------------------------------
     def _take_step(self) -> None:
         if type(self.gans[0]).schedule is not GAN.schedule:
-            for batch_size in self._each(lambda i: self.gans[i].schedule(self.images_seen)):
+            for batch_size in self._each(lambda i: self.gans[i].schedule(self.images_seen, self.batch_size)):
                 if batch_size not in (None, self.batch_size):
                     raise GanlibError(f"the game asks for batches of {batch_size}; many seeds keep {self.batch_size}")
         optim.set_rates(self._optimizers, self._players, self.step)

@@ -49,7 +49,7 @@ def of(trainer: Trainer) -> dict[str, Any]:
         "scalers": trainer.engine.state_dict(),
         "step": trainer.step,
         "images_seen": trainer.images_seen,
-        "batch_size": trainer.batch_size,
+        "batch_size": trainer.usual_batch,
         "history": trainer.history.state_dict(),
         "processes": trainer.world.gather({"rng": rng.state(trainer.device), "buffers": own}),
     }
@@ -79,7 +79,8 @@ def put_back(trainer: Trainer, state: dict[str, Any], what: str) -> None:
     for name, saved in state["optimizers"].items():
         optim.load(trainer.optimizers[name], saved)
     trainer.engine.load_state_dict(state["scalers"])
-    trainer.step, trainer.images_seen, trainer.batch_size = state["step"], state["images_seen"], state["batch_size"]
+    trainer.step, trainer.images_seen = state["step"], state["images_seen"]
+    trainer.batch_size = trainer.usual_batch = state["batch_size"]
     trainer.history.load_state_dict(state["history"], trainer.device)
     if len(processes) != world.size and world.rank == 0:
         say(

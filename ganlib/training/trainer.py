@@ -51,6 +51,7 @@ class Trainer:
     Attributes:
         step: steps taken.
         images_seen: real samples shown to the first phase of each step.
+        batch_size: samples per phase in this step, which is `usual_batch` unless the game wants another size now.
         history: window means of every term and stat.
         engine: how phases are computed; ``engine.precision`` says in which precision.
 
@@ -84,7 +85,8 @@ class Trainer:
         check(gan, data, batch_size, log_every, checkpoint_every, keep, accumulate, tensorboard and out is None)
         self.world = World.join(device)
         self.world.share(batch_size, accumulate)
-        self.device, self.batch_size, self.accumulate = self.world.device, batch_size, accumulate
+        self.device, self.accumulate = self.world.device, accumulate
+        self.batch_size = self.usual_batch = batch_size
         self.gan, self.data = gan.to(self.device), feed(data, self.device)
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.callbacks = list(callbacks) if self.world.rank == 0 else []
@@ -148,7 +150,7 @@ class Trainer:
         self._wish = self._wish or reason
 
     def _take_step(self) -> None:
-        self.batch_size = self.gan.schedule(self.images_seen) or self.batch_size
+        self.batch_size = self.gan.schedule(self.images_seen, self.usual_batch) or self.usual_batch
         self._share = self.world.share(self.batch_size, self.accumulate)
         self.engine.enter(self.batch_size, self.gan.stage)
         self._caches = [{} for _ in range(self.accumulate)]

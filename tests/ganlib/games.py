@@ -169,7 +169,7 @@ class Growing(PenalisedCritic):
         self.generator = nn.ModuleDict({"old": mlp(4, 2), "new": mlp(4, 2)})
         self.register_buffer("alpha", torch.zeros(()))
 
-    def schedule(self, images_seen):
+    def schedule(self, images_seen, batch_size):
         self.alpha.fill_(min(1.0, images_seen / 400))
         return 8 if images_seen >= 200 else None
 

@@ -1,5 +1,6 @@
 """Precision and captured phases, as far as a machine without a GPU can tell; test_cuda.py does the rest."""
 
+import contextlib
 import platform
 import random
 import subprocess
@@ -218,12 +219,33 @@ def test_another_stage_or_batch_size_is_captured_anew(captured):
         def stage(self):
             return self.resolution
 
-        def schedule(self, images_seen):
+        def schedule(self, images_seen, batch_size):
             self.resolution = 4 if images_seen < 160 else 8
 
     captured.clear()
     trainer(Staged).fit(20)
     assert len(captured) == 8
+
+
+def test_graphs_that_replace_others_have_a_pool_of_their_own(monkeypatch):
+    """torch: "use_count > 0 INTERNAL ASSERT FAILED" for a pool without graphs in which a tensor is left."""
+    handles, used = iter("abc"), []
+
+    @contextlib.contextmanager
+    def graph(graph, pool, **options):
+        used.append(pool)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(handles))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    engine = trainer().engine
+    for stage in ("first", "first", "second", "second"):
+        engine.enter(stage)
+        engine._capture(lambda: None)
+    engine.forget()
+    engine._capture(lambda: None)
+    assert used == list("aabbc")
 
 
 def test_resuming_drops_what_was_captured(captured, tmp_path):
@@ -408,6 +430,26 @@ def test_compiled_losses_play_the_same_game(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     for one, other in zip(weights(plain), weights(compiled), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_another_stage_is_compiled_anew(monkeypatch):
+    """Whatever torch's limit of variants of a function, which a game that grows would come to with its last stages."""
+
+    class Staged(PenalisedCritic):
+        stage = "4"
+
+        def schedule(self, images_seen, batch_size):
+            self.stage = str(4 + images_seen // 48)  # three steps each
+
+        def fake(self, n):
+            return {"4": 1.0, "5": 2.0, "6": 3.0, "7": 4.0}[self.stage] * super().fake(n)
+
+    real, made = torch.compile, []
+    keep = lambda graph, _: made.append(graph) or graph
+    monkeypatch.setattr(torch, "compile", lambda loss: real(loss, backend=keep))
+    with torch._dynamo.config.patch(recompile_limit=1):
+        t = trainer(Staged, compile=True).fit(12)
+    assert len(made) == 4 and same(weights(t), weights(trainer(Staged).fit(12)))
 
 
 def test_a_loss_that_cannot_be_compiled_is_played_as_usual(monkeypatch, capsys):

@@ -12,6 +12,7 @@ from .games import Cloud, Cycle, Lazy, PenalisedCritic
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 SHAPE = (3, 32, 32)
+GROWING = {"latent_dim": 16, "width": 8, "widest": 16, "start": 8, "fade": 256, "stable": 256}
 
 
 def pictures():
@@ -26,6 +27,8 @@ MAKERS = {
     "wgan-gp": lambda: (ganlib.build("wgan-gp", SHAPE, model="mlp", latent_dim=16), pictures()),  # double backward
     "wgan": lambda: (ganlib.build("wgan", SHAPE, model="mlp", latent_dim=16), pictures()),  # clips in its steps
     "sngan": lambda: (ganlib.build("sngan", SHAPE, model="dcgan-small", latent_dim=16), pictures()),  # moves u and v
+    "progan": lambda: (ganlib.build("progan", SHAPE, **GROWING), pictures()),  # through three levels
+    "stylegan": lambda: (ganlib.build("stylegan", SHAPE, depth=2, **GROWING), pictures()),  # draws styles and noise
     "lazy": lambda: (Lazy(), Cloud()),
 }
 
@@ -69,7 +72,7 @@ def test_gradients_of_a_replay_are_those_of_the_ordinary_call(name):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan"])
+@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan", "progan", "stylegan"])
 @pytest.mark.parametrize("graphs", [False, True])
 def test_resumes_to_the_same_bytes(name, graphs, tmp_path):
     whole = trainer(name, graphs=graphs, ema_half_life=100).fit(20)

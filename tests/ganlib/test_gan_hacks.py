@@ -69,7 +69,7 @@ def test_noise_lies_on_all_that_the_discriminator_sees_and_goes_as_it_should():
     gan = HackedGAN(nn.Linear(4, 2), seen, 4, noise=0.5, noise_images=1000)
     real = torch.zeros(20_000, 2)
     for images, std in ((0, 0.5), (500, 0.25), (1000, 0.0), (2000, 0.0)):
-        gan.schedule(images)
+        gan.schedule(images, 4)
         seen.shown.clear()
         gan.judge(real, real)
         (shown,) = seen.shown
@@ -77,11 +77,11 @@ def test_noise_lies_on_all_that_the_discriminator_sees_and_goes_as_it_should():
             std and shown[:9].equal(shown[20_000:20_009])
         )
     seen.shown.clear()
-    gan.schedule(0)
+    gan.schedule(0, 4)
     gan.generator_loss(Batch(real[:4]))
     assert seen.shown[0][:4].std() > 0.1  # the generator's turn too
     lasting = HackedGAN(nn.Linear(4, 2), seen, 4, noise=0.5)
-    lasting.schedule(10**9)
+    lasting.schedule(10**9, 4)
     assert lasting.sigma == 0.5
 
 

@@ -56,7 +56,7 @@ class Remembering(PenalisedCritic):
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("blur", torch.ones(()))
 
-    def schedule(self, images_seen):
+    def schedule(self, images_seen, batch_size):
         self.blur = torch.tensor(1.0 / (1 + images_seen)) * torch.rand(())
 
     def players(self):

@@ -1,0 +1,98 @@
+"""Truncation, noise and mixed styles on the command line."""
+
+import pytest
+import torch
+
+import ganlib
+from ganlib import cli, training
+from ganlib.data.batch import Batch
+
+SHAPE, LAYERS = (3, 16, 16), 6
+
+
+class Noise:
+    shape = SHAPE
+
+    def to(self, device):
+        return self
+
+    def batch(self, n):
+        return Batch(torch.rand(n, *SHAPE) * 2 - 1)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A game with styles and one without."""
+    home = tmp_path_factory.mktemp("runs")
+    for name, options in (("stylegan", {"depth": 1, "grow": False}), ("progan", {})):
+        torch.manual_seed(0)
+        gan = ganlib.build(name, SHAPE, latent_dim=4, width=4, widest=6, **options)
+        if name == "stylegan":
+            gan.generator.w_mean.normal_()
+            for layer in gan.generator.synthesis.layers:
+                layer.noise.strength.data.fill_(0.3)
+        ganlib.Trainer(gan, Noise(), 4, device="cpu", progress=False).save(home / f"{name}.safetensors")
+    return home
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ganlib.cli.trained.picture", lambda samples, path: drawn.append(samples) or path)
+    return drawn
+
+
+def test_styles_to_order(home, drawn):
+    path = home / "stylegan.safetensors"
+    gan = training.load_gan(path)
+    psi = [0.0, 0.5, 0.5, 1.0, 1.0, 2.0]
+    for words, asked in (
+        (["--psi", 0.7], {"psi": 0.7}),
+        (["--psi", ",".join(map(str, psi))], {"psi": psi}),
+        (["--noise", "none", "--psi", -1], {"noise": "none", "psi": -1.0}),
+        (["--noise", "fresh"], {"noise": "fresh"}),
+        ([], {}),
+    ):
+        assert run("sample", path, "--n", 3, "--seed", 4, *words) == 0
+        training.seed(4)
+        assert torch.equal(drawn[-1], gan.sample(3, **asked)), words
+    assert not any(torch.equal(one, drawn[-1]) for one in drawn[:-1])  # each option changes something
+
+
+def test_a_grid_of_mixtures(home, drawn):
+    """Seven samples in rows of three: a row shares its coarse styles, a column the fine ones."""
+    path = home / "stylegan.safetensors"
+    gan = training.load_gan(path)
+    assert run("sample", path, "--n", 7, "--seed", 4, "--mix", "2-3,5", "--noise", "none", "--psi", 0.5) == 0
+    training.seed(4)
+    rows, columns = gan.latent(3), gan.latent(3)
+    for i, image in enumerate(drawn[-1]):
+        one = gan.mix(rows[i // 3, None], columns[i % 3, None], [2, 3, 5], psi=0.5, noise="none")
+        assert torch.allclose(image, one[0], atol=1e-5)
+    assert len(drawn[-1]) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "sentence"),
+    [
+        ("progan", ["--psi", 0.7], "--psi was given, but the game 'progan' has no styles"),
+        ("progan", ["--noise", "none"], "--noise was given, but the game 'progan' has no styles"),
+        ("progan", ["--mix", 0], "--mix was given, but the game 'progan' has no styles"),
+        ("stylegan", ["--psi", "x"], "--psi x was given; expected a number, or as many as layers"),
+        ("stylegan", ["--psi", "0.5,"], "--psi 0.5, was given; expected a number"),
+        ("stylegan", ["--psi", "1,1"], "psi=[1.0, 1.0] was given; expected a number, or one for each of 6 layers"),
+        ("stylegan", ["--psi", "nan"], "psi=nan was given; expected a number"),
+        ("stylegan", ["--noise", "loud"], "unknown noise 'loud'; known: fixed, fresh, none"),
+        ("stylegan", ["--mix", "a"], "--mix a was given; expected layers, counted from 0, as 0-3 or 4,5"),
+        ("stylegan", ["--mix", "4-6"], "layer must be a whole number from 0 to 5"),
+        ("stylegan", ["--mix", "3-2"], "--mix 3-2 was given; expected layers, counted from 0"),
+        ("stylegan", ["--label", 1], "--label was given, but the game 'stylegan' takes no labels"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_one_sentence(home, capsys, name, words, sentence):
+    assert run("sample", home / f"{name}.safetensors", *words) == 2
+    assert sentence in capsys.readouterr().err
