@@ -12,7 +12,7 @@
 # * turn captions into faces, in two languages, and ask for combinations that no training picture has.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about two and a half minutes, most of them for the digits and the faces.
-# %% [markdown] lang="zh" matches="6cd215ead694"
+# %% [markdown] lang="zh" matches="1cf2dda11702"
 # # 实验 09 · 要什么，画什么
 #
 # 一个听得懂要求的 GAN：要一个 8，要红眼睛、蓝头发。代码的改动，只是给双方各添一个输入。值得做一个实验的，是由此可能出的岔子：生成器把每张订单都错当成另一张，评判却满意；评判早已知道什么配什么，画的一方却迟迟跟不上；图与文字配得*过分*好，好过了头。

@@ -12,7 +12,7 @@
 # * **measure** what is lost inside the classes, and what a pre-trained trunk is worth.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes two to three minutes, most of them for four GANs on digits and fifteen small ones on points.
-# %% [markdown] lang="zh" matches="8c102a793811"
+# %% [markdown] lang="zh" matches="8dfcfc93bd63"
 # # 实验 10 · 兼管类别的判别器
 #
 # 辅助分类器付钱给生成器，只要画的东西能被认对。听上去是在帮忙，在手写数字上也确实如此。可是它付钱看的是*有多肯定*，代价如何，理论讲得很明白：权重无论多小，本该重叠的类别都会被切开。
@@ -1092,7 +1092,10 @@ from scipy.stats import chi2_contingency
 
 drawn = ganlib.load("avatars", size=32, n=2000, split="test")
 sets = {
-    "real faces": (drawn.labels, features.extract(drawn.pixels, "avatars")),
+    "real faces": (
+        drawn.labels,
+        features.extract(drawn.pixels, "avatars"),
+    ),
     "generated faces": (colours, features.extract(faces, "avatars")),
 }
 print(lab.t("glasses columns"))

@@ -42,7 +42,7 @@ class TestLab:
     def test_the_twins_run_the_same_code(self, lab):
         for en, zh in twins(lab):
             en_tree, zh_tree = (ast.dump(ast.parse(cell.source)) for cell in (en, zh))
-            assert en_tree.replace("'en'", "'zh'") == zh_tree
+            assert en_tree.replace("'en'", "'zh'") == zh_tree.replace("'en'", "'zh'")  # "en" may stand in both
             if en_tree != zh_tree:
                 assert en is not None and 'lang="en"' in en.source  # only where the language is chosen
 
