@@ -463,3 +463,396 @@ if lab.profile == "cpu":
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
 # 定理只是一个下界，别无他意：缺了角，这个和*必定*高于 $I$；在完整的正方形上它可以是 0，训练却没有做到。损失里没有哪一项要求直线，谁也不会平白无故画直。不同的是那个缺角：在那里，训练多久都不可能变直。
+# %% [markdown] lang="en"
+# ## 3 · The painter
+#
+# Now faces of $32\times32$ pixels, from a generator with eight layers, two for each of the sides 4, 8, 16 and 32. It comes from the zoo: trained beforehand, with the settings of the recipe `stylegan-avatars`, and loaded in a second.
+# %% [markdown] lang="zh"
+# ## 3 · 画师
+#
+# 现在来看 $32\times32$ 像素的人像，生成器有八层，边长 4、8、16、32 各两层。它来自模型库：按配方 `stylegan-avatars` 的设置事先训练好，一秒钟就载入。
+# %%
+# alt-en: Three rows of sixteen drawn faces of 32 pixels with different hair, skin, shirts and backgrounds.
+# alt-zh: 三行人像，每行十六幅，32 像素，头发、肤色、上衣与背景各不相同。
+PAINTER, CORNER = "stylegan-avatars", "stylegan-corner"
+
+
+def zoo(name):
+    return ganlib.zoo.game(name).to(lab.device)
+
+
+painter = zoo(PAINTER)
+LAYERS = painter.generator.n_layers
+ganlib.seed(lab.seed)
+viz.grid(painter.sample(48), columns=16)
+# %% [markdown] lang="en"
+# The page proves something about the last of these eight styles that needs no training and no luck. We swap the style of one layer at a time for that of another face, and measure by how much the mean colour of the picture moves, and how much the picture as a whole does, both in grey levels. (Pictures are taken as the network makes them; `gan.sample` cuts them to $[-1,1]$.)
+#
+# **Predict.** Which layers move the mean colour? Then: mean colours of many faces, regressed linearly on $w$. How large is $R^2$? And for the colour of one pixel in the middle of the face?
+# %% [markdown] lang="zh"
+# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量图像的平均颜色挪动了多少，整幅图像又挪动了多少，单位都是灰度级。（图像取网络直接给出的；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
+#
+# **先猜。** 哪几层会移动平均颜色？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
+# %% tags=["strict"]
+@torch.no_grad()
+def raw(styles, noise="fixed"):
+    # en: As the network makes them, in grey levels, without a cut.
+    # zh: 网络直接给出的图像，换算成灰度级，不截断。
+    styles = painter.generator.for_layers(styles)
+    made = [
+        painter.generator.synthesis(part, painter.last, noise=noise)
+        for part in styles.split(100)
+    ]
+    return 127.5 * torch.cat(made).cpu()
+
+
+@torch.no_grad()
+def styles(n, seed):
+    z = torch.randn(
+        n, painter.latent_dim, generator=torch.Generator().manual_seed(seed)
+    )
+    return painter.generator.mapping(z.to(lab.device))
+
+
+def r_squared(x, y):
+    x = torch.cat([x, torch.ones(len(x), 1)], 1).double().cpu()
+    y = (y - y.mean(0)).double()
+    rest = y - x @ torch.linalg.lstsq(x, y, driver="gelsd").solution
+    return 1 - (rest.square().sum() / y.square().sum()).item()
+
+
+one, two = styles(50, 1), styles(50, 2)
+base = raw(one)
+print(lab.t("colour head"))
+for layer in range(LAYERS):
+    swapped = painter.generator.for_layers(one).clone()
+    swapped[:, layer] = two
+    change = raw(swapped) - base
+    colour = change.mean((2, 3)).norm(dim=1).mean().item()
+    whole = change.square().mean().sqrt().item()
+    print(f"{layer + 1:6}{4 * 2 ** (layer // 2):6}{colour:9.2f}{whole:9.1f}")
+    assert (colour < 1e-3) == (layer < LAYERS - 1) and whole > 0.1
+w = styles(600, 3)
+many = raw(w)
+fit = {
+    "mean colour": r_squared(w, many.mean((2, 3))),
+    "one pixel": r_squared(w, many[:, :, 16, 16]),
+    "mean colour, cut": r_squared(
+        w, many.clamp(-127.5, 127.5).mean((2, 3))
+    ),
+}
+for key, value in fit.items():
+    print(f"{value:9.6f}  {lab.t(key)}")
+assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
+# %% [markdown] lang="en"
+# CHECK
+# Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture by many grey levels. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law, and cutting colours to $[-1,1]$ blurs it.
+#
+# ## 4 · A corner is missing, among faces
+#
+# Another painter of the zoo, `stylegan-corner`, has learned from portraits among which no one has long hair *and* glasses. A network that has read many portraits (and of which the painter knows nothing) says who has which. Like every reader it errs, so it reads real portraits first, with the corner and without it.
+#
+# Then the painter's own: unmixed portraits, with one $w$ for all layers; and the mixed ones that the discriminator saw in training, nine of ten with two vectors and a crossover in between. If hair and glasses are made on different sides of the crossover, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden.
+#
+# **Predict.** How many of the long-haired wear glasses, unmixed and mixed?
+# %% [markdown] lang="zh"
+# CHECK
+# 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了许多灰度级。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文给你看细的层管颜色，请记住，就这一点而言，它们想不管也不行。单个像素不守这条规律；把颜色截到 $[-1,1]$，规律就模糊了。
+#
+# ## 4 · 人像里缺一个角
+#
+# 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来说（画师对它一无所知）。凡是读者都会读错，所以先让它读真实的人像，一组有那个角，一组没有。
+#
+# 然后读画师自己的：不混合的人像，各层共用一个 $w$；还有判别器训练时看到的混合人像，十幅里有九幅用两个向量，中间有个交叉点。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。
+#
+# **先猜。** 长发的人里有多少戴眼镜？不混合的呢？混合的呢？
+# %%
+from ganlib.metrics import features
+from ganlib.models.stylegan import crossed
+
+MISSING = [("hair_length", "long"), ("glasses", True)]
+
+
+def read(images):
+    found = features.extract(features.to_bytes(images.cpu()), "avatars")
+    return features.attributes(found)
+
+
+def paint(gan, w, noise="fresh", psi=1.0):
+    return torch.cat(
+        [gan.sample(w=part, psi=psi, noise=noise) for part in w.split(250)]
+    ).cpu()
+
+
+def bespectacled(seen):
+    # en: Glasses among the long-haired: share, error, and among all.
+    # zh: 长发之中戴眼镜的：比例、误差，以及在所有人之中的比例。
+    long = seen["hair_length"] == 2
+    glasses = (seen["glasses"] == 1).double()
+    n = max(1, long.sum().item())
+    share = glasses[long].sum().item() / n
+    return share, math.sqrt(share * (1 - share) / n), glasses.mean().item()
+
+
+n = lab.pick(smoke=60, cpu=1000, gpu=5000)
+rows = {
+    "real faces": read(
+        ganlib.load("avatars", size=32, n=n, split="test").normalised()
+    ),
+    "real, no corner": read(
+        ganlib.load(
+            "avatars", size=32, n=n, split="test", without=MISSING
+        ).normalised()
+    ),
+}
+cornered = zoo(CORNER)
+with torch.no_grad():
+    ganlib.seed(4)
+    w, other = (
+        cornered.generator.for_layers(
+            cornered.generator.mapping(cornered.latent(n).to(lab.device))
+        )
+        for _ in range(2)
+    )
+rows["unmixed"] = read(paint(cornered, w))
+rows["mixed"] = read(paint(cornered, crossed(w, other, LAYERS, 0.9)))
+print(lab.t("glasses head"))
+among = {}
+for name, seen in rows.items():
+    among[name] = bespectacled(seen)
+    share, error, overall = among[name]
+    print(f"{share:8.1%} ± {error:4.1%}{overall:8.1%}   {lab.t(name)}")
+if lab.profile == "cpu":
+    assert among["real faces"][0] > 0.25 > 0.05 > among["real, no corner"][0]
+    assert among["unmixed"][0] < among["mixed"][0]
+# %% [markdown] lang="en"
+# CHECK
+# Which crossovers are to blame? The same with the crossover at each place in turn. The dashed line is what pure chance would give, the share of glasses among all.
+# %% [markdown] lang="zh"
+# CHECK
+# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例。
+# %%
+# alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
+# alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
+curve = []
+for crossover in range(1, LAYERS):
+    mixed = w.clone()
+    mixed[:, crossover:] = other[:, crossover:]
+    curve.append(bespectacled(read(paint(cornered, mixed))))
+shares, errors, _ = zip(*curve, strict=True)
+fig, (ax,) = viz.panels(1, width=5.4, height=2.9)
+ax.errorbar(range(1, LAYERS), shares, errors, fmt="o-", capsize=3)
+ax.axhline(among["unmixed"][2], color=viz.INK, lw=0.9, ls=(0, (4, 3)))
+ax.axhline(among["unmixed"][0], color=viz.INK, lw=0.9, ls=":")
+ax.set(ylim=(0, None), xlabel=lab.t("crossover"))
+ax.set_ylabel(lab.t("glasses among long-haired"))
+# en: Training draws all crossovers alike: 1 − m unmixed, m of the mean.
+# zh: 训练时各交叉点机会均等：1 − m 不混合，m 取各处的平均。
+predicted = 0.1 * among["unmixed"][0] + 0.9 * sum(shares) / len(shares)
+if lab.profile == "cpu":
+    error = math.hypot(among["mixed"][1], among["unmixed"][1])
+    assert abs(predicted - among["mixed"][0]) < 4 * error
+fig
+# %% [markdown] lang="en"
+# CHECK
+# The curve says where hair and glasses are made: as long as the crossover lies before both or behind both, the portrait is as good as unmixed; in between, the combination that never occurs in the data occurs as often as by chance. Training wants mixed faces to pass for real ones, and here they cannot. The theorem on the page says so for any network: with a missing combination and layers apart, no law will do. The generator has two ways out, both attributes in one layer, or fewer long-haired and fewer wearers of glasses at all.
+#
+# One painter is one run. What mixing does over several seeds, `benchmarks/styles.py` measures: data with and without the corner, training with and without mixing.
+#
+# CHECK: here the table `styles corner` as soon as it has been measured.
+#
+# ## 5 · Which layer carries what?
+#
+# StyleGAN's most famous picture: faces of the left column, of which each row takes *some* layers from the face above. Coarse: sides 4 and 8, layers 1 to 4. Middle: 16. Fine: 32.
+#
+# **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
+# %% [markdown] lang="zh"
+# CHECK
+# 曲线说出了头发与眼镜是在哪里画的：交叉点若在两者之前或两者之后，人像就与不混合的一样好；在两者之间，数据里从不出现的组合就与碰运气一样常见。训练要混合的脸以假乱真，而在这里，它们做不到。理论页的定理说，换哪个网络都一样：缺了一种组合，层又分开，就没有一种分布行得通。生成器只有两条出路：把两种属性放在同一层里做，或者干脆少画长发，也少画眼镜。
+#
+# 一位画师只是一次训练。换几个种子，混合会怎样，由 `benchmarks/styles.py` 来量：数据带不带那个角，训练时混合不混合。
+#
+# CHECK：表 `styles corner` 量好之后放在这里。
+#
+# ## 5 · 哪一层管什么？
+#
+# StyleGAN 最有名的图：左列是几张脸，每一行从上方的脸那里拿来*某几层*。粗：边长 4 与 8，第 1 到 4 层。中：16。细：32。
+#
+# **先猜。** 头发的长短在哪里？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
+# %%
+# alt-en: A grid of drawn faces. The top row shows six faces, the left column two faces, repeated for three bands. In the band coarse, the faces of a row take on shapes from above, in the band fine colours.
+# alt-zh: 人像网格。顶行是六张脸，左列是两张脸，在三个区段里重复。“粗”的区段里，一行的脸从上方取得形状，“细”的区段里取得颜色。
+GROUPS = {"coarse": range(4), "middle": range(4, 6), "fine": range(6, 8)}
+ganlib.seed(5)
+above, beside = painter.latent(6), painter.latent(2)
+sheet = [torch.zeros(1, *painter.sample(1).shape[1:]).to(lab.device)]
+sheet.append(painter.sample(z=above))
+for layers in GROUPS.values():
+    for z in beside:
+        left = z.expand(6, -1)
+        sheet += [painter.sample(z=left[:1]), painter.mix(left, above, layers)]
+viz.grid(torch.cat(sheet), columns=7, scale=2)
+# %% [markdown] lang="en"
+# Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what both have. For each attribute we look only at those pairs that *differ* in it, and count how often the mixed face has taken on the value of the second.
+#
+# Two controls. If the second face is the first one, nothing may move at all. And since a spoilt face might happen to be read as the second one's value, the last column counts how often the mixed face has the value of a *third* face that it has never met (the largest of the three groups).
+# %% [markdown] lang="zh"
+# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*不同*的那些对，数一数混合的脸有多少取了第二张的值。
+#
+# 有两个对照。若第二张就是第一张，那么什么都不许动。又因为画坏的脸也可能碰巧读成第二张的值，最后一列数的是，混合的脸有多少取了*第三张*脸的值，而它从没见过这张脸（三组中最大的）。
+# %%
+n = lab.pick(smoke=40, cpu=500, gpu=4000)
+ganlib.seed(6)
+one, two = painter.latent(n), painter.latent(n)
+
+
+def mixed_faces(second, layers):
+    return torch.cat(
+        [
+            painter.mix(a, b, layers)
+            for a, b in zip(one.split(250), second.split(250), strict=True)
+        ]
+    ).cpu()
+
+
+first = mixed_faces(one, [])
+assert torch.equal(mixed_faces(one, range(LAYERS)), first)
+seen = {"first": read(first), "second": read(mixed_faces(two, range(8)))}
+
+
+def taken(mixed, giver):
+    # en: Of the pairs that differ, how many have the giver's value.
+    # zh: 在两张脸不同的那些对里，取了给予者的值的比例。
+    found = {}
+    for name, value in mixed.items():
+        had, gives = seen["first"][name], giver[name]
+        differ = had != gives
+        right = (value == gives)[differ].double()
+        found[name] = right.mean().item() if len(right) else 0.0
+    return found
+
+
+stranger = {k: v.roll(1) for k, v in seen["second"].items()}
+moves, chance = {}, {}
+for group, layers in GROUPS.items():
+    mixed = read(mixed_faces(two, layers))
+    moves[group] = taken(mixed, seen["second"])
+    chance[group] = taken(mixed, stranger)
+print(lab.t("groups head"))
+for name in seen["first"]:
+    numbers = [moves[group][name] for group in GROUPS]
+    accident = max(chance[group][name] for group in GROUPS)
+    row = "".join(f"{number:8.0%}" for number in numbers)
+    print(f"{row}{accident:10.0%}   {lab.t(name)}")
+# en: The third face may share the second one's value: count it twice.
+# zh: 第三张脸的值可能与第二张相同，所以对照不会是零。
+if lab.profile == "cpu":
+    best = {
+        name: max(moves[group][name] for group in GROUPS)
+        for name in seen["first"]
+    }
+    assert sum(best.values()) > 0.5 * len(best)
+# %% [markdown] lang="en"
+# CHECK
+# Now layer by layer:
+# %% [markdown] lang="zh"
+# CHECK
+# 再一层一层地看：
+# %%
+# alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value.
+# alt-zh: 13 种属性乘 8 层的表，按混合的脸取第二张脸的值的比例着色。
+each = [
+    taken(read(mixed_faces(two, [layer])), seen["second"])
+    for layer in range(LAYERS)
+]
+names = list(seen["first"])
+shares = torch.tensor([[found[name] for found in each] for name in names])
+fig, (ax,) = viz.panels(1, width=6.6, height=4.6)
+ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+for y, row in enumerate(shares.tolist()):
+    for x, share in enumerate(row):
+        ink = viz.INK if share < 0.6 else "white"
+        ax.text(x, y, f"{share:.0%}", ha="center", va="center", color=ink)
+sides = [4 * 2 ** (layer // 2) for layer in range(LAYERS)]
+labels = [f"{i}\n{s}²" for i, s in enumerate(sides, 1)]
+ax.set_xticks(range(LAYERS), labels)
+ax.set_yticks(range(len(names)), [lab.t(name) for name in names])
+ax.set_xlabel(lab.t("layer and side"))
+ax.grid(visible=False)
+fig
+# %% [markdown] lang="en"
+# CHECK
+# **What do you see?** Read the rows: an attribute with one dark cell has a layer of its own. Read the columns: the last layers must decide colours of large areas, by arithmetic (section 3). Where the shares of a row add up to much less than 100 %, the attribute is a matter of several layers together, and none of them can hand it over alone.
+#
+# ## 6 · Noise, on and off
+#
+# Every layer gets a fresh noise image, times a factor per channel that it has learned. The rows: without noise, two draws of it, the mean of a hundred draws, and (brightened) the standard deviation of each pixel over these draws.
+#
+# **Predict.** Is the first row the same as the fourth? And where in the face is the last row bright?
+# %% [markdown] lang="zh"
+# CHECK
+# **你看到了什么？** 横着看：若一种属性只有一格深，它就有自己的一层。竖着看：大片区域的颜色必由最后几层决定，这是算术（第 3 节）。一行的比例加起来若远不到 100%，这种属性就要几层一起才管得了，哪一层都不能单独把它交出去。
+#
+# ## 6 · 开关噪声
+#
+# 每层都得到一幅新的噪声图，乘上各通道学来的系数。各行依次是：没有噪声；噪声抽两次；抽一百次的平均；以及（调亮了的）每个像素在这些图里的标准差。
+#
+# **先猜。** 第一行与第四行相同吗？最后一行，脸上哪里亮？
+# %%
+# alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright along outlines and dark in even areas.
+# alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，轮廓处亮，平整处暗。
+draws = lab.pick(smoke=4, cpu=100, gpu=400)
+eight = styles(8, 7)
+silent = raw(eight, "none")
+noisy = torch.stack([raw(eight, "fresh") for _ in range(draws)])
+mean, std = noisy.mean(0), noisy.std(0)
+loudest = std.mean(1, keepdim=True)
+loudest = (2 * loudest / loudest.max() - 1).expand(-1, 3, -1, -1)
+grey_levels = [silent, noisy[0], noisy[1], mean]
+shown = [part.clamp(-127.5, 127.5) / 127.5 for part in grey_levels]
+viz.grid(torch.cat([*shown, loudest]), columns=8, scale=2)
+# %% [markdown] lang="en"
+# In numbers, in grey levels: how far the *mean colour* wanders over the draws; the deviation of a pixel; how far the silent picture is from the mean over the noise, beside what chance would allow that distance to be after so many draws.
+#
+# Then what the reader says of several hundred faces: the share of verdicts that differ between two draws of the noise, between noise and silence, and, for scale, between two different faces. Fixed noise, drawn once and kept, gives the same face the same picture: the control.
+# %% [markdown] lang="zh"
+# 用数字来说，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；无声的图像离对噪声取的平均有多远，旁边是抽了这么多次之后，光凭运气这段距离会有多大。
+#
+# 然后让读者读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图：这是对照。
+# %%
+wander = noisy.mean((3, 4)).std(0).max().item()
+away = (silent - mean).square().mean().sqrt().item()
+allowed = (std.square().mean() / draws).sqrt().item()
+print(f"{wander:8.4f}  {lab.t('colour wanders')}")
+print(f"{std.mean():8.2f}  {lab.t('pixel deviation')}")
+print(f"{away:8.2f}  {lab.t('silence, mean')}   ({lab.t('chance')} {allowed:.2f})")
+assert wander < 1e-2
+if lab.profile == "cpu":
+    assert away > 3 * allowed
+
+w = styles(n, 8)
+looks = {
+    "one": read(paint(painter, w)),
+    "again": read(paint(painter, w)),
+    "silent": read(paint(painter, w, "none")),
+}
+still = paint(painter, w[:50], "fixed")
+assert torch.equal(still, paint(painter, w[:50], "fixed"))
+print(lab.t("noise head"))
+flips = {}
+for name, value in looks["one"].items():
+    against = looks["again"][name], looks["silent"][name], value.roll(1)
+    flips[name] = [(value != b).double().mean().item() for b in against]
+    row = "".join(f"{share:8.1%}" for share in flips[name])
+    print(f"{row}   {lab.t(name)}")
+if lab.profile == "cpu":
+    again, _, others = (
+        sum(column) for column in zip(*flips.values(), strict=True)
+    )
+    assert again < 0.5 * others
+# %% [markdown] lang="en"
+# CHECK
+# The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise.
+# %% [markdown] lang="zh"
+# CHECK
+# 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果。
