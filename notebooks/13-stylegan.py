@@ -856,3 +856,548 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # CHECK
 # 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果。
+# %% [markdown] lang="en"
+# ## 7 · Truncation
+#
+# $w'=\bar w+\psi(w-\bar w)$ draws a style towards the mean. First what can be known beforehand. **Predict** each line:
+#
+# 1. half of $z$ instead of $z$: by how many grey levels do the pictures change?
+# 2. $\psi=0$: how different are the pictures?
+# 3. $\psi=\tfrac12$: which part of the *variance of the mean colour* is left, exactly?
+# 4. the tracked $\bar w$ against the mean of ten thousand fresh $w$: how far apart, where the spread of $w$ is 1?
+# %% [markdown] lang="zh"
+# ## 7 · 截断
+#
+# $w'=\bar w+\psi(w-\bar w)$ 把风格拉向均值。先看事先就能知道的。每一行都**先猜**：
+#
+# 1. 用 $z$ 的一半代替 $z$：图像改变多少个灰度级？
+# 2. $\psi=0$：图像之间相差多少？
+# 3. $\psi=\tfrac12$：*平均颜色的方差*剩下几分之几，要精确的数？
+# 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为 1。
+# %% tags=["strict"]
+truncated = painter.generator.truncated
+z = torch.randn(20, painter.latent_dim, device=lab.device)
+with torch.no_grad():
+    w = painter.generator.for_layers(painter.generator.mapping(z))
+    half = painter.generator.mapping(z / 2)
+nothing = (raw(half) - raw(w)).abs().max().item()
+alike = raw(truncated(w, 0.0)).std(0).max().item()
+full, halved = (
+    raw(truncated(w, psi)).mean((2, 3)).var(0) for psi in (1.0, 0.5)
+)
+fresh = styles(10_000, 9)
+spread = fresh.var(0).sum().sqrt()
+lag = ((fresh.mean(0) - painter.generator.w_mean).norm() / spread).item()
+print(f"{nothing:8.2f}  {lab.t('half of z')}")
+print(f"{alike:8.2f}  {lab.t('psi is 0')}")
+print(f"{(halved / full).mean():8.4f}  {lab.t('variance left')}")
+print(f"{lag:8.2f}  {lab.t('tracked mean')}")
+assert nothing < 0.5 and alike < 1e-2
+assert (halved / full - 0.25).abs().max() < 1e-3
+# en: And half of w is no truncation: it draws towards 0, not to w̄.
+# zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
+assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
+# %% [markdown] lang="en"
+# CHECK
+# Half of $z$ does nothing at all, since the mapping network normalises its input. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; the variance of pixels falls only *about* so.
+#
+# The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
+#
+# **Predict.** What disappears first in the second row, and what stays? What does $\psi>1$ do?
+# %% [markdown] lang="zh"
+# CHECK
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里走一半，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差只是*大致*如此。
+#
+# 滑块转动 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上播放。
+#
+# **先猜。** 第二行里最先消失的是什么，留下的是什么？$\psi>1$ 会怎样？
+# %%
+import ipywidgets
+
+ganlib.seed(10)
+crowd = painter.latent(10)
+WHERE = {
+    "all layers": range(LAYERS),
+    "coarse": GROUPS["coarse"],
+    "fine": GROUPS["fine"],
+}
+
+
+def turned(psi, where):
+    return [psi if i in where else 1.0 for i in range(LAYERS)]
+
+
+def rows_at(psi):
+    return torch.cat(
+        [
+            painter.sample(z=crowd, psi=turned(psi, where))
+            for where in WHERE.values()
+        ]
+    )
+
+
+if lab.live:
+    ipywidgets.interact(
+        lambda psi: viz.grid(rows_at(psi), columns=10, scale=2),
+        psi=ipywidgets.FloatSlider(
+            value=1, min=-1, max=2, step=0.1, description="ψ"
+        ),
+    )
+    shown = None
+else:
+    turns = lab.pick(smoke=2, cpu=11, gpu=11)
+    shown = viz.player(
+        [
+            (psi, rows_at(psi))
+            for psi in torch.linspace(1.5, 0, turns).tolist()
+        ],
+        columns=10,
+        caption=lambda psi: f"ψ = {psi:.2f}",
+        scale=2,
+        seconds=8,
+    )
+shown
+# %% [markdown] lang="en"
+# Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs.
+#
+# **Predict.** Where is the lowest FID? And what does recall do?
+# %% [markdown] lang="zh"
+# 划算吗？FID、精度与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，怎么截断都要付出。
+#
+# **先猜。** FID 在哪里最低？召回率又怎样？
+# %%
+# alt-en: Two panels over psi from 0.3 to 1.2. Left, FID with a minimum near 1. Right, precision falls slightly as psi grows and recall rises steeply from near zero.
+# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 在 1 附近最小。右图精度随 ψ 略降，召回率从接近零陡升。
+from ganlib.metrics.fid import fid
+from ganlib.metrics.precision_recall import precision_recall
+
+n = lab.pick(smoke=150, cpu=1500, gpu=10_000)
+small = {"allow_small": lab.profile == "smoke"}
+held, held_too = (
+    features.extract(
+        ganlib.load("avatars", size=32, n=n, split=split, seed=seed).pixels,
+        "avatars",
+    )
+    for split, seed in (("test", 0), ("test", 1))
+)
+PSIS = lab.pick(
+    smoke=(0.5, 1.0),
+    cpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2),
+    gpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
+)
+w = styles(n, 11)
+
+
+def quality(fake):
+    precision, recall = precision_recall(held, fake, **small)
+    return fid(held, fake, **small), precision, recall
+
+
+floor = quality(held_too)
+found = {}
+for psi in PSIS:
+    images = features.to_bytes(paint(painter, w, psi=psi))
+    found[psi] = quality(features.extract(images, "avatars"))
+fig, (left, right) = viz.panels(2, width=4, height=2.9)
+for ax, parts in ((left, [0]), (right, [1, 2])):
+    for color, part in zip(viz.COLORS, parts, strict=False):
+        results = [found[psi][part] for psi in PSIS]
+        name = lab.t(results[0].name)
+        ax.plot(PSIS, [r.value for r in results], "o-", color=color, label=name)
+        ax.axhline(floor[part].value, color=color, lw=0.9, ls=":")
+    ax.set(xlabel="ψ", ylim=(0, None))
+    ax.legend()
+fig
+# %%
+print(lab.t("psi head"))
+for psi, results in found.items():
+    print(f"{psi:5.1f}" + "".join(f"{r.value:10.3f}" for r in results))
+print(f"{lab.t('real'):>5}" + "".join(f"{r.value:10.3f}" for r in floor))
+best = min(found, key=lambda psi: found[psi][0].value)
+print(lab.t("best psi", psi=best))
+if lab.profile == "cpu":
+    assert found[0.3][2].value < found[1.0][2].value
+    assert found[0.3][0].value > found[best][0].value
+# %% [markdown] lang="en"
+# CHECK
+# ## 8 · Two measures, and what they are worth
+#
+# ### Path length
+#
+# The mean of $\|g(w_{t+\varepsilon})-g(w_t)\|^2/\varepsilon^2$ along random paths. For a linear $g$ and straight paths the page has it exactly, $2\operatorname{tr}(A\Sigma A^\top)$, twice the variance of what is made; along great circles it is at least $\tfrac{\pi^2}8$ times as much. Here is a linear "generator" from 20 latents to 50 numbers.
+#
+# **Predict.** A second generator makes the square of the first, number by number. Is its path length still twice its variance?
+# %% [markdown] lang="zh"
+# CHECK
+# ## 8 · 两个指标，各值多少
+#
+# ### 路径长度
+#
+# 即 $\|g(w_{t+\varepsilon})-g(w_t)\|^2/\varepsilon^2$ 沿随机路径的平均。对线性的 $g$ 与直线路径，理论页有精确值 $2\operatorname{tr}(A\Sigma A^\top)$，即生成结果方差的两倍；沿大圆则至少是它的 $\tfrac{\pi^2}8$ 倍。下面是一个线性的“生成器”，从 20 个隐变量到 50 个数。
+#
+# **先猜。** 第二个生成器把第一个的每个数都平方。它的路径长度还是方差的两倍吗？
+# %% tags=["strict"]
+torch.manual_seed(12)
+matrix = torch.randn(50, 20, dtype=torch.float64)
+mixing = torch.randn(20, 20, dtype=torch.float64) / 4
+covariance = mixing @ mixing.T
+exact = 2 * (matrix @ covariance @ matrix.T).trace().item()
+
+
+def correlated(n):
+    return torch.randn(n, 20, dtype=torch.float64) @ mixing.T
+
+
+def on_sphere(n):
+    z = torch.randn(n, 20, dtype=torch.float64)
+    return z * (20**0.5 / z.norm(dim=1, keepdim=True))
+
+
+def linear(z):
+    return z @ matrix.T
+
+
+games = {
+    "linear, straight": (linear, correlated, "lerp", 1.0),
+    "linear, circles": (linear, on_sphere, "slerp", math.pi**2 / 8),
+    "squares, straight": (lambda z: linear(z) ** 2, correlated, "lerp", 1.0),
+}
+print(lab.t("length head"))
+ratios = {}
+for key, (game, latent, way, least) in games.items():
+    options = {"n": 4000, "latent": latent, "interpolation": way, "trim": 0}
+    length = path_length(game, **options)
+    starts = path_length(game, ends=True, **options)
+    torch.manual_seed(13)
+    variance = game(latent(40_000)).var(0).sum().item()
+    if key == "linear, straight":
+        variance = exact / 2
+        assert abs(length.value - exact) < 4 * length.error
+        assert abs(length.value - exact / 2) > 20 * length.error
+    if key == "linear, circles":
+        variance = matrix.square().sum().item()
+    ratios[key] = [r.value / (2 * variance) for r in (length, starts)]
+    numbers = "".join(f"{ratio:9.2f}" for ratio in ratios[key])
+    print(f"{numbers}{least:9.2f}   {lab.t(key)}")
+    assert ratios[key][0] > 0.97 * least
+assert ratios["squares, straight"][0] > 1.1
+# %% [markdown] lang="en"
+# CHECK
+# Now the painter: in $\mathcal Z$ along great circles, in $\mathcal W$ along straight lines, over whole paths and at their starts only, with the features of the reader's network and with plain pixels. Every length is divided by twice the variance of what is made, so that 1 (in $\mathcal W$) and 1.23 (in $\mathcal Z$) are the least possible for whole paths. Noise is fixed.
+#
+# **Predict.** Which space is nearer to its floor?
+# %% [markdown] lang="zh"
+# CHECK
+# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里最小可能是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
+#
+# **先猜。** 哪一个空间离自己的下限更近？
+# %%
+n = lab.pick(smoke=100, cpu=500, gpu=5000)
+
+
+def latent_w(n):
+    with torch.no_grad():
+        return painter.generator.mapping(painter.latent(n).to(lab.device))
+
+
+reader = ganlib.zoo.load("avatars").to(lab.device)
+ganlib.seed(14)
+images = painter.sample(w=latent_w(n))
+with torch.no_grad():
+    shown_to = {"avatars": reader(images), "pixels": images}
+SPACES = {
+    "Z": (painter, None, "slerp", math.pi**2 / 8),
+    "W": (lambda w: painter.sample(w=w), latent_w, "lerp", 1.0),
+}
+print(lab.t("painter head"))
+lengths = {}
+for seen_by, values in shown_to.items():
+    least = 2 * values.flatten(1).var(0).sum().item()
+    for space, (game, latent, way, floor_of) in SPACES.items():
+        for ends in (False, True):
+            result = path_length(
+                game,
+                seen_by,
+                n=n,
+                latent=latent,
+                interpolation=way,
+                ends=ends,
+                trim=0,
+            )
+            ratio, error = result.value / least, result.error / least
+            lengths[seen_by, space, ends] = ratio, error, floor_of
+            limit = "" if ends else f"{floor_of:.2f}"
+            where = lab.t("starts" if ends else "whole paths")
+            print(
+                f"{ratio:8.2f} ± {error:4.2f}{limit:>7}   "
+                f"{space}, {where}, {lab.t('seen by ' + seen_by)}"
+            )
+if lab.profile == "cpu":
+    for (_, _, ends), (ratio, error, least) in lengths.items():
+        # en: Whole paths obey the floor, but for chance.
+        # zh: 整条路径不低于下限，除去偶然。
+        assert ends or ratio > 0.9 * least - 3 * error
+# %% [markdown] lang="en"
+# CHECK: which space is nearer to its floor, by the zoo's game; the paper's claim; what one game is worth.
+#
+# ### Separability
+#
+# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. Left: a verdict that *is* a hyperplane, and the entropy that is left behind another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Right: 400 points in 300 dimensions with verdicts from a coin.
+#
+# **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
+# %% [markdown] lang="zh"
+# CHECK：由模型库里的博弈说出哪个空间离下限更近；论文的说法；一次训练值多少。
+#
+# ### 可分性
+#
+# 知道隐变量在最佳超平面的哪一侧之后，对图像的判断还有多少没有定？先用数字提两点警告。其一：判断*就是*一个超平面，看另一个转过 $\theta$ 角的超平面还留下多少熵；照理论页是 $h(\theta/\pi)$。其二：300 维里的 400 个点，判断由掷硬币决定。
+#
+# **先猜。** 在拟合超平面所用的那些点上测量，硬币有多可分？换成新的点呢？
+# %% tags=["strict"]
+from ganlib.metrics.separability import hyperplane, separability
+
+torch.manual_seed(15)
+z = torch.randn(200_000, 2, dtype=torch.float64)
+verdict = z[:, 0] > 0
+print(lab.t("angle head"))
+for degrees in (0, 10, 45, 90):
+    theta = math.radians(degrees)
+    side = z @ torch.tensor([math.cos(theta), math.sin(theta)]).double() > 0
+    parts = [verdict[side == which].double().mean() for which in (0, 1)]
+    left_open = h(torch.stack(parts)).mean().item()
+    by_page = h(torch.tensor(degrees / 180).double()).item()
+    print(f"{degrees:6}°{left_open:9.3f}{by_page:9.3f}")
+    assert abs(left_open - by_page) < 0.01
+points = torch.randn(800, 300, dtype=torch.float64)
+coin = torch.randint(2, (800,))
+sides = 2.0 * coin.double() - 1
+fitted = hyperplane(points[:400], sides[:400])
+known = points @ fitted > 0
+
+
+def score(rows):
+    shares = [
+        coin[rows][known[rows] == which].double().mean() for which in (0, 1)
+    ]
+    sizes = [(known[rows] == which).double().mean() for which in (0, 1)]
+    left = sum(p * h(q) for p, q in zip(sizes, shares, strict=True))
+    return math.exp(left)
+
+
+same, new = score(slice(0, 400)), score(slice(400, 800))
+print(f"{same:8.2f}  {lab.t('coin, same points')}")
+print(f"{new:8.2f}  {lab.t('coin, new points')}")
+assert same < 1.05 and new > 1.95
+# %% [markdown] lang="en"
+# On its own points the coin is perfectly separable (score 1), on new ones not at all (score 2). `ganlib` fits on one half and measures on the other.
+#
+# **Predict.** Thirteen attributes, hyperplanes in $\mathcal Z$ and in $\mathcal W$. In which is less left open, and for which attributes will no hyperplane help? The last column knows nothing but the shares, which is what a hyperplane through random latents gets.
+# %% [markdown] lang="zh"
+# 在自己的点上，硬币完全可分（分数 1）；换成新的点，一点也不可分（分数 2）。`ganlib` 用一半的点来拟合，在另一半上测量。
+#
+# **先猜。** 13 种属性，超平面分别在 $\mathcal Z$ 与 $\mathcal W$ 里。哪里没有定的更少？哪些属性，什么超平面都帮不上忙？最后一列只知道比例，随便配来的隐变量得到的就是它。
+# %%
+n = lab.pick(smoke=200, cpu=4000, gpu=40_000)
+ganlib.seed(16)
+z = painter.latent(n)
+with torch.no_grad():
+    w = painter.generator.mapping(z.to(lab.device)).cpu()
+    images = paint(painter, w.to(lab.device))
+    seen_features = features.extract(features.to_bytes(images), "avatars")
+    verdicts = reader.logits(seen_features.values.to(lab.device).float())
+places = {"Z": z, "W": w, "shuffled": w.roll(1, 0)}
+scores = {
+    name: separability(latents, verdicts, **small)
+    for name, latents in places.items()
+}
+print(lab.t("separability head"))
+for name in verdicts:
+    row = (scores[place].details[name] for place in places)
+    print("".join(f"{value:8.3f}" for value in row), f"  {lab.t(name)}")
+for place, result in scores.items():
+    print(f"{math.log(result.value):8.3f}  {lab.t('sum in ' + place)}")
+if lab.profile == "cpu":
+    known, blind = (
+        math.log(scores[place].value) for place in ("W", "shuffled")
+    )
+    assert known < blind - 0.2
+# %% [markdown] lang="en"
+# CHECK: what came out; the record of several seeds, table `styles spaces`.
+#
+# ## 9 · From scratch
+#
+# The zoo's painter had its time. Here are two small ones that begin now: half as many channels, some ten thousand faces, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ. Everything else is equal.
+#
+# **Predict.** What will be there first: hair, eyes, or the background?
+# %% [markdown] lang="zh"
+# CHECK：得出了什么；多个种子的记录，表 `styles spaces`。
+#
+# ## 9 · 从头训练
+#
+# 模型库的画师练过很久。这里有两个小的，现在才开始：通道减半，人像一万来幅，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样。别的都一样。
+#
+# **先猜。** 最先画出来的是什么：头发、眼睛，还是背景？
+# %%
+from ganlib import recipes
+
+OPTIONS = recipes.shipped()["stylegan-avatars"].options | {
+    "width": 8,
+    "widest": 32,
+    "start": 8,
+    "lr": 2e-3,
+}
+LOSSES = {"WGAN-GP": "wgan-gp", "R1": "non_saturating"}
+pace = lab.pick(smoke=32, cpu=960, gpu=60_000)
+steps = lab.pick(smoke=5, cpu=240, gpu=15_000)
+faces = lab.load(size=32, n=lab.pick(smoke=64, cpu=8000, gpu=20_000))
+films, runs = {}, {}
+for name, loss in LOSSES.items():
+    ganlib.seed(lab.seed)
+    young = ganlib.build(
+        "stylegan",
+        faces,
+        **OPTIONS | {"loss": loss, "fade": pace, "stable": pace},
+    )
+    film = ganlib.Snapshots(max(1, steps // 12), z=young.latent(8))
+    runs[name] = ganlib.Trainer(
+        young,
+        faces,
+        batch_size=32,
+        device=lab.device,
+        callbacks=[film],
+        ema_half_life=lab.pick(smoke=100, cpu=1000, gpu=10_000),
+        log_every=max(1, steps // 40),
+        progress=lab.progress,
+    ).fit(steps)
+    films[name] = film.frames
+for player, net in young.players().items():
+    count = sum(p.numel() for p in net.parameters())
+    print(lab.t("parameters", name=player, n=count))
+
+
+def stage(step):
+    level, alpha = young.grown(32 * step)
+    side = 4 * 2**level
+    return lab.t("stage", step=step, side=side, alpha=alpha)
+
+
+viz.player(
+    [
+        (step, torch.cat([one, two]))
+        for (step, one), (_, two) in zip(*films.values(), strict=True)
+    ],
+    columns=8,
+    caption=stage,
+    scale=3,
+    seconds=8,
+)
+# %% [markdown] lang="en"
+# Upper row WGAN-GP, lower row R1. In numbers: FID before the first step, at the end, and of the zoo's painter, all with the same number of samples; and how steep each discriminator is.
+# %% [markdown] lang="zh"
+# 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡。
+# %%
+# alt-en: Slope of the discriminator over the steps, two lines: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
+# alt-zh: 判别器的斜率随步数变化，两条线：WGAN-GP 的在一附近，R1 的更小；淡入新一级时有折点。
+n = len(held)
+
+
+def distance(maker):
+    made = torch.cat([maker.sample(250).cpu() for _ in range(n // 250 + 1)])
+    seen = features.extract(features.to_bytes(made[:n]), "avatars")
+    return fid(held, seen, **small)
+
+
+ganlib.seed(17)
+untrained = ganlib.build("stylegan", faces, **OPTIONS)
+makers = {"untrained": untrained, **runs, "zoo": painter}
+fids = {name: distance(maker) for name, maker in makers.items()}
+for name, result in fids.items():
+    print(f"{result.value:8.1f}  {lab.t(name)}")
+if lab.profile == "cpu":
+    assert fids["zoo"].value < min(fids[name].value for name in LOSSES)
+    assert max(fids[name].value for name in LOSSES) < fids["untrained"].value
+viz.curves(
+    {name: run.history for name, run in runs.items()},
+    ["|grad D|"],
+    by="name",
+)
+# %% [markdown] lang="en"
+# CHECK
+# One seed and a few minutes decide nothing between two losses; both are on their way. The row of the [league table](../../book/en/league.md) has three seeds.
+#
+# ## 10 · Mix two faces yourself
+#
+# Two faces, and for each layer a switch: off takes the style of the first, on that of the second. (In a running notebook. The page plays: the crossover moves from the fine end to the coarse one; first row the first faces, last row the second ones.)
+#
+# **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
+# %% [markdown] lang="zh"
+# CHECK
+# 一个种子、几分钟，分不出两种损失的高下；两个都还在路上。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
+#
+# ## 10 · 亲手混合两张脸
+#
+# 两张脸，每层一个开关：关，用第一张的风格；开，用第二张的。（在运行着的笔记本里。网页上播放的是：交叉点从细的一端移到粗的一端；第一行是第一张脸，最后一行是第二张。）
+#
+# **试一试。** 只把头发交出去，别的都不动。再试眼镜。与第 5 节的表比一比。
+# %%
+def face(seed):
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(1, painter.latent_dim, generator=generator)
+    return z.to(lab.device)
+
+
+def studio(first, second, psi, **switches):
+    layers = [i for i, on in enumerate(switches.values()) if on]
+    one, two = face(first), face(second)
+    three = [
+        painter.sample(z=one, psi=psi),
+        painter.mix(one, two, layers, psi=psi),
+        painter.sample(z=two, psi=psi),
+    ]
+    return viz.grid(torch.cat(three), columns=3, scale=4)
+
+
+if lab.live:
+    ipywidgets.interact(
+        studio,
+        first=ipywidgets.IntSlider(
+            value=1, max=99, description=lab.t("first face")
+        ),
+        second=ipywidgets.IntSlider(
+            value=2, max=99, description=lab.t("second face")
+        ),
+        psi=ipywidgets.FloatSlider(
+            value=1, min=0, max=1.5, step=0.1, description="ψ"
+        ),
+        **{
+            f"layer{i}": ipywidgets.Checkbox(
+                value=i >= 6, description=f"{i + 1}: {side}×{side}"
+            )
+            for i, side in enumerate(sides)
+        },
+    )
+    shown = None
+else:
+    ones = torch.cat([face(seed) for seed in range(1, 9)])
+    twos = torch.cat([face(seed) for seed in range(11, 19)])
+    ends = painter.sample(z=ones), painter.sample(z=twos)
+    shown = viz.player(
+        [
+            (
+                k,
+                torch.cat(
+                    [
+                        ends[0],
+                        painter.mix(ones, twos, range(k, LAYERS)),
+                        ends[1],
+                    ]
+                ),
+            )
+            for k in range(LAYERS, -1, -1)
+        ],
+        columns=8,
+        caption=lambda k: lab.t("from layer", k=k + 1) if k < LAYERS else "",
+        scale=2,
+        seconds=8,
+    )
+shown
