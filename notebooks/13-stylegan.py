@@ -201,7 +201,7 @@ for rate in (1e-2, 1e-3, 1e-4, 1e-5):
     assert before.std() == 0 and abs(after - theory) < 1e-6
 assert contrast[1e-3] > 0.98 and contrast[1e-5] < 0.15
 # en: In half precision 1e-8 is 0, and the start is 0/0.
-# zh: 半精度里 1e-8 就是 0，这样的开局是 0/0。
+# zh: 半精确率里 1e-8 就是 0，这样的开局是 0/0。
 assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 # %% [markdown] lang="en"
 # CHECK
@@ -216,7 +216,7 @@ assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 # **Predict.** Rosenblatt's map gives the hair to $u_1$ alone. What does it pay for that? And what do the last two columns say of a map that tears? The third row reads $w=(a,b)$ itself, whose law is *not* a product.
 # %% [markdown] lang="zh"
 # CHECK
-# 画布的梯度是别的参数的一万倍，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：它只走一个学习率那么远，而 0.001 已是阈值的十倍。画布不是慢慢长出来的，是一下子点亮的。若在阈值以下，同样一步就轻得听不见。（半精度里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
+# 画布的梯度是别的参数的一万倍，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：它只走一个学习率那么远，而 0.001 已是阈值的十倍。画布不是慢慢长出来的，是一下子点亮的。若在阈值以下，同样一步就轻得听不见。（半精确率里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
 #
 # ## 2 · 平面上缺一个角
 #
@@ -324,8 +324,8 @@ for s in (0.55, 0.25):
 #
 # **先猜。** 哪一个里的线是直的？
 # %%
-# alt-en: Two square panels with dots and two families of lines. Left, the full square: both families are bent and run across it slantwise. Right, the square without its upper right part, hatched: the lines bend round the corner, and few dots lie in it.
-# alt-zh: 两幅正方形的图，画着点与两族线。左图是完整的正方形，两族线都弯曲，斜着穿过。右图的正方形缺了画着斜线的右上部分，线绕着缺角弯过去，落在角里的点很少。
+# alt-en: Two square panels with dots and two families of lines. Left, the full square: a net of nearly straight lines, upright and level, denser at the edges. Right, the square without its upper right part, hatched: both families run along the two arms in a tangle and cut across the bend between them.
+# alt-zh: 两幅正方形的图，画着点与两族线。左图是完整的正方形：线几乎横平竖直，织成一张网，靠边更密。右图的正方形缺了画着斜线的右上部分：两族线都沿着两条臂缠作一团，在拐弯处抄近路。
 from ganlib import viz
 from ganlib.data.batch import Batch
 from ganlib.gans.r1gan import R1GAN
@@ -457,12 +457,12 @@ if lab.profile == "cpu":
 # CHECK
 # Columns: share of samples in the corner (long hair *and* glasses), $I$ of the attributes of the samples, what the best pair of directions leaves open, that pair, and the path length over twice the variance.
 #
-# The theorem is a lower bound and no more: on the corner the sum *must* be above $I$; on the full square it could be 0, and training does not make it so. Nothing in the loss asks for straight lines, and nobody draws them out of kindness. What is different is the corner: there no amount of training can straighten them.
+# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and paths almost twice as long as needed. The theorem names the least; the knot is what training made of it.
 # %% [markdown] lang="zh"
 # CHECK
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
-# 定理只是一个下界，别无他意：缺了角，这个和*必定*高于 $I$；在完整的正方形上它可以是 0，训练却没有做到。损失里没有哪一项要求直线，谁也不会平白无故画直。不同的是那个缺角：在那里，训练多久都不可能变直。
+# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。
 # %% [markdown] lang="en"
 # ## 3 · The painter
 #
@@ -695,11 +695,11 @@ viz.grid(torch.cat(sheet), columns=7, scale=2)
 # %% [markdown] lang="en"
 # Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what both have. For each attribute we look only at those pairs that *differ* in it, and count how often the mixed face has taken on the value of the second.
 #
-# Two controls. If the second face is the first one, nothing may move at all. And since a spoilt face might happen to be read as the second one's value, the last column counts how often the mixed face has the value of a *third* face that it has never met (the largest of the three groups).
+# Two controls. If the second face is the first one, nothing may move at all. And since a spoilt face might happen to be read as something else, the last column looks at pairs that *agree* in the attribute and counts how often the mixed face has the value of a third, different face, which it has never met (the largest of the three groups).
 # %% [markdown] lang="zh"
 # 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*不同*的那些对，数一数混合的脸有多少取了第二张的值。
 #
-# 有两个对照。若第二张就是第一张，那么什么都不许动。又因为画坏的脸也可能碰巧读成第二张的值，最后一列数的是，混合的脸有多少取了*第三张*脸的值，而它从没见过这张脸（三组中最大的）。
+# 有两个对照。若第二张就是第一张，那么什么都不许动。又因为画坏的脸也可能碰巧读成别的值，最后一列看的是两张脸*相同*的那些对，数一数混合的脸有多少取了与它们不同的第三张脸的值，而它从没见过这张脸（三组中最大的）。
 # %%
 n = lab.pick(smoke=40, cpu=500, gpu=4000)
 ganlib.seed(6)
@@ -720,38 +720,40 @@ assert torch.equal(mixed_faces(one, range(LAYERS)), first)
 seen = {"first": read(first), "second": read(mixed_faces(two, range(8)))}
 
 
-def taken(mixed, giver):
-    # en: Of the pairs that differ, how many have the giver's value.
-    # zh: 在两张脸不同的那些对里，取了给予者的值的比例。
+def taken(mixed, giver, where):
+    # en: Of these pairs, if the giver differs, how many have its value.
+    # zh: 在这些对里，凡给予者不同的，取了它的值的比例。
     found = {}
     for name, value in mixed.items():
         had, gives = seen["first"][name], giver[name]
-        differ = had != gives
-        right = (value == gives)[differ].double()
+        right = (value == gives)[where[name] & (had != gives)].double()
         found[name] = right.mean().item() if len(right) else 0.0
     return found
 
 
-stranger = {k: v.roll(1) for k, v in seen["second"].items()}
+agree = {k: v == seen["second"][k] for k, v in seen["first"].items()}
+apart = {k: ~v for k, v in agree.items()}
+third = {k: v.roll(1) for k, v in seen["second"].items()}
 moves, chance = {}, {}
 for group, layers in GROUPS.items():
     mixed = read(mixed_faces(two, layers))
-    moves[group] = taken(mixed, seen["second"])
-    chance[group] = taken(mixed, stranger)
+    moves[group] = taken(mixed, seen["second"], apart)
+    chance[group] = taken(mixed, third, agree)
 print(lab.t("groups head"))
 for name in seen["first"]:
     numbers = [moves[group][name] for group in GROUPS]
     accident = max(chance[group][name] for group in GROUPS)
     row = "".join(f"{number:8.0%}" for number in numbers)
     print(f"{row}{accident:10.0%}   {lab.t(name)}")
-# en: The third face may share the second one's value: count it twice.
-# zh: 第三张脸的值可能与第二张相同，所以对照不会是零。
 if lab.profile == "cpu":
     best = {
         name: max(moves[group][name] for group in GROUPS)
         for name in seen["first"]
     }
-    assert sum(best.values()) > 0.5 * len(best)
+    assert sum(best.values()) > 0.4 * len(best)
+    assert all(
+        max(chance[group].values()) < 0.3 for group in GROUPS
+    )
 # %% [markdown] lang="en"
 # CHECK
 # Now layer by layer:
@@ -762,7 +764,7 @@ if lab.profile == "cpu":
 # alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value.
 # alt-zh: 13 种属性乘 8 层的表，按混合的脸取第二张脸的值的比例着色。
 each = [
-    taken(read(mixed_faces(two, [layer])), seen["second"])
+    taken(read(mixed_faces(two, [layer])), seen["second"], apart)
     for layer in range(LAYERS)
 ]
 names = list(seen["first"])
@@ -962,12 +964,12 @@ shown
 #
 # **Predict.** Where is the lowest FID? And what does recall do?
 # %% [markdown] lang="zh"
-# 划算吗？FID、精度与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，怎么截断都要付出。
+# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，怎么截断都要付出。
 #
 # **先猜。** FID 在哪里最低？召回率又怎样？
 # %%
 # alt-en: Two panels over psi from 0.3 to 1.2. Left, FID with a minimum near 1. Right, precision falls slightly as psi grows and recall rises steeply from near zero.
-# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 在 1 附近最小。右图精度随 ψ 略降，召回率从接近零陡升。
+# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 在 1 附近最小。右图精确率随 ψ 略降，召回率从接近零陡升。
 from ganlib.metrics.fid import fid
 from ganlib.metrics.precision_recall import precision_recall
 
@@ -999,12 +1001,13 @@ for psi in PSIS:
     images = features.to_bytes(paint(painter, w, psi=psi))
     found[psi] = quality(features.extract(images, "avatars"))
 fig, (left, right) = viz.panels(2, width=4, height=2.9)
-for ax, parts in ((left, [0]), (right, [1, 2])):
-    for color, part in zip(viz.COLORS, parts, strict=False):
-        results = [found[psi][part] for psi in PSIS]
-        name = lab.t(results[0].name)
-        ax.plot(PSIS, [r.value for r in results], "o-", color=color, label=name)
-        ax.axhline(floor[part].value, color=color, lw=0.9, ls=":")
+names = "FID", lab.t("precision"), lab.t("recall")
+drawn = zip((left, right, right), names, viz.COLORS, strict=False)
+for part, (ax, name, color) in enumerate(drawn):
+    values = [found[psi][part].value for psi in PSIS]
+    ax.plot(PSIS, values, "o-", color=color, label=name)
+    ax.axhline(floor[part].value, color=color, lw=0.9, ls=":")
+for ax in (left, right):
     ax.set(xlabel="ψ", ylim=(0, None))
     ax.legend()
 fig
@@ -1309,13 +1312,13 @@ def distance(maker):
 
 ganlib.seed(17)
 untrained = ganlib.build("stylegan", faces, **OPTIONS)
-makers = {"untrained": untrained, **runs, "zoo": painter}
+makers = {"no step yet": untrained, **runs, "zoo": painter}
 fids = {name: distance(maker) for name, maker in makers.items()}
 for name, result in fids.items():
     print(f"{result.value:8.1f}  {lab.t(name)}")
 if lab.profile == "cpu":
     assert fids["zoo"].value < min(fids[name].value for name in LOSSES)
-    assert max(fids[name].value for name in LOSSES) < fids["untrained"].value
+    assert max(fids[name].value for name in LOSSES) < fids["no step yet"].value
 viz.curves(
     {name: run.history for name, run in runs.items()},
     ["|grad D|"],
