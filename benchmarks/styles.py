@@ -128,7 +128,7 @@ class Judge:
 
     @torch.no_grad()
     def __call__(self, gan: StyleGAN, seed: int) -> Found:
-        """All measures of a game whose generator is the averaged one."""
+        """All measures of a game."""
         maker = gan.generator
         with seeded(seed, self.device):
             z, other = (gan.latent(self.n).to(self.device) for _ in range(2))
@@ -189,8 +189,7 @@ def play(row: Row, judge: Judge, seed: int, steps: int) -> dict[str, Any]:
         trainer.fit(steps)
     except ganlib.training.TrainingDiverged:
         return {"seed": seed, "found": None}
-    with trainer.averaged():
-        return {"seed": seed, "found": judge(gan, seed)}
+    return {"seed": seed, "found": judge(trainer.ema.gan if trainer.ema else gan, seed)}
 
 
 def missing(record: dict[str, Any], names: list[str]) -> list[tuple[int, str]]:
