@@ -553,7 +553,7 @@ for layer in range(LAYERS):
     colour = change.mean((2, 3)).norm(dim=1).mean().item()
     whole = change.square().mean().sqrt().item()
     print(
-        f"{layer + 1:6}{4 * 2 ** (layer // 2):6}{colour:9.2f}{whole:9.1f}"
+        f"{layer + 1:6}{4 * 2 ** (layer // 2):6}{colour:9.2f}{whole:9.0f}"
     )
     assert (colour < 1e-3) == (layer < LAYERS - 1) and whole > 0.1
 w = styles(300, 3)
@@ -565,8 +565,8 @@ fit = {
         w, many.clamp(-127.5, 127.5).mean((2, 3))
     ),
 }
-for key, value in fit.items():
-    print(f"{value:9.6f}  {lab.t(key)}")
+for key, digits in zip(fit, (6, 2, 2), strict=True):
+    print(f"{fit[key]:9.{digits}f}  {lab.t(key)}")
 assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
 # %% [markdown] lang="en"
 # CHECK
@@ -653,9 +653,13 @@ if lab.profile == "cpu":
     assert among["unmixed"][0] < among["mixed"][0]
 # %% [markdown] lang="en"
 # CHECK
+# The reader errs once in a hundred real faces, so the first two rows are what to compare with. The painter, with one $w$ for all layers, nearly keeps the rule that nobody told him. His mixed faces break it several times as often, and the discriminator has seen this in every batch.
+#
 # Which crossovers are to blame? The same with the crossover at each place in turn. The dashed line is what pure chance would give, the share of glasses among all.
 # %% [markdown] lang="zh"
 # CHECK
+# 读者读真实的人像，一百幅里读错一幅，前两行就是用来比较的。各层共用一个 $w$ 时，画师几乎不犯规，尽管没有人告诉过他规矩。混合的脸犯规的次数是它的几倍，而判别器在每一批里都看到了。
+#
 # 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例。
 # %%
 # alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
@@ -783,9 +787,13 @@ if lab.profile == "cpu":
     assert all(max(chance[group].values()) < 0.3 for group in GROUPS)
 # %% [markdown] lang="en"
 # CHECK
+# Each group has its own business. Coarse layers hand over what is large and has a place: which way the head is turned, how long the hair is. Fine layers hand over colours. The middle has what is small and has an outline, the glasses. The control is a few per cent: mixing spoils little.
+#
 # Now layer by layer:
 # %% [markdown] lang="zh"
 # CHECK
+# 三组各有各的本行。粗的层交出大而有位置的东西：脸朝哪边，头发多长。细的层交出颜色。小而有轮廓的，比如眼镜，在中间。对照只有百分之几：混合几乎没有弄坏什么。
+#
 # 再一层一层地看：
 # %%
 # alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value.
@@ -882,9 +890,13 @@ if lab.profile == "cpu":
     assert again < 0.5 * others
 # %% [markdown] lang="en"
 # CHECK
+# The noise changes a few verdicts in a hundred, mostly on what is small (freckles, the eyes) or lies between two values; another face changes most of them.
+#
 # The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise.
 # %% [markdown] lang="zh"
 # CHECK
+# 噪声在一百个判断里改变几个，多半是关于小东西（雀斑、眼睛）的，或者本来就在两可之间；换一张脸，则大多数判断都变了。
+#
 # 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果。
 # %% [markdown] lang="en"
 # ## 7 · Truncation
@@ -1051,6 +1063,8 @@ if lab.profile == "cpu":
     assert found[0.3][0].value > found[best][0].value
 # %% [markdown] lang="en"
 # CHECK
+# Truncation buys a little precision and pays with recall at once. FID is lowest close to $\psi=1$: this painter is not too wide, and by the page's formula every $\psi<1$ costs it. Where a paper reports a better FID with $\psi=0.7$, it reports that its model has bad tails.
+#
 # ## 8 · Two measures, and what they are worth
 #
 # ### Path length
@@ -1060,6 +1074,8 @@ if lab.profile == "cpu":
 # **Predict.** A second generator makes the square of the first, number by number. Is its path length still twice its variance?
 # %% [markdown] lang="zh"
 # CHECK
+# 截断换来一点精确率，召回率当场付账。FID 在 $\psi=1$ 附近最低：这位画师并不太宽，照理论页的公式，$\psi<1$ 一律是亏本的。哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型尾部不好。
+#
 # ## 8 · 两个指标，各值多少
 #
 # ### 路径长度
@@ -1182,7 +1198,8 @@ if lab.profile == "cpu":
         # zh: 整条路径不低于下限，除去偶然。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
-# CHECK: which space is nearer to its floor, by the zoo's game; the paper's claim; what one game is worth.
+# CHECK
+# $\mathcal W$ is nearer to its floor than $\mathcal Z$ to the higher one that it has anyway, as the authors of StyleGAN report; by features more clearly than by pixels. Neither comes near 1: on the way from one face to another something always jumps, a fringe, a pair of glasses. And the starts of paths say something else again. It is one painter, from one seed; the record of several is below.
 #
 # ### Separability
 #
@@ -1190,7 +1207,8 @@ if lab.profile == "cpu":
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
-# CHECK：由模型库里的博弈说出哪个空间离下限更近；论文的说法；一次训练值多少。
+# CHECK
+# $\mathcal W$ 离自己的下限更近，$\mathcal Z$ 的下限本来就更高，还是离得更远，与 StyleGAN 作者所报告的一致；用特征来看比用像素更分明。两者都远没有到 1：从一张脸走到另一张，总有什么东西要跳一下，一绺刘海，一副眼镜。只看起点，说的又是另一回事。这只是一位画师、一个种子；几个种子的记录在下面。
 #
 # ### 可分性
 #
@@ -1269,7 +1287,10 @@ if lab.profile == "cpu":
     )
     assert known < blind - 0.2
 # %% [markdown] lang="en"
-# CHECK: what came out; the record of several seeds, table `styles spaces`.
+# CHECK
+# Hyperplanes in $\mathcal W$ leave less open than those in $\mathcal Z$, in the sum and for most attributes. But the difference is small beside what no hyperplane settles, above all for attributes with many values that depend on fine detail, and for those that the painter gets wrong.
+#
+# CHECK: here the table `styles spaces` as soon as it has been measured.
 #
 # ## 9 · From scratch
 #
@@ -1277,7 +1298,10 @@ if lab.profile == "cpu":
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
-# CHECK：得出了什么；多个种子的记录，表 `styles spaces`。
+# CHECK
+# $\mathcal W$ 里的超平面没有定下的比 $\mathcal Z$ 里的少，合计如此，多数属性也如此。但比起哪个超平面都定不了的，这点差别很小，尤其是那些取值多、要看细节的属性，以及画师自己画不准的属性。
+#
+# CHECK：表 `styles spaces` 量好之后放在这里。
 #
 # ## 9 · 从头训练
 #
@@ -1376,6 +1400,8 @@ viz.curves(
 
 # %% [markdown] lang="en"
 # CHECK
+# What comes first is what is large and in the same place in all faces: the background, a head-shaped patch, then hair. Eyes need the last level.
+#
 # One seed and a few minutes decide nothing between two losses; both are on their way. The row of the [league table](../../book/en/league.md) has three seeds.
 #
 # ## 10 · Mix two faces yourself
@@ -1385,6 +1411,8 @@ viz.curves(
 # **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
 # %% [markdown] lang="zh"
 # CHECK
+# 最先出现的，是大块的、每张脸上位置都一样的东西：背景，头形的一块，然后是头发。眼睛要等到最后一级。
+#
 # 一个种子、几分钟，分不出两种损失的高下；两个都还在路上。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
 #
 # ## 10 · 亲手混合两张脸
