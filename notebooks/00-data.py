@@ -10,7 +10,7 @@
 # * cut a hole into the data, count seven modes where eight were meant, and bring in pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing here is trained: on two cores the whole lab takes less than a minute, and it needs no network once `ganlib` is installed. What else there is to load stands on the page [Data sets](../../book/en/data-sets.md).
-# %% [markdown] lang="zh" matches="1b200a032f33"
+# %% [markdown] lang="zh" matches="40aa6e9cbc1e"
 # # 实验 00 · GAN 学什么
 #
 # GAN 从不问什么是人脸。它看到的只是一批又一批字节，学的是字节背后的分布，连同其中的缺口与偏见。所以，训练之前，先看清要学的是什么。

@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="000000000000"
+# %% [markdown] lang="zh" matches="f8049e91fa1a"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
@@ -314,13 +314,13 @@ for s in (0.55, 0.25):
     assert torn[1] > 4 * torn[0] and abs(smooth[1] / smooth[0] - 1) < 0.1
     assert 1.3 < smooth[1] < 2 and abs(straight[1] - 1) < 0.02
 # %% [markdown] lang="en"
-# Every map from independent numbers leaves more open than $I$. Rosenblatt's leaves nothing open about the hair and pays twice: with the glasses, and with a tear, which makes its path length grow without end as the step shrinks (here six and nine times with a tenth of the step). The bent map does not tear. It pays in both attributes, more in all, and its paths are more than half as long again as they need be. $w=(a,b)$ pays nothing at all: the bound is about *independent* coordinates, and that is the point of learning the law of $w$.
+# Every map from independent numbers leaves more open than $I$. Rosenblatt's leaves nothing open about the hair and pays twice: with the glasses, and with a tear, which makes its path length grow without end as the step shrinks (here to five and a half times and to nine times as much, with a tenth of the step). The bent map does not tear. It pays in both attributes, more in all, and its paths are more than half as long again as they need be. $w=(a,b)$ pays nothing at all: the bound is about *independent* coordinates, and that is the point of learning the law of $w$.
 #
 # These are maps from a page. What does a generator find that has to learn? A perceptron with a fixed Gaussian $z$ of two numbers, on the corner with $s=\tfrac14$ and, for comparison, on the full square, where no attribute depends on the other and nothing needs to bend. The figure shows where the lines of constant $z_1$ (blue) and of constant $z_2$ (orange) come to lie.
 #
 # **Predict.** On which of the two are the lines straight?
 # %% [markdown] lang="zh"
-# 凡是从独立的随机数出发的映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（这里步长缩小到十分之一，它涨到六倍与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径也比必要的长一大半。$w=(a,b)$ 什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。
+# 凡是从独立的随机数出发的映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（这里步长缩小到十分之一，它涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径也比必要的长一大半。$w=(a,b)$ 什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。
 #
 # 这些映射是纸上写好的。要靠学习的生成器，找到的是什么？一个多层感知机，$z$ 是两个数的固定高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性互不相干，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
 #
@@ -892,12 +892,12 @@ if lab.profile == "cpu":
 # CHECK
 # The noise changes a few verdicts in a hundred, mostly on what is small (freckles, the eyes) or lies between two values; another face changes most of them.
 #
-# The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise.
+# The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise, and the division by the deviation, in which the noise has its share.
 # %% [markdown] lang="zh"
 # CHECK
 # 噪声在一百个判断里改变几个，多半是关于小东西（雀斑、眼睛）的，或者本来就在两可之间；换一张脸，则大多数判断都变了。
 #
-# 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果。
+# 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果；何况 AdaIN 所除的标准差里也有噪声的一份。
 # %% [markdown] lang="en"
 # ## 7 · Truncation
 #
@@ -1139,13 +1139,13 @@ for key, (game, latent, way, least) in games.items():
     assert ratios[key][0] > 0.97 * least
 assert ratios["squares, straight"][0] > 1.1
 # %% [markdown] lang="en"
-# The straight line obeys to the last digit shown, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not obey: they are even functions, so that going from a latent to its opposite costs a way and makes no difference. And their *starts* show the double of the whole paths: where one begins decides what starts say.
+# The straight line obeys to the last digit shown, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not obey: they are even functions, so that going from a latent to its opposite costs a way and makes no difference. (Whole paths cost exactly 2 for Gaussian latents, starts exactly 4: what starts say depends on where one begins.)
 #
 # Now the painter: in $\mathcal Z$ along great circles, in $\mathcal W$ along straight lines, over whole paths and at their starts only, with the features of the reader's network and with plain pixels. Every length is divided by twice the variance of what is made, so that 1 (in $\mathcal W$) and 1.23 (in $\mathcal Z$) are the least possible for whole paths. Noise is fixed.
 #
 # **Predict.** Which space is nearer to its floor?
 # %% [markdown] lang="zh"
-# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方不服从：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。而且只看*起点*，得到的是整条路径的两倍：起点说什么，全看从哪里出发。
+# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方不服从：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：起点说什么，全看从哪里出发。）
 #
 # 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里最小可能是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
 #
