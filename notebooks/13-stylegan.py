@@ -1321,6 +1321,7 @@ LOSSES = {"WGAN-GP": "wgan-gp", "R1": "non_saturating"}
 pace = lab.pick(smoke=8, cpu=960, gpu=60_000)
 steps = lab.pick(smoke=5, cpu=240, gpu=15_000)
 batch = lab.pick(smoke=8, cpu=32, gpu=32)
+shots = lab.pick(smoke=5, cpu=20, gpu=1250)
 faces = lab.load(size=32, n=lab.pick(smoke=64, cpu=8000, gpu=20_000))
 films, runs = {}, {}
 for name, loss in LOSSES.items():
@@ -1330,7 +1331,7 @@ for name, loss in LOSSES.items():
         faces,
         **OPTIONS | {"loss": loss, "fade": pace, "stable": pace},
     )
-    film = ganlib.Snapshots(max(1, steps // 12), z=young.latent(8))
+    film = ganlib.Snapshots(shots, z=young.latent(8))
     runs[name] = ganlib.Trainer(
         young,
         faces,
@@ -1474,7 +1475,7 @@ else:
                     ]
                 ),
             )
-            for k in range(LAYERS, -1, -1)
+            for k in range(LAYERS, -1, lab.pick(smoke=-8, cpu=-1, gpu=-1))
         ],
         columns=8,
         caption=lambda k: (
