@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="f8049e91fa1a"
+# %% [markdown] lang="zh" matches="f5069cf9975e"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
@@ -469,18 +469,17 @@ for s, run in plane.items():
     # zh: 下界对任何分布都成立，模型再差也不例外。
     assert total > bound - 0.02 and ratio > 0.95
 if lab.profile == "cpu":
-    assert learned[S][2] < 0.1 < learned[1.0][2]
-    assert learned[S][0] > learned[S][1] + 0.02
+    assert learned[S][2] < 0.05 and learned[1.0][2] > 0.4
+    assert learned[S][0] > learned[S][1] + 0.2
+    assert learned[1.0][0] < 0.2 and learned[1.0][3] < learned[S][3] - 0.2
 # %% [markdown] lang="en"
-# CHECK
 # Columns: share of samples in the corner (long hair *and* glasses), $I$ of the attributes of the samples, what the best pair of directions leaves open, that pair, and the path length over twice the variance.
 #
-# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and paths almost twice as long as needed. The theorem names the least; the knot is what training made of it.
+# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and paths almost twice as long as needed. The theorem names the least; the knot is what training made of it. (So it was with the seeds 0, 1 and 2: 0.08 to 0.09 nats on the square, 0.67 to 0.73 without the corner, where 0.29 to 0.36 would be necessary; path lengths of 1.2 on the one and 1.7 to 1.9 on the other.)
 # %% [markdown] lang="zh"
-# CHECK
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
-# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。
+# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度一个是 1.2，一个是 1.7 到 1.9。）
 # %% [markdown] lang="en"
 # ## 3 · The painter
 #
@@ -1234,8 +1233,8 @@ for degrees in (0, 10, 45, 90):
     assert abs(left_open - by_page) < 0.01
 points = torch.randn(800, 300, dtype=torch.float64)
 coin = torch.randint(2, (800,))
-sides = 2.0 * coin.double() - 1
-fitted = hyperplane(points[:400], sides[:400])
+signs = 2.0 * coin.double() - 1
+fitted = hyperplane(points[:400], signs[:400])
 known = points @ fitted > 0
 
 
