@@ -266,8 +266,8 @@ def report(record: dict[str, Any]) -> str:
     """The record as Markdown."""
     p = record["protocol"]
     parts = [
-        f"{common.where(record)} Recipe {RECIPE}, {p['steps']:,} steps, {p['seeds']} seeds; means ± standard errors over "
-        f"the seeds, {p['n']:,} samples, path lengths of {p['pairs']:,} pairs. † runs that broke down, which are left "
+        f"{common.where(record)} Recipe {RECIPE}, {p['steps']:,} steps, {p['seeds']} seeds; means ± standard errors "
+        f"over the seeds, {p['n']:,} samples, path lengths of {p['pairs']:,} pairs. † runs that broke down, which are left "
         f"out of the means. Mixed: {MIXING:.0%} of the samples with styles of two latents. Features and attributes: "
         f"{record['features']}.\n"
     ]
