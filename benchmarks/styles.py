@@ -267,9 +267,9 @@ def report(record: dict[str, Any]) -> str:
     p = record["protocol"]
     parts = [
         f"{common.where(record)} Recipe {RECIPE}, {p['steps']:,} steps, {p['seeds']} seeds; means ± standard errors "
-        f"over the seeds, {p['n']:,} samples, path lengths of {p['pairs']:,} pairs. † runs that broke down, which are left "
-        f"out of the means. Mixed: {MIXING:.0%} of the samples with styles of two latents. Features and attributes: "
-        f"{record['features']}.\n"
+        f"over the seeds, {p['n']:,} samples, path lengths of {p['pairs']:,} pairs. † runs that broke down, which are "
+        f"left out of the means. Mixed: {MIXING:.0%} of the samples with styles of two latents. Features and "
+        f"attributes: {record['features']}.\n"
     ]
     for found in tables(record).values():
         parts += [found["title"].format(**p) + ".\n", common.markdown(found["head"], found["rows"])]

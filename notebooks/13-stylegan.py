@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="f5069cf9975e"
+# %% [markdown] lang="zh" matches="2e36d8474b9d"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
@@ -654,13 +654,14 @@ if lab.profile == "cpu":
 # CHECK
 # The reader errs once in a hundred real faces, so the first two rows are what to compare with. The painter, with one $w$ for all layers, nearly keeps the rule that nobody told him. His mixed faces break it several times as often, and the discriminator has seen this in every batch.
 #
-# Which crossovers are to blame? The same with the crossover at each place in turn. The dashed line is what pure chance would give, the share of glasses among all.
+# Which crossovers are to blame? The same with the crossover at each place in turn. The dashed line is what pure chance would give, the share of glasses among all; the dotted one is the unmixed portraits'.
 # %% [markdown] lang="zh"
 # CHECK
 # 读者读真实的人像，一百幅里读错一幅，前两行就是用来比较的。各层共用一个 $w$ 时，画师几乎不犯规，尽管没有人告诉过他规矩。混合的脸犯规的次数是它的几倍，而判别器在每一批里都看到了。
 #
-# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例。
+# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例；点线是不混合的人像的。
 # %%
+# CHECK: alt texts of this cell and of those below that show trained games
 # alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
 # alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
 curve = []
@@ -943,13 +944,13 @@ assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
 #
-# **Predict.** What disappears first in the second row, and what stays? What does $\psi>1$ do?
+# **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
 # 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里走一半，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差只是*大致*如此。
 #
 # 滑块转动 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上播放。
 #
-# **先猜。** 第二行里最先消失的是什么，留下的是什么？$\psi>1$ 会怎样？
+# **先猜。** 到了 $\psi=0$，第二行的十张脸各自还剩什么？第三行呢？$\psi>1$ 会怎样？
 # %%
 import ipywidgets
 
@@ -988,7 +989,7 @@ else:
     shown = viz.player(
         [
             (psi, rows_at(psi))
-            for psi in torch.linspace(1.5, 0, turns).tolist()
+            for psi in torch.linspace(0, 1.5, turns).tolist()
         ],
         columns=10,
         caption=lambda psi: f"ψ = {psi:.2f}",
@@ -1368,8 +1369,8 @@ viz.player(
 # %% [markdown] lang="zh"
 # 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡。
 # %%
-# alt-en: Slope of the discriminator over the steps, two lines: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
-# alt-zh: 判别器的斜率随步数变化，两条线：WGAN-GP 的在一附近，R1 的更小；淡入新一级时有折点。
+# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条虚线在一处：WGAN-GP 的在一附近，R1 的更小；淡入新一级时有折点。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
@@ -1392,9 +1393,10 @@ if lab.profile == "cpu":
         < fids["no step yet"].value
     )
 viz.curves(
-    {name: run.history for name, run in runs.items()},
+    {lab.t(name): run.history for name, run in runs.items()},
     ["|grad D|"],
     by="name",
+    level=1,
 )
 
 
