@@ -661,7 +661,6 @@ if lab.profile == "cpu":
 #
 # 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例；点线是不混合的人像的。
 # %%
-# CHECK: alt texts of this cell and of those below that show trained games
 # alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
 # alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
 curve = []
