@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="2e36d8474b9d"
+# %% [markdown] lang="zh" matches="35288d0ce0f6"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
@@ -1293,7 +1293,7 @@ if lab.profile == "cpu":
 #
 # ## 9 · From scratch
 #
-# The zoo's painter had its time. Here are two small ones that begin now: half as many channels, some ten thousand faces, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ. Everything else is equal.
+# The zoo's painter had its time. Here are two small ones that begin now: half as many channels, not quite eight thousand faces, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ. Everything else is equal.
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
@@ -1304,7 +1304,7 @@ if lab.profile == "cpu":
 #
 # ## 9 · 从头训练
 #
-# 模型库的画师练过很久。这里有两个小的，现在才开始：通道减半，人像一万来幅，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样。别的都一样。
+# 模型库的画师练过很久。这里有两个小的，现在才开始：通道减半，人像不到八千幅，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样。别的都一样。
 #
 # **先猜。** 最先画出来的是什么：头发、眼睛，还是背景？
 # %%
@@ -1318,9 +1318,9 @@ OPTIONS = recipes.shipped()["stylegan-avatars"].options | {
 }
 LOSSES = {"WGAN-GP": "wgan-gp", "R1": "non_saturating"}
 pace = lab.pick(smoke=8, cpu=960, gpu=60_000)
-steps = lab.pick(smoke=5, cpu=240, gpu=15_000)
-batch = lab.pick(smoke=8, cpu=32, gpu=32)
-shots = lab.pick(smoke=5, cpu=20, gpu=1250)
+steps = lab.pick(smoke=5, cpu=480, gpu=15_000)
+batch = lab.pick(smoke=8, cpu=16, gpu=32)
+shots = lab.pick(smoke=5, cpu=40, gpu=1250)
 faces = lab.load(size=32, n=lab.pick(smoke=64, cpu=8000, gpu=20_000))
 films, runs = {}, {}
 for name, loss in LOSSES.items():
@@ -1328,7 +1328,7 @@ for name, loss in LOSSES.items():
     young = ganlib.build(
         "stylegan",
         faces,
-        **OPTIONS | {"loss": loss, "fade": pace, "stable": pace},
+        **OPTIONS | {"loss": loss, "fade": pace, "stable": 4 * pace // 3},
     )
     film = ganlib.Snapshots(shots, z=young.latent(8))
     runs[name] = ganlib.Trainer(
@@ -1401,7 +1401,7 @@ viz.curves(
 
 # %% [markdown] lang="en"
 # CHECK
-# What comes first is what is large and in the same place in all faces: the background, a head-shaped patch, then hair. Eyes need the last level.
+# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a head, then hair around it and a shirt below. Eyes would need more of the last level than these steps have.
 #
 # One seed and a few minutes decide nothing between two losses; both are on their way. The row of the [league table](../../book/en/league.md) has three seeds.
 #
@@ -1412,7 +1412,7 @@ viz.curves(
 # **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
 # %% [markdown] lang="zh"
 # CHECK
-# 最先出现的，是大块的、每张脸上位置都一样的东西：背景，头形的一块，然后是头发。眼睛要等到最后一级。
+# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时的头，然后是四周的头发和下面的上衣。要画出眼睛，最后一级还得走更多的步数。
 #
 # 一个种子、几分钟，分不出两种损失的高下；两个都还在路上。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
 #
