@@ -10,7 +10,7 @@
 # * cut a hole into the data, count seven modes where eight were meant, and bring in pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing here is trained: on two cores the whole lab takes less than a minute, and it needs no network once `ganlib` is installed. What else there is to load stands on the page [Data sets](../../book/en/data-sets.md).
-# %% [markdown] lang="zh" matches="1b200a032f33"
+# %% [markdown] lang="zh" matches="40aa6e9cbc1e"
 # # 实验 00 · GAN 学什么
 #
 # GAN 从不问什么是人脸。它看到的只是一批又一批字节，学的是字节背后的分布，连同其中的缺口与偏见。所以，训练之前，先看清要学的是什么。
@@ -376,7 +376,7 @@ assert counts(holed)[2, 1] == 0 and counts(people)[2, 1] > 1000
 # %% [markdown] lang="en"
 # Both: their rows and columns lost the corner, and other people filled the 10,000 places. Nothing else has changed, not even the chance of glasses *given* short hair.
 #
-# Why it matters: a generator is continuous and starts from a round cloud of latents, which has no missing corner. To leave the corner empty, it must bend the cloud around it, so that one direction in the latent space can no longer mean "longer hair" everywhere. Chapter 13 will make this bend visible and show what StyleGAN does about it.
+# Why it matters: a generator is continuous and starts from a round cloud of latents, which has no missing corner. To leave the corner empty, it must bend the cloud around it, so that one direction in the latent space can no longer mean "longer hair" everywhere. [Chapter 13](../../book/en/13-stylegan.md) makes this bend visible and shows what StyleGAN does about it.
 #
 # ## 6 · Toys on the plane
 #
@@ -384,7 +384,7 @@ assert counts(holed)[2, 1] == 0 and counts(people)[2, 1] > 1000
 # %% [markdown] lang="zh"
 # 两者都少了：它们所在的行与列缺了一角，空出来的名额由别人补上，凑足 10,000。此外一切照旧，连短发*之中*戴眼镜的概率也没有变。
 #
-# 这为什么要紧？生成器是连续的，从一团圆圆的隐变量出发，而那一团并不缺角。要让角空着，它只好把整团绕着角弯过去，于是隐空间里再没有哪个方向能处处表示“头发变长”。第 13 章会让你看见这个弯，也会讲 StyleGAN 怎样应对。
+# 这为什么要紧？生成器是连续的，从一团圆圆的隐变量出发，而那一团并不缺角。要让角空着，它只好把整团绕着角弯过去，于是隐空间里再没有哪个方向能处处表示“头发变长”。[第 13 章](../../book/zh/13-stylegan.md)会让你看见这个弯，也会讲 StyleGAN 怎样应对。
 #
 # ## 6 · 平面上的玩具
 #
