@@ -1,9 +1,9 @@
-"""Does growing pay? ProGAN that grows, and the same networks at full size throughout: equal images, equal time, collapse.
+"""Does growing pay? ProGAN that grows, and the same networks at full size: equal images, equal time, collapse.
 
-All rows have the networks, the data, the batch and the losses of a recipe (`RECIPE`) and differ by what their title says
-alone. A run is judged after shares of the time in which the game at full size sees so many images, and when it has seen
-as many images itself. What a step costs at each stage is measured beforehand, in turn with the game at full size: the
-runs themselves are not clocked.
+All rows have the networks, the data, the batch and the losses of a recipe (`RECIPE`) and differ by what their title
+says alone. A run is judged after shares of the time in which the game at full size sees so many images, and when it has
+seen as many images itself. What a step costs at each stage is measured beforehand, in turn with the game at full size:
+the runs themselves are not clocked.
 
 Samples have full size at every look, whatever the level. The last rows say what real faces get that were averaged to a
 level's size: no generator that has grown so far can be expected to do better.
@@ -224,7 +224,12 @@ def tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
             rows.append([ROWS[name][0], *cells, f"{bad}/{len(looks)}", last])
         for name, found in record["references"].items():
             rows.append([name, *(shown((found[key],), digits) for key, (_, digits) in HEADS.items()), "–", "–"])
-        head = ["Training", *(head for head, _ in HEADS.values()), "Collapsed", "Time" if table == "images" else "Images"]
+        head = [
+            "Training",
+            *(head for head, _ in HEADS.values()),
+            "Collapsed",
+            "Time" if table == "images" else "Images",
+        ]
         made[table] = {"title": title, "head": head, "rows": rows, "floor": True}
     return made
 
@@ -235,8 +240,8 @@ def report(record: dict[str, Any]) -> str:
     parts = [
         f"{common.where(record)} Faces of {league.SIZE}×{league.SIZE}, batch {p['batch']}, {p['seeds']} seeds; means ± "
         f"standard errors over the seeds, {p['n']:,} samples against as many held-out faces. Collapsed: broken down "
-        f"(†, left out of the means), or less than {COLLAPSED:g} of the data's diversity, which is the mean distance of "
-        "two samples, in features. Time: 1 is what the game at full size takes for its images. "
+        f"(†, left out of the means), or less than {COLLAPSED:g} of the data's diversity, which is the mean distance "
+        "of two samples, in features. Time: 1 is what the game at full size takes for its images. "
         f"Features: {record['features']}.\n"
     ]
     for found in tables(record).values():
