@@ -51,6 +51,7 @@ import torch
 from ganlib import recipes, viz
 
 recipe = recipes.shipped()["progan-avatars"]
+BATCH = lab.pick(smoke=8, cpu=recipe.batch, gpu=recipe.batch)
 painter = ganlib.zoo.game("progan-avatars").to(lab.device)
 mouths = painter.generator.to_images
 LAST = len(mouths.layers) - 1
@@ -69,7 +70,7 @@ def speak(level, z, alpha=1.0):
 # alt-en: Three rows of twelve drawn faces of 32 by 32 pixels, with hair, eyes and shirts in many colours.
 # alt-zh: 三行，每行十二幅 32 乘 32 像素的卡通人像，头发、眼睛与上衣各色都有。
 ganlib.seed(lab.seed)
-z = painter.latent(256)
+z = painter.latent(lab.pick(smoke=36, cpu=256, gpu=256))
 viz.grid(speak(LAST, z[:36]), columns=12, scale=1.8)
 # %% [markdown] lang="en"
 # While it grew, the network spoke through each of its mouths for a while, and was judged by it. Since then only the last has been used. We ask the others once more, for the same latents.
@@ -339,7 +340,7 @@ lab.show(faded, fade, ProgressiveDiscriminator.forward)
 ganlib.seed(lab.seed)
 equal = {"width": 16, "widest": 16}  # so that the slip has fitting shapes
 judge = ProgressiveDiscriminator(faces.shape, **equal).to(lab.device)
-artist = painter.generator
+artist, few = painter.generator, z[:16]
 zero, one = (torch.tensor(end, device=lab.device) for end in (0.0, 1.0))
 
 
@@ -347,8 +348,8 @@ zero, one = (torch.tensor(end, device=lab.device) for end in (0.0, 1.0))
 def ends(level):
     x = faded(some[:16], level)
     return [
-        (artist(z, level, zero), up(artist(z, level - 1))),
-        (artist(z, level, one), artist(z, level)),
+        (artist(few, level, zero), up(artist(few, level - 1))),
+        (artist(few, level, one), artist(few, level)),
         (judge(x, level, zero), judge(down(x), level - 1)),
         (judge(x, level, one), judge(x, level)),
         (faded(x, level, zero), up(down(x))),
@@ -443,7 +444,7 @@ from torch.nn.functional import softplus
 
 game = ganlib.build("progan", faces.shape, **recipe.options)
 game.to(lab.device)
-net, few = game.discriminator, z[:16, : game.latent_dim]
+net = game.discriminator
 
 
 def turn(level, alpha):
@@ -710,7 +711,7 @@ def play_small(change, steps):
     used = [(who, layer) for who, some in used.items() for layer in some]
     start = [layer.weight.detach().clone() for _, layer in used]
     trainer = ganlib.Trainer(
-        gan, faces, recipe.batch, device=lab.device, progress=False
+        gan, faces, BATCH, device=lab.device, progress=False
     )
     trainer.fit(steps)
     return {
@@ -925,7 +926,7 @@ def stage_times():
     ganlib.seed(lab.seed)
     gan = ganlib.build("progan", data.shape, **recipe.options | pace)
     trainer = ganlib.Trainer(
-        gan, data, recipe.batch, device=lab.device, progress=False
+        gan, data, BATCH, device=lab.device, progress=False
     )
     schedule, found = gan.schedule, {}
     for at in range(50, 200 * TOP + 100, 100):
@@ -947,7 +948,7 @@ for (level, fading), each in clock.items():
     word = lab.t("fading" if fading else "stable")
     by_count = cost[level] / cost[-1]
     print(
-        f"{4 * 2**level:4} {1e3 * each * recipe.batch:8.0f}"
+        f"{4 * 2**level:4} {1e3 * each * BATCH:8.0f}"
         f" {each / whole:8.0%} {by_count:8.0%}   {word}"
     )
 
@@ -984,7 +985,7 @@ if lab.profile == "cpu":
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-total = recipe.batch * lab.pick(smoke=8, cpu=240, gpu=8000)
+total = BATCH * lab.pick(smoke=8, cpu=240, gpu=8000)
 phase = total // PHASES
 many = lab.pick(smoke=50, cpu=1000, gpu=2000)
 held = ganlib.load(lab.data, size=SIZE, n=2 * many, split="test")
@@ -1003,7 +1004,7 @@ def train(images, looks, film=None, **options):
     trainer = ganlib.Trainer(
         ganlib.build("progan", data, **options),
         data,
-        recipe.batch,
+        BATCH,
         device=lab.device,
         ema_half_life=recipe.ema,
         log_every=lab.pick(smoke=1, cpu=4, gpu=50),
@@ -1180,12 +1181,9 @@ for name, found in sheet.items():
     worth[name] = distance
     print(f"FID {distance:6.1f}   TV {off:.3f}   {lab.t(name)}")
 # %%
-ends = torch.cat([painter.latent(4), painter.latent(4)]).chunk(2)
-walk = [
-    (f"{t:.2f}", painter.sample(z=viz.slerp(*ends, t)))
-    for t in torch.linspace(0, 1, 13).tolist()
-]
-viz.player(walk, columns=4, caption=str, scale=3, seconds=8)
+viz.latent_walk(
+    painter, painter.latent_dim, live=lab.live, copies=6, steps=16
+)
 # %% [markdown] lang="en"
 # <!-- CHECK: numbers and the walk; add the record of the zoo's game -->
 # `ganlib sample zoo:progan-avatars` draws more; its [record](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json) says how it was made. (Does growing lower the risk of collapse? CHECK: @RECORD-progressive when it has been measured.)
