@@ -1011,7 +1011,7 @@ def train(images, looks, film=None, **options):
         callbacks=[film] if film else [],
         progress=lab.progress,
     )
-    found = []
+    found, stages = [], []
     for look in range(1, looks + 1):
         left = images * look / looks - trainer.images_seen
         trainer.fit(max(1, round(left / trainer.batch_size)))
@@ -1021,7 +1021,8 @@ def train(images, looks, film=None, **options):
             )
         side = 4 * 2 ** trainer.gan.stage[0]
         found.append((trainer.images_seen, side, quality(made[:many])))
-    return trainer, found
+        stages.append(copy.deepcopy(trainer.ema.gan))
+    return trainer, found, stages
 
 
 frames, museum = [], data.normalised(slice(0, 12))
@@ -1039,7 +1040,7 @@ def film(trainer):
 
 
 every = lab.pick(smoke=4, cpu=12, gpu=400)
-grown, growing = train(total, PHASES, ganlib.Every(every, film))
+grown, growing, stages = train(total, PHASES, ganlib.Every(every, film))
 viz.player(
     frames,
     columns=12,
@@ -1050,7 +1051,7 @@ viz.player(
     seconds=10,
 )
 # %%
-fixed, constant = train(total / counted, 4, grow=False)
+fixed, constant, _ = train(total / counted, 4, grow=False)
 print(lab.t("looks head"))
 for name, found in {"growing": growing, "fixed size": constant}.items():
     for images, side, value in found:
@@ -1116,12 +1117,52 @@ viz.grid(
 
 
 # %% [markdown] lang="en"
+# ### How fast does a mouth forget?
+#
+# Back to the riddle of section 1, now that we have watched a network grow. The averaged generator was kept at each look. We ask its mouth for half the size when the last level was about to be born, when it had been faded in, and twice later: how far is what it says from the final picture averaged down, and from that of another face?
+#
+# **Predict.** At the birth the first distance is zero, since the mouth *is* the picture. How long does it take until both are alike?
+# %% [markdown] lang="zh"
+# ### 一张嘴忘得多快？
+#
+# 看过一个网络怎样长大，再回到第 1 节的谜。每次查看都留下了平均后的生成器。让它那张一半大小的嘴开口：最后一级即将出生时、淡入完毕时、以及之后的两次；它说的话，与最终图像取平均相差多少？与别人的脸取平均相差多少？
+#
+# **先猜。** 出生时前一个距离是零，因为那张嘴说的*就是*图像。要过多久，两个距离才差不多？
+# %%
+def heard(gan):
+    # en: The mouth for half the size, beside the picture averaged down.
+    # zh: 一半大小的那张嘴，旁边是取平均的最终图像。
+    final, voices = gan.sample(z=z), gan.generator.to_images
+    level, alpha = int(voices.level), voices.alpha.item()
+    voices.grow(TOP - 1, 1.0)
+    said = gan.sample(z=z)
+    voices.grow(level, alpha)
+    small = up(down(final))
+    return rms(said - small), rms(said - small.roll(1, 0))
+
+
+print(lab.t("heard head"))
+memory = [heard(gan) for gan in stages[-4:]]
+for (images, *_), (own, other) in zip(growing[-4:], memory, strict=True):
+    print(f"{images:8,} {own:14.3f} {other:14.3f}")
+assert memory[0][0] < 1e-5
+if lab.profile == "cpu":
+    assert memory[1][0] > 0.02  # CHECK
+
+
+# %% [markdown] lang="en"
+# <!-- CHECK: when it is forgotten -->
+# The fade itself begins it: the old mouth has less and less say, and the features turn to the new one. What remains after the fade drifts, for want of a gradient.
+#
 # ### Is a collapsed batch seen?
 #
 # Section 5 said what the statistic can see. Has the trained discriminator learned to use it? We show it real faces: batches of different ones, and batches in which each group of four is the same face four times. Each picture is the same in both; only its company differs.
 #
 # **Predict.** By how much does a real face lose if its group consists of copies?
 # %% [markdown] lang="zh"
+# <!-- CHECK: when it is forgotten -->
+# 遗忘在淡入时就开始了：旧的嘴越来越没有分量，特征都转向新的嘴。淡入之后剩下的，没有梯度管着，就慢慢漂走了。
+#
 # ### 坍塌的批次，看得见吗？
 #
 # 第 5 节说的是统计量能看见什么。训练过的判别器学会用它了吗？给它看真图：一种批次里各不相同，另一种批次里每组四幅都是同一张脸。每幅图本身都一样，不同的只是旁边是谁。
