@@ -124,11 +124,11 @@ for level in range(LAST):
 # 理论页的金字塔：$2\times2$ 像素取平均，一直缩到 $4\times4$；每缩一次，记下放大补不回来的细节 $h_\ell=x_\ell-\uparrow x_{\ell-1}$。
 #
 # **先猜。** 一张脸有 3072 个数，它的金字塔有多少个？若不取平均，只取每块左上角的那个像素（缩图的办法里要数它最糟），金字塔还能把脸恢复得多准？
-# %% tags=["strict"]
-from itertools import pairwise
-
+# %%
 faces = lab.load(size=32, n=lab.pick(smoke=400, cpu=8000, gpu=20_000))
 some = faces.normalised(slice(0, lab.pick(smoke=300, cpu=3000, gpu=3000)))
+# %% tags=["strict"]
+from itertools import pairwise
 
 
 def corner(x):
@@ -179,7 +179,7 @@ viz.grid(torch.stack(shown, 1).flatten(0, 1), columns=7, scale=2.6)
 # 两次都精确：4080 个数，比原来的脸多三分之一。最后一列是细节在一个块上的平均，取最大的。用平均来缩，它是零，所以每层细节有四分之一的数是多余的；取左上角则不然。去掉多余的，各部分有 $48+144+576+2304=3072$ 个数，与原来的脸一样多；又因为它们互相正交，平方和也加得起来。
 #
 # **先猜。** $4\times4$ 的图只有 3072 个数里的 48 个，即 $1.6\%$。人像的方差，它占了多大一份？
-# %% tags=["strict"]
+# %%
 def energy(x):
     return x.double().square().flatten(1).sum(1).mean()
 
@@ -442,6 +442,7 @@ import copy
 from ganlib import losses
 from torch.nn.functional import softplus
 
+ganlib.seed(lab.seed)
 game = ganlib.build("progan", faces.shape, **recipe.options)
 game.to(lab.device)
 net = game.discriminator
@@ -453,9 +454,9 @@ def turn(level, alpha):
     share = (
         None if alpha is None else torch.tensor(alpha, device=lab.device)
     )
-    real = faded(some[:16], level, share)
+    real = faded(some[:8], level, share)
     with torch.no_grad():
-        fake = game.generator(few, level, share)
+        fake = game.generator(few[:8], level, share)
     score = losses.non_saturating.discriminator
     return score(net(real, level, share), net(fake, level, share))
 
@@ -565,7 +566,7 @@ for (full_size, _), jump in jumps.items():
 # **先猜。** $\alpha$ 降到十分之一，这两个数各降到几分之几？
 # %% tags=["strict"]
 twice = copy.deepcopy(net).double()
-x = some[:64].double()
+x = some[:16].double()
 
 
 @torch.no_grad()
