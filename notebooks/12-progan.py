@@ -1017,11 +1017,10 @@ def train(images, looks, film=None, **options):
         left = images * look / looks - trainer.images_seen
         trainer.fit(max(1, round(left / trainer.batch_size)))
         with torch.random.fork_rng(devices=[]):
-            made = torch.cat(
-                [trainer.sample(500) for _ in range(0, many, 500)]
-            )
+            parts = many // 50
+            made = torch.cat([trainer.sample(50) for _ in range(parts)])
         side = 4 * 2 ** trainer.gan.stage[0]
-        found.append((trainer.images_seen, side, quality(made[:many])))
+        found.append((trainer.images_seen, side, quality(made)))
         stages.append(copy.deepcopy(trainer.ema.gan))
     return trainer, found, stages
 
@@ -1175,11 +1174,11 @@ def scores(images):
     return grown.gan.discriminator(images.to(lab.device)).cpu()
 
 
-alone = data.normalised(slice(0, 256)).cpu()
+alone = data.normalised(slice(0, lab.pick(smoke=16, cpu=256, gpu=256)))
 copies = alone.repeat_interleave(4, 0)
 company = scores(alone)
 crowd = scores(copies).view(-1, 4)[:, 0]
-fakes = scores(grown.gan.sample(256).cpu())
+fakes = scores(grown.gan.sample(len(alone)))
 for name, row in {
     "various": company,
     "copies": crowd,
