@@ -12,7 +12,7 @@
 # * watch a game grow, **measure** what a picture costs at each stage, and put growing and fixed-size training on one time axis.
 #
 # The formulas are those of [the theory page](../../book/en/12-progan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, most of them for two games on faces.
-# %% [markdown] lang="zh" matches="5a2d018aa1cd"
+# %% [markdown] lang="zh" matches="5f331da7a53f"
 # # 实验 12 · 先画十六个像素
 #
 # 网络先学画 $4\times4$ 像素的小图，一路长到 $32\times32$。增长保得住什么、保不住什么，至多能省多少时间，理论都有话说；这里就拿人像来量一量。
@@ -986,7 +986,7 @@ if lab.profile == "cpu":
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-total = BATCH * lab.pick(smoke=8, cpu=240, gpu=8000)
+total = BATCH * lab.pick(smoke=8, cpu=200, gpu=8000)
 phase = total // PHASES
 many = lab.pick(smoke=50, cpu=1000, gpu=2000)
 held = ganlib.load(lab.data, size=SIZE, n=2 * many, split="test")
@@ -1039,7 +1039,7 @@ def film(trainer):
     frames.append((key, to_uint8(torch.cat([real, made]))))
 
 
-every = lab.pick(smoke=4, cpu=12, gpu=400)
+every = lab.pick(smoke=4, cpu=10, gpu=400)
 grown, growing, stages = train(total, PHASES, ganlib.Every(every, film))
 viz.player(
     frames,
@@ -1094,12 +1094,12 @@ ax.legend()
 fig
 # %% [markdown] lang="en"
 # <!-- CHECK: who is ahead, and by how much; the whole paragraph -->
-# The dashed lines are what *real* faces get when they are averaged to $4$, $8$, $16$ pixels and enlarged: no generator of that level can be expected below. So the first half of the growing curve says little; only the last stage can be compared. Read it with the page's cautions: at equal time the growing game has seen fewer pictures at full size. One seed and a few minutes do not decide which way is better, nor whether growing lowers the risk of collapse. `benchmarks/progressive.py` plays both with three seeds, at equal images and at equal time.
+# The dashed lines are what *real* faces get when they are averaged to $4$, $8$, $16$ pixels and enlarged, 146, 61 and 20: no generator of that level can be expected below. (Other real faces of full size get 5.) So the first half of the growing curve says little; only the last stage can be compared. Read it with the page's cautions: at equal time the growing game has seen fewer pictures at full size. One seed and a few minutes do not decide which way is better, nor whether growing lowers the risk of collapse. `benchmarks/progressive.py` plays both with three seeds, at equal images and at equal time.
 #
 # Fresh samples of both, beside real faces:
 # %% [markdown] lang="zh"
 # <!-- CHECK: who is ahead, and by how much; the whole paragraph -->
-# 虚线是*真*图取平均到 $4$、$8$、$16$ 像素再放大的成绩，停在那一级的生成器，不能指望比它更低。所以增长的曲线，前一半说明不了什么，能比的只有最后一个阶段。读的时候要记着理论页的两点：时间相同时，增长的一局看到的最终大小的图像更少。一个种子、几分钟，定不了哪种办法更好，也定不了增长是否降低坍塌的风险。`benchmarks/progressive.py` 用三个种子，在图像数相同与时间相同两种条件下都下了这两盘棋。
+# 虚线是*真*图取平均到 $4$、$8$、$16$ 像素再放大的成绩，即 146、61、20；停在那一级的生成器，不能指望比它更低。（最终大小的另一批真图是 5。）所以增长的曲线，前一半说明不了什么，能比的只有最后一个阶段。读的时候要记着理论页的两点：时间相同时，增长的一局看到的最终大小的图像更少。一个种子、几分钟，定不了哪种办法更好，也定不了增长是否降低坍塌的风险。`benchmarks/progressive.py` 用三个种子，在图像数相同与时间相同两种条件下都下了这两盘棋。
 #
 # 两局的新样本，旁边是真图：
 # %%
@@ -1227,7 +1227,7 @@ viz.latent_walk(
 )
 # %% [markdown] lang="en"
 # <!-- CHECK: numbers and the walk; add the record of the zoo's game -->
-# `ganlib sample zoo:progan-avatars` draws more; its [record](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json) says how it was made. (Does growing lower the risk of collapse? CHECK: @RECORD-progressive when it has been measured.)
+# `ganlib sample zoo:progan-avatars` draws more; its [record](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json) says how it was made. Does growing pay in the long run, and does it lower the risk of collapse? <!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
 #
 # ## Try it
 #
@@ -1294,7 +1294,7 @@ viz.latent_walk(
 # Back to [the theory](../../book/en/12-progan.md), with its exercises.
 # %% [markdown] lang="zh"
 # <!-- CHECK: numbers and the walk; add the record of the zoo's game -->
-# `ganlib sample zoo:progan-avatars` 再画一些；它是怎样训练的，见[记录](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json)。（增长是否降低坍塌的风险？CHECK：量过之后放 @RECORD-progressive。）
+# `ganlib sample zoo:progan-avatars` 再画一些；它是怎样训练的，见[记录](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json)。增长长远看划算吗？坍塌的风险低了吗？<!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
 #
 # ## 动手试试
 #
