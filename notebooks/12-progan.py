@@ -12,7 +12,7 @@
 # * watch a game grow, **measure** what a picture costs at each stage, and put growing and fixed-size training on one time axis.
 #
 # The formulas are those of [the theory page](../../book/en/12-progan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, most of them for two games on faces.
-# %% [markdown] lang="zh" matches="5f331da7a53f"
+# %% [markdown] lang="zh" matches="09dfd68c4b01"
 # # 实验 12 · 先画十六个像素
 #
 # 网络先学画 $4\times4$ 像素的小图，一路长到 $32\times32$。增长保得住什么、保不住什么，至多能省多少时间，理论都有话说；这里就拿人像来量一量。
@@ -51,7 +51,7 @@ import torch
 from ganlib import recipes, viz
 
 recipe = recipes.shipped()["progan-avatars"]
-BATCH = lab.pick(smoke=8, cpu=recipe.batch, gpu=recipe.batch)
+BATCH = lab.pick(smoke=4, cpu=recipe.batch, gpu=recipe.batch)
 painter = ganlib.zoo.game("progan-avatars").to(lab.device)
 mouths = painter.generator.to_images
 LAST = len(mouths.layers) - 1
@@ -429,13 +429,13 @@ slide
 #
 # ### Does a fade slow the new layers down?
 #
-# At $\alpha=0$ the gradient of all new layers should be zero, and that of the old ones the same as before the level came. Then $\alpha$ moves off zero. **Predict.** At $\alpha=0.01$ the gradients of the new block are hundreds of times smaller than at $\alpha=1$. How long is Adam's first step in it?
+# At $\alpha=0$ the gradient of all new layers should be zero, and that of the old ones the same as before the level came. Then $\alpha$ moves off zero. **Predict.** At $\alpha=0.01$ the gradients of the new block are a hundred times smaller than at $\alpha=1$. How long is Adam's first step in it?
 # %% [markdown] lang="zh"
 # 真图从色块渐渐变成脸。生成器那一排，$\alpha=0$ 处就是第 1 节那张忘了本的嘴：公式时时成立，可是只有在一级刚出生的那一刻，旧的嘴才是好嘴。
 #
 # ### 淡入会让新层慢下来吗？
 #
-# $\alpha=0$ 时，所有新层的梯度应当是零，旧层的梯度应当与这一级到来之前相同。然后 $\alpha$ 离开零。**先猜。** $\alpha=0.01$ 时，新块的梯度比 $\alpha=1$ 时小几百倍；Adam 在新块里的第一步有多长？
+# $\alpha=0$ 时，所有新层的梯度应当是零，旧层的梯度应当与这一级到来之前相同。然后 $\alpha$ 离开零。**先猜。** $\alpha=0.01$ 时，新块的梯度只有 $\alpha=1$ 时的百分之一；Adam 在新块里的第一步有多长？
 # %% tags=["strict"]
 import copy
 
@@ -587,7 +587,7 @@ assert 95 < small / smaller < 105 and 9.5 < large / less < 11.5
 
 
 # %% [markdown] lang="en"
-# By $\alpha^2$ and by $\alpha$. At $\alpha=0.01$ sharp real pictures give the discriminator a hundred times more to go by than faded ones, and "has detail" means "real".
+# By $\alpha^2$ and by $\alpha$. At $\alpha=0.01$ sharp real pictures give the discriminator nearly a hundred times as much to go by as faded ones, and "has detail" means "real".
 #
 # ## 4 · Who moves how fast
 #
@@ -595,7 +595,7 @@ assert 95 < small / smaller < 105 and 9.5 < large / less < 11.5
 #
 # **Predict.** One step of Adam with $\eta=0.001$. How far, in percent of its length, does each layer move, with 3 inputs and with 1184?
 # %% [markdown] lang="zh"
-# 一个按 $\alpha^2$，一个按 $\alpha$。$\alpha=0.01$ 时，真图若清晰，判别器的凭据比真图淡入时多出上百倍，而“有细节”就等于“真”。
+# 一个按 $\alpha^2$，一个按 $\alpha$。$\alpha=0.01$ 时，真图若清晰，判别器手里的凭据将近是真图淡入时的一百倍，而“有细节”就等于“真”。
 #
 # ## 4 · 谁动得多快
 #
