@@ -129,7 +129,9 @@ def course(gan: ganlib.GAN, batch: int) -> Iterator[tuple[Hashable, int, int]]:
         shown += size
 
 
-def cost(recipe: Recipe, data: str, images: int, batch: int, device: torch.device) -> Cost:
+def cost(
+    recipe: Recipe, data: str, images: int, batch: int, device: torch.device, reference: Recipe | None = None
+) -> Cost:
     """Time of a step as a multiple of the reference's, measured in turn with it.
 
     Args:
@@ -138,10 +140,12 @@ def cost(recipe: Recipe, data: str, images: int, batch: int, device: torch.devic
         images: the first budget; stages that neither budget reaches are not measured.
         batch: real samples in a turn.
         device: where.
+        reference: by default the league's.
     """
-    if recipe.name == REFERENCE:
+    reference = reference or entrants()[REFERENCE]
+    if recipe.name == reference.name:
         return 1.0
-    both = {REFERENCE: entrants()[REFERENCE], recipe.name: recipe}
+    both = {reference.name: reference, recipe.name: recipe}
     trainers = {name: trainer_of(each, data, 0, batch, device) for name, each in both.items()}
     gan = trainers[recipe.name].gan
     schedule, known, stages, seen, time = gan.schedule, {}, [], 0, 0.0
@@ -151,7 +155,7 @@ def cost(recipe: Recipe, data: str, images: int, batch: int, device: torch.devic
         if stage not in known:
             gan.schedule = lambda _, size, at=before: schedule(at, size)  # or it would grow while it is measured
             times = common.in_turn({name: t.fit for name, t in trainers.items()}, CHUNK, ROUNDS, device)
-            known[stage] = common.ratio(times[recipe.name], times[REFERENCE])
+            known[stage] = common.ratio(times[recipe.name], times[reference.name])
             gan.schedule = schedule
         if not stages or stages[-1][1] != known[stage]:
             stages.append([step, known[stage]])
