@@ -1,13 +1,15 @@
 """Sheets of samples for the page of the zoo: ``python book/figures/zoo.py [folder]``.
 
 One small PNG a game, the same in both languages. Nothing is picked: a sheet shows the first samples of a fixed seed, of
-a game with classes as many of each, of one that translates the first test images.
+a game with classes as many of each, of one with captions those of the first test images, of one that translates the
+first test images too.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,19 +30,26 @@ def samples(gan: GAN, name: str) -> Tensor:
     """What a game's sheet shows, row by row: (N, C, H, W) in [-1, 1]."""
     if isinstance(gan, TranslationGAN):
         return translations(gan, name)
-    n = COLUMNS * (4 if gan.recipe["shape"][-1] <= 32 else 2)
-    asked = {}
-    if isinstance(gan, ConditionalGAN) and gan.conditions.name == "labels":
-        asked["labels"] = torch.arange(n) * gan.conditions.classes // n
+    n, asked = COLUMNS * (4 if gan.recipe["shape"][-1] <= 32 else 2), {}
     with seeded(0):
-        return gan.sample(n, **asked)
+        if isinstance(gan, ConditionalGAN):
+            asked["z"] = gan.latent(n)
+            if gan.conditions.name == "labels":
+                asked["labels"] = torch.arange(n) * gan.conditions.classes // n
+            else:
+                asked["captions"] = tested(name, n).captions(torch.arange(n))
+        return gan.sample(**asked or {"n": n})
+
+
+def tested(name: str, n: int) -> Any:
+    """The first n test images of the data that a game was trained on."""
+    settings = zoo.record(name)["training"]["settings"]
+    return ganlib.load(settings["data"], size=settings["size"], split="test", n=n)
 
 
 def translations(gan: TranslationGAN, name: str) -> Tensor:
     """Test images of each domain that is translated, and below them what becomes of them."""
-    settings = zoo.record(name)["training"]["settings"]
-    test = ganlib.load(settings["data"], size=settings["size"], split="test", n=COLUMNS)
-    rows = []
+    test, rows = tested(name, COLUMNS), []
     for way in gan.translators():
         given = getattr(test, way[0]).normalised()
         rows += [given, gan.translate(given, way)]

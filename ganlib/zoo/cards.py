@@ -10,7 +10,8 @@ from ganlib import zoo
 from ganlib.errors import GanlibError
 
 Say = Callable[[str], str]  # English words, with places for values, → those of a language
-NAMES = {"fid": "FID", "kid": "KID"}
+NAMES = {"fid": "FID", "kid": "KID", "inception-score": "Inception Score", "attributes": "attribute TV"}
+NAMES |= {"classes": "classes found", "sliced-wasserstein": "sliced W2"}
 BESIDE = ("result", "of", "error", "real", "subset_size")  # numbers of a metric that are no measures of their own
 
 
@@ -150,3 +151,18 @@ def worth(made: dict[str, Any]) -> str:
     best = next((measure for measure in found if measure.name == "FID"), found[0])
     real = f"; real images {best.floor}" if best.floor else ""
     return f"{best.name} {best} (n {best.n}{real})"
+
+
+def shown(made: dict[str, Any]) -> str:
+    """What a game's sheet of samples shows, in English words."""
+    from ganlib import gans
+    from ganlib.gans.translation import TranslationGAN
+
+    recipe = made["game"]
+    if issubclass(gans.get(recipe["gan"]), TranslationGAN):
+        return "Test images, and below each row what it is translated to."
+    if recipe["options"].get("condition") == "captions":
+        return "Samples for the captions of the first test images."
+    if "classes" in recipe["options"]:
+        return "Samples of each class, one class after the other."
+    return "The first samples of a fixed seed."
