@@ -1,8 +1,8 @@
 """Make a game of the zoo anew: ``make zoo NAME``, or ``python -m tools.retrain_game NAME``.
 
-The commands of its record train it into runs/NAME; `tools.measure_game` measures the run, `tools.keep_game` puts the game
-in the place of the old one, and its sheet on the page of the zoo is drawn. What was stopped half way goes on where it
-was; a run that is finished is measured and kept as it is.
+The commands of its record train it into runs/NAME; `tools.measure_game` measures the run, `tools.keep_game` puts the
+game in the place of the old one, and its sheet on the page of the zoo is drawn. What was stopped half way goes on where
+it was; a run that is finished is measured and kept as it is.
 """
 
 from __future__ import annotations

@@ -41,9 +41,8 @@ def _all() -> None:
     widths = [max(map(len, column)) for column in zip(*rows.values(), strict=True)]
     for kind, what in WHAT.items():
         print(f"{what}:")
-        for name, made in records.items():
-            if zoo.kind_of(made) == kind:
-                print("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(rows[name], widths, strict=True)).rstrip())
+        for name in zoo.list(kind):
+            print("", *(f"{cell:{width}}" for cell, width in zip(rows[name], widths, strict=True)), sep="  ")
 
 
 def _one(name: str) -> None:

@@ -7,7 +7,7 @@
     zoo.record("cgan-avatars")  # how it was made, and what it is worth
 
 ``trained/NAME.safetensors`` holds the weights, ``trained/NAME.json`` the record, which names the checksum of the
-weights. ``make zoo NAME`` makes both of a game anew; ``python -m ganlib.zoo.train NAME --out FOLDER`` those of a network.
+weights. ``make zoo NAME`` makes both of a game anew, ``python -m ganlib.zoo.train NAME --out FOLDER`` of a network.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def measures(made: dict[str, Any]) -> list[Measure]:
     """What a model is worth: of a network, its share of right answers to each question."""
     if zoo.kind_of(made) == "network":
         test = made["test"]
-        return [Measure(question, share, None, None, test["n"]) for question, share in test["accuracy"].items()]
+        return [Measure(q.replace("_", " "), share, None, None, test["n"]) for q, share in test["accuracy"].items()]
     found = []
     for entry in made["measured"]:
         n = entry["n"] if "n" in entry else entry["n_generated"]

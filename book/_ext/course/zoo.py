@@ -69,8 +69,8 @@ class Zoo(StatusTable):
         sheet = SHEET.format(name=name)
         if not Path(self.env.srcdir, sheet).is_file():
             raise self.error(f"{sheet} is not there; expected it from: python book/figures/zoo.py")
-        image = nodes.image("", uri=f"/{sheet}", alt=say("A sheet of small pictures that {name} has made.").format(name=name))
-        return [image, nodes.paragraph("", say(shown))]
+        words = say("A sheet of small pictures that {name} has made.").format(name=name)
+        return [nodes.image("", uri=f"/{sheet}", alt=words), nodes.paragraph("", say(shown))]
 
     def measures(self, found: list[Any], kind: str) -> nodes.table:
         """What a model is worth."""
