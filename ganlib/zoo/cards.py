@@ -84,15 +84,15 @@ def facts(name: str, say: Say = str) -> list[tuple[str, str]]:
     seed = training["seed"] if network else training["settings"]["seed"]
     images, precision = training["n"] if network else training["images"], made.get("precision", "")
     trained = [training["device"], duration(training.get("seconds"), say), training["date"]]
+    numbers = say("{n:,} numbers").format(n=made["parameters"])
     found = {
         "Data": f"{data(made)}, {shape(made)}",
         "Seed": str(seed),
         "Images seen": say("{images:,} in {steps:,} steps").format(images=images, steps=training["steps"]),
         "Trained": ", ".join(filter(None, trained)),
         "Software": f"PyTorch {training['torch']}, Python {training['python']}",
-        "Weights": ", ".join(
-            filter(None, [f"{made['parameters']:,}", precision, f"{megabytes(name):.1f} MB", made["sha256"][:12]])
-        ),
+        "Weights": ", ".join(filter(None, [numbers, precision, f"{megabytes(name):.1f} MB"])),
+        "Checksum": f"sha256 {made['sha256'][:12]}…",
     }
     return [(say(what), answer) for what, answer in found.items()]
 

@@ -9,7 +9,6 @@ import torch
 from ganlib import cli, training, zoo
 from ganlib.errors import GanlibError
 from ganlib.training import checkpoint
-from ganlib.zoo import games
 from tools import keep_game
 
 TINY = [
@@ -42,7 +41,7 @@ def run(tmp_path_factory):
 @pytest.fixture
 def kept(run, tmp_path, monkeypatch):
     """A zoo of this one game."""
-    monkeypatch.setattr(games, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     keep_game.main([str(run), "tiny"])
     return tmp_path
 
@@ -50,16 +49,16 @@ def kept(run, tmp_path, monkeypatch):
 def test_a_kept_game_samples_as_the_run_does(run, kept):
     z = torch.randn(16, 100, generator=torch.Generator().manual_seed(0))
     before = torch.get_rng_state()
-    gan = zoo.game("tiny")
+    gan = zoo.load("tiny")
     assert torch.equal(torch.get_rng_state(), before)
-    assert games.names() == ["tiny"] and not any(p.requires_grad for p in gan.parameters())
+    assert zoo.list() == ["tiny"] and not any(p.requires_grad for p in gan.parameters())
     averaged, last = (training.load_gan(run, averaged=which).sample(z=z) for which in (True, False))
     assert (gan.sample(z=z) - averaged).abs().max() < 2e-3  # half precision: 11 bits
     assert (gan.sample(z=z) - last).abs().max() > 2e-3  # so they are the averaged weights
 
 
 def test_the_record_says_how_it_was_made(run, kept):
-    record = games.record("tiny")
+    record = zoo.record("tiny")
     assert record["sha256"] == hashlib.sha256((kept / "tiny.safetensors").read_bytes()).hexdigest()
     assert record["game"] == checkpoint.read(run)["recipe"]
     made = record["training"]
@@ -84,19 +83,19 @@ def test_what_is_wrong_is_said_in_one_sentence(run, kept, tmp_path, monkeypatch)
     raw, made = weights.read_bytes(), json.loads(record.read_text())
     weights.write_bytes(raw[:-1])
     with pytest.raises(GanlibError, match="is damaged: its checksum is"):
-        zoo.game("tiny")
+        zoo.load("tiny")
     record.write_text(
         json.dumps(made | {"game": made["game"] | {"options": made["game"]["options"] | {"model": "mlp"}}})
     )
     weights.write_bytes(raw)
     with pytest.raises(GanlibError, match="do not fit 'gan' of this ganlib"):
-        zoo.game("tiny")
+        zoo.load("tiny")
     weights.unlink()
-    with pytest.raises(GanlibError, match="cannot be read .*expected the game's weights: reinstall ganlib"):
-        zoo.game("tiny")
+    with pytest.raises(GanlibError, match="cannot be read .*expected the weights of 'tiny': reinstall ganlib"):
+        zoo.load("tiny")
     record.write_text("{")
-    with pytest.raises(GanlibError, match="expected a game's record: reinstall ganlib"):
-        zoo.game("tiny")
+    with pytest.raises(GanlibError, match="expected a model's record: reinstall ganlib"):
+        zoo.load("tiny")
     monkeypatch.setattr(keep_game, "LARGEST", 1000)
     with pytest.raises(GanlibError, match="expected at most 1,000: a smaller generator"):
         keep_game.keep(run, "other", tmp_path)
@@ -105,10 +104,10 @@ def test_what_is_wrong_is_said_in_one_sentence(run, kept, tmp_path, monkeypatch)
     assert not list(tmp_path.glob("other.*"))
 
 
-@pytest.mark.parametrize("name", games.names())
+@pytest.mark.parametrize("name", zoo.list("game"))
 def test_the_games_that_come_with_the_library(name):
-    record, path = games.record(name), games.FOLDER / f"{name}.safetensors"
+    record, path = zoo.record(name), zoo.FOLDER / f"{name}.safetensors"
     assert path.stat().st_size <= keep_game.LARGEST and record["measured"]
-    gan = zoo.game(name)
-    assert record["parameters"] == sum(value.numel() for value in games.sampling(gan).values())
+    gan = zoo.load(name)
+    assert record["parameters"] == sum(value.numel() for value in zoo.sampling(gan).values())
     assert record["training"].keys() >= {"commands", "settings", "steps", "images", "date", "device", "torch"}

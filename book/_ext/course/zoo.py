@@ -1,7 +1,7 @@
 """`{zoo} games` and `{zoo} networks`: what the library has of each, from the records, in the language of the page.
 
-Each has a section: of a game its sheet of samples, then the commands that made it, how, and what it is worth. All is made
-anew in every build, so a new model needs no edit of the page.
+Each has a section: of a game its sheet of samples, then the commands that made it, how, and what it is worth. All is
+made anew in every build, so a new model needs no edit of the page.
 """
 
 from __future__ import annotations
