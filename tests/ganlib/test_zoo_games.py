@@ -254,7 +254,9 @@ def test_the_sheet_on_the_page_is_by_this_game(name):
     drawn = SHEETS["sheet"](name).astype(int)
     shown = np.asarray(Image.open(SHEETS["FOLDER"] / f"zoo-{name}.png").convert("RGB")).astype(int)
     assert drawn.shape == shown.shape, "run `python book/figures/zoo.py`"
-    assert abs(drawn - shown).mean() < 0.5, "run `python book/figures/zoo.py`"  # processors round differently
+    # The file has few colours; of another sample 40 grey levels would be off.
+    assert abs(drawn - shown).mean() < 10, "run `python book/figures/zoo.py`"
+    assert abs(np.roll(drawn, drawn.shape[1] // 12, 1) - shown).mean() > 20
 
 
 @pytest.mark.parametrize("name", zoo.list("game"))
