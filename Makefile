@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test accept notebooks lab new-chapter constraints set-repo clean
+.PHONY: help setup book serve test accept notebooks lab new-chapter zoo constraints set-repo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,16 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 
 new-chapter: $(INSTALLED) ## begin a chapter: NAME=03-dynamics EN="English title" ZH="中文标题"
 	@$(PY) -m tools.new_chapter "$(NAME)" "$(EN)" "$(ZH)"
+
+# make takes the name in `make zoo NAME` for one more thing to make; so it is one, of which nothing has to be done.
+ifeq ($(firstword $(MAKECMDGOALS)),zoo)
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+NAME := $(word 2,$(MAKECMDGOALS))
+$(NAME): ; @:
+endif
+endif
+zoo: $(INSTALLED) ## make a trained game anew by the commands of its record: make zoo cgan-avatars
+	@$(PY) -m tools.retrain_game $(NAME)
 
 constraints: $(INSTALLED) ## write constraints.txt anew, with the newest versions
 	@$(PY) -m tools.constraints

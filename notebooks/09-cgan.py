@@ -919,7 +919,7 @@ if lab.profile == "cpu":
 # %%
 # alt-en: Eight rows of eight faces of 32 pixels, a row for each caption, four wishes in two languages: blue hair; short hair and glasses; long pink hair; dark skin, yellow shirt and slate background. The eight faces of a row are nearly the same. The two rows of a wish differ in what it leaves open, as skin or background.
 # alt-zh: 八行，每行八幅 32 像素的人像，一行一句描述，四个愿望各用两种语言：蓝色头发；短发戴眼镜；粉色长发；深色皮肤、黄色上衣、石板色背景。一行的八幅几乎一样。同一个愿望的两行，在没有提到的地方不一样，例如皮肤或背景。
-painter = ganlib.zoo.game("cgan-avatars").to(lab.device)
+painter = ganlib.zoo.load("cgan-avatars").to(lab.device)
 
 
 def paint(caption, n=8, seed=0):

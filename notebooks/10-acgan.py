@@ -1077,7 +1077,7 @@ if lab.profile == "cpu":
 # %%
 # alt-en: Eight rows of eight drawn faces of 32 pixels, a row for each colour of hair: black, brown, blonde, red, blue, green, pink, silver. The faces of a row differ in skin, glasses, shirt and background.
 # alt-zh: 八行，每行八幅 32 像素的人像，一行一种发色：黑、棕、金、红、蓝、绿、粉、银。同一行的人像，肤色、眼镜、上衣与背景各不相同。
-painter = ganlib.zoo.game("acgan-avatars").to(lab.device)
+painter = ganlib.zoo.load("acgan-avatars").to(lab.device)
 colours = torch.arange(8).repeat_interleave(250)
 ganlib.seed(0)
 faces = painter.sample(labels=colours).cpu()

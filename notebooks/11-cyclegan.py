@@ -925,7 +925,7 @@ if lab.profile == "cpu":
 # %%
 # alt-en: Three rows of six pictures at 64 pixels: three horses and three zebras, their translations, and the way back.
 # alt-zh: 64 像素的图，三行六列：三匹马与三匹斑马，它们的译文，以及译回来的。
-large = ganlib.zoo.game("cyclegan-horses-zebras").to(lab.device)
+large = ganlib.zoo.load("cyclegan-horses-zebras").to(lab.device)
 wide = ganlib.load(lab.data, size=64, split="test", n=n)
 
 
@@ -971,7 +971,7 @@ for way in BACK:
         table[f"{lab.t(way)} · {name}"] = row
 viz.table(table, [lab.t(name) for name in MEASURES])
 # %%
-training = ganlib.zoo.games.record("cyclegan-horses-zebras")["training"]
+training = ganlib.zoo.record("cyclegan-horses-zebras")["training"]
 command = " ".join(training["commands"][0])
 print(command.replace(" --", " \\\n    --"))
 if lab.profile == "cpu":

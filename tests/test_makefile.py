@@ -66,6 +66,18 @@ def test_every_target_is_phony() -> None:
     assert declared is not None and set(declared[1].split()) == targets(MAKEFILE)
 
 
+@pytest.mark.parametrize("words", [["cgan-avatars"], ["NAME=cgan-avatars"], []])
+def test_the_zoo_takes_its_name_as_a_word(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    for path in ("pyproject.toml", "constraints.txt", "tools/install.py", ".venv/bin/python", ".venv/.installed"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    script(tmp_path / ".venv/bin/python", '#!/bin/sh\necho "$@"\n')
+    done = make("zoo", *words, cwd=tmp_path)
+    asked = ["-m", "tools.retrain_game", *(["cgan-avatars"] if words else [])]
+    assert (done.returncode, done.stdout, done.stderr) == (0, " ".join(asked) + "\n", "")
+
+
 # --- make setup
 
 

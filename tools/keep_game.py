@@ -1,7 +1,8 @@
 """Keep a run's game in the zoo: ``python -m tools.keep_game RUN NAME``.
 
 Writes ``ganlib/zoo/trained/NAME.safetensors`` and ``NAME.json`` from the newest checkpoint of a run of ``ganlib train``
-and from what ``ganlib evaluate`` has found of it, or from a file that says what it is worth (``--measured``).
+and from what ``ganlib evaluate`` has found of it, or from a file that says what it is worth (``--measured``). The
+weights are kept as they are where that takes no more than 4 MB, in half precision otherwise.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
+from torch import Tensor
 
+from ganlib import zoo
 from ganlib.cli.runs import read_record
 from ganlib.cli.trained import EVALUATION, earlier
 from ganlib.errors import GanlibError
 from ganlib.training import checkpoint
-from ganlib.zoo import games
+from ganlib.training.folder import STATUS
 
 LARGEST = 4_000_000  # bytes of a file of weights: whoever installs the library carries it
 OF_RUN = ("commands", "recipe", "settings", "device", "processes", "torch", "python")  # what of a run's record is told
@@ -47,28 +50,47 @@ def keep(run: str | Path, name: str, folder: str | Path, measured: Any = None) -
         measured = [found for found in earlier(run / EVALUATION) if found.get("step") == state["step"]]
     if not measured:
         raise GanlibError(f"nothing is measured of step {state['step']} of {str(run)!r}; run `ganlib evaluate` first")
-    tensors = {
-        key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in games.sampling(gan).items()
-    }
-    for key, value in tensors.items():
-        if not value.isfinite().all():
-            raise GanlibError(f"{key!r} has values beyond what half precision holds; expected at most 65,504")
-    raw = save(tensors)
+    tensors = {key: value.contiguous() for key, value in zoo.sampling(gan).items()}
+    raw, precision = save(tensors), "float32"
+    if len(raw) > LARGEST:
+        raw, precision = save({key: _half(key, value) for key, value in tensors.items()}), "float16"
     if len(raw) > LARGEST:
         raise GanlibError(f"the weights take {len(raw):,} bytes; expected at most {LARGEST:,}: a smaller generator")
     made = {
         "game": state["recipe"],
         "parameters": sum(value.numel() for value in tensors.values()),
+        "precision": precision,
         "sha256": hashlib.sha256(raw).hexdigest(),
         "training": {key: ran[key] for key in OF_RUN if key in ran}
-        | {"steps": state["step"], "images": state["images_seen"], "date": _day(run)},
+        | {"steps": state["step"], "images": state["images_seen"], "date": _day(run)}
+        | ({} if (seconds := _seconds(run, state["step"], ran)) is None else {"seconds": seconds}),
         "measured": measured,
     }
     checkpoint.writable(folder)
     checkpoint.replace(folder / f"{name}.safetensors", raw)
     checkpoint.replace(folder / f"{name}.json", (json.dumps(made, indent=2, ensure_ascii=False) + "\n").encode())
     return made
+
+
+def _half(key: str, value: Tensor) -> Tensor:
+    """A tensor in half precision, if it is one of floats."""
+    half = value.half() if value.is_floating_point() else value
+    if not half.isfinite().all():
+        raise GanlibError(f"{key!r} has values beyond what half precision holds; expected at most 65,504")
+    return half
+
+
+def _seconds(run: Path, step: int, ran: dict[str, Any]) -> int | None:
+    """How long it took; None where the run's folder does not say."""
+    try:
+        found = json.loads((run / STATUS).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if found["step"] != step:
+        return None
+    if "seconds" not in found and len(ran["commands"]) == 1:  # its pace is that of the whole run
+        return round(step / found["steps_per_s"])
+    return round(found["seconds"]) if "seconds" in found else None
 
 
 def _day(run: Path) -> str:
@@ -86,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         measured = json.loads(Path(args.measured).read_text("utf-8")) if args.measured else None
-        made = keep(args.run, args.name, games.FOLDER, measured)
+        made = keep(args.run, args.name, zoo.FOLDER, measured)
     except (GanlibError, OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{args.name}: {made['parameters']:,} parameters, step {made['training']['steps']:,}")

@@ -1,8 +1,9 @@
-"""What a run is worth whose game is told what to make: ``python -m tools.measure_game RUN > measured.json``.
+"""What a run is worth, in the form of the zoo's records: ``python -m tools.measure_game RUN > measured.json``.
 
-`ganlib evaluate` looks at samples alone. Here a game with labels or captions is asked for those of test images, and one
-that translates for translations of test images; where there is something to compare with, other test images, or the
-hidden counterparts, are judged in the same way. The result is what ``tools.keep_game --measured`` takes.
+`ganlib evaluate` looks at samples alone, and so it is here for games that are told nothing. A game with labels or
+captions is asked for those of test images, and one that translates for translations of test images; where there is
+something to compare with, other test images, or the hidden counterparts, are judged in the same way. The result is what
+``tools.keep_game --measured`` takes.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import torch
 from torch import Tensor
 
 import ganlib
+from ganlib import metrics
 from ganlib.cli.runs import read_record
 from ganlib.data import avatars, captions
 from ganlib.data.images import Images
 from ganlib.device import seeded
 from ganlib.errors import GanlibError
+from ganlib.gans.base import GAN
 from ganlib.gans.conditional import ConditionalGAN
 from ganlib.gans.translation import TranslationGAN
 from ganlib.metrics import features
@@ -53,19 +56,31 @@ def measure(run: str | Path, n: int = 1000, seed: int = 0) -> dict[str, Any]:
         ``step``, ``split``, ``n``, ``seed``, and ``metrics``: name → numbers.
 
     Raises:
-        GanlibError: no such run, or a game that is told nothing.
+        GanlibError: no such run.
     """
     gan, settings = checkpoint.load_gan(run), read_record(Path(run))["settings"]
+    step = checkpoint.read(run)["step"]
+    return {"step": step, "split": "test", "n": n, "seed": seed, "metrics": of_game(gan, settings, n, seed)}
+
+
+def of_game(gan: GAN, settings: dict[str, Any], n: int, seed: int, chosen: list[str] | None = None) -> dict[str, Any]:
+    """What is measured of a game.
+
+    Args:
+        gan: the game, with the weights to sample with.
+        settings: of its training, of which the test images are those of ``data`` in ``size``.
+        n: samples, or translations in each direction.
+        seed: of everything drawn.
+        chosen: names of metrics of a game that is told nothing; None for all that fit.
+    """
     told = {"size": settings["size"], "split": "test"}
     with seeded(seed):
         if isinstance(gan, TranslationGAN):
-            found = translations(gan, settings["data"], told, n)
-        elif isinstance(gan, ConditionalGAN):
-            found = to_order(gan, ganlib.load(settings["data"], n=2 * n, **told), n)
-        else:
-            raise GanlibError(f"the game {gan.name!r} is told nothing; expected `ganlib evaluate` for it")
-    step = checkpoint.read(run)["step"]
-    return {"step": step, "split": "test", "n": n, "seed": seed, "metrics": found}
+            return translations(gan, settings["data"], told, n)
+        data = ganlib.load(settings["data"], n=2 * n, **told)
+        if isinstance(gan, ConditionalGAN):
+            return to_order(gan, data, n)
+    return metrics.evaluate(gan, data, n, seed=seed, chosen=chosen)["metrics"]
 
 
 def to_order(gan: ConditionalGAN, data: Images, n: int) -> dict[str, Any]:
@@ -153,7 +168,7 @@ def translations(gan: TranslationGAN, name: str, told: dict[str, Any], n: int) -
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser("python -m tools.measure_game", description="Measure a game that is told things.")
+    parser = argparse.ArgumentParser("python -m tools.measure_game", description="Measure a run's game.")
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("--n", type=int, default=1000, help="samples (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default %(default)s)")

@@ -30,11 +30,12 @@ def completion(args: argparse.Namespace) -> None:
         import shtab
     except ImportError:
         raise GanlibError("the package shtab is not installed; expected it from: pip install shtab") from None
-    from ganlib import cli, data, gans, metrics, recipes
+    from ganlib import cli, data, gans, metrics, recipes, zoo
     from ganlib.training.acceleration import PRECISIONS
 
     parser = cli.parser()
     names = {"recipe": sorted({*recipes.shipped(), *gans.names()}), "precision": PRECISIONS, "metric": metrics.names()}
+    names["model"] = zoo.list()
     names |= dict.fromkeys(("data", "name", "names"), data.names())
     for command, action in _actions(parser):
         # Choices for the script alone: the parser itself must not refuse a path.

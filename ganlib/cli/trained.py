@@ -75,7 +75,7 @@ def trained(run: str) -> Any:
     """The game of a run's folder, of a checkpoint file, or of the library (``zoo:NAME``), to be sampled."""
     from ganlib import training, zoo
 
-    return zoo.game(run.removeprefix(ZOO)) if run.startswith(ZOO) else training.load_gan(run)
+    return zoo.load(run.removeprefix(ZOO), "game") if run.startswith(ZOO) else training.load_gan(run)
 
 
 def _beside(run: str, name: str) -> Path:

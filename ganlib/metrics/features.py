@@ -67,7 +67,7 @@ def _from_zoo(name: str, question: str) -> dict[str, Any]:
 
         return run
 
-    return {"load": load, "identity": lambda: f"sha256 {zoo.provenance(name)['sha256']}"}
+    return {"load": load, "identity": lambda: f"sha256 {zoo.record(name)['sha256']}"}
 
 
 INCEPTION = {"features_list": ["2048", "logits_unbiased"]}  # pool features, and the logits of the Inception Score

@@ -119,8 +119,8 @@ def _features(given: str | Callable) -> tuple[Callable[[Tensor], Tensor | Sequen
         return given, "given"
     if given == "pixels":
         return lambda images: images, given
-    if given not in zoo.names():
-        raise unknown("features", given, ["pixels", *zoo.names()])
+    if given not in (networks := zoo.list("network")):
+        raise unknown("features", given, ["pixels", *networks])
     net = zoo.load(given)
 
     def seen(images: Tensor) -> Tensor:

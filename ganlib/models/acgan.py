@@ -119,7 +119,7 @@ def trained(name: str, shape: Sequence[int], frozen: bool = False) -> Trunk:
     Raises:
         GanlibError: no such network, or images of another shape.
     """
-    network = zoo.load(name)
+    network = zoo.load(name, "network")
     if tuple(shape) != network.shape:
         raise GanlibError(f"images of shape {tuple(shape)} were given; the trunk {name!r} expects {network.shape}")
     features = next(iter(network.heads.values())).in_features

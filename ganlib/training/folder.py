@@ -69,7 +69,7 @@ class RunFolder:
                 checkpoint.replace(self.path / LOG, lines.encode())
             except OSError as error:
                 raise GanlibError(f"cannot write to the output folder {str(self.path)!r}: {error.strerror}") from None
-            self._begun = (trainer.step, time.time())
+            self._begun, self._before = (trainer.step, time.time()), _seconds(self.path, trainer.step)
             self._say("running", trainer.step, target)
             state = "failed"
             try:
@@ -87,8 +87,11 @@ class RunFolder:
     def _say(self, state: str, step: int, target: int) -> None:
         """Write `status.json`; a disk that is full ends no run."""
         begun, since = self._begun
-        rate = (step - begun) / max(time.time() - since, 1e-9)
-        status = {"state": state, "step": step, "target": target, "steps_per_s": rate, "updated": time.time()}
+        now = time.time()
+        rate = (step - begun) / max(now - since, 1e-9)
+        status = {"state": state, "step": step, "target": target, "steps_per_s": rate, "updated": now}
+        if self._before is not None:
+            status["seconds"] = self._before + now - since
         try:
             checkpoint.replace(self.path / STATUS, (json.dumps(status, indent=2) + "\n").encode())
         except OSError as error:
@@ -134,6 +137,18 @@ class RunFolder:
         return path
 
 
+def _seconds(path: Path, step: int) -> float | None:
+    """How long a run was trained up to a step from which it goes on; None where nobody counted."""
+    if not step:
+        return 0.0
+    try:
+        found, saved = status(path), (path / checkpoint.name(step)).stat().st_mtime
+        killed = found["state"] in ("running", "killed")  # what it said last is when it began
+        return found["seconds"] + (max(0.0, saved - found["updated"]) if killed else 0.0)
+    except (GanlibError, OSError, KeyError):
+        return None
+
+
 def _table(history: History) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, ["step", *history.names()])
@@ -157,7 +172,7 @@ def is_run(path: str | Path) -> bool:
 
 
 def status(path: str | Path) -> dict[str, Any]:
-    """What a run is doing: state, step, target, steps_per_s, updated (seconds since 1970).
+    """What a run is doing: state, step, target, steps_per_s, updated (seconds since 1970), seconds (trained so far).
 
     A run whose process is gone without a word is "killed": only a process that lives can hold the folder's lock.
 

@@ -180,6 +180,7 @@ def test_help_is_for_newcomers(capsys, monkeypatch):
         ["runs", "--help"],
         ["runs", "plot", "--help"],
         ["recipes", "--help"],
+        ["zoo", "--help"],
         ["completion", "--help"],
         ["data", "--help"],
         ["data", "describe", "--help"],

@@ -245,7 +245,7 @@ def test_an_evaluation_records_whose_weights_saw_the_images():
     gan = ganlib.build("gan", (1, 8, 8), model="mlp-small", latent_dim=4)
     data = ganlib.load("digits", n=400, size=8)
     found = ganlib.metrics.evaluate(gan, data, 150, chosen=["kid"])
-    assert found["features"] == f"digits, sha256 {zoo.provenance('digits')['sha256']}"
+    assert found["features"] == f"digits, sha256 {zoo.record('digits')['sha256']}"
     found = ganlib.metrics.evaluate(gan, data, 150, chosen=["sliced-wasserstein"])
     assert found["features"] is None  # nothing looked at any
 

@@ -323,8 +323,8 @@ def test_statistics_are_kept_by_content(numbers, counted, folder):
 
 def test_other_weights_are_another_entry(numbers, counted, monkeypatch):
     statistics(numbers)
-    record = zoo.provenance("digits") | {"sha256": "0" * 64}
-    monkeypatch.setattr(zoo, "provenance", lambda name: record)
+    record = zoo.record("digits") | {"sha256": "0" * 64}
+    monkeypatch.setattr(zoo, "record", lambda name: record)
     with pytest.raises(GanlibError, match="is damaged"):  # not found among the statistics, so the weights are read
         statistics(numbers)
 

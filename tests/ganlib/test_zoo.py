@@ -33,7 +33,7 @@ def copied(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["digits", "avatars"])
 def test_accuracy_on_unseen_images(name):
     right = train.accuracy(zoo.load(name), *fresh(name, 3000))
-    record = zoo.provenance(name)["test"]
+    record = zoo.record(name)["test"]
     if name == "digits":
         assert right["digit"] >= 0.99 and record["accuracy"]["digit"] >= 0.99
         assert all(right[habit] > 0.3 for habit in train.FIFTHS)  # by chance 0.2; near a limit it is one
@@ -54,7 +54,7 @@ def test_the_avatars_network_answers_for_every_attribute():
 
 @pytest.mark.parametrize("name", ["digits", "avatars"])
 def test_the_record_is_of_this_file(name):
-    record, path = zoo.provenance(name), zoo.FOLDER / f"{name}.safetensors"
+    record, path = zoo.record(name), zoo.FOLDER / f"{name}.safetensors"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]
     assert path.stat().st_size <= 2_000_000
     net = zoo.load(name)
@@ -111,8 +111,8 @@ def test_training_writes_what_the_zoo_reads(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "TESTED", 200)
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "new")
     train.main(["digits", "--out", str(tmp_path / "new"), "--images", "300"])
-    assert zoo.names() == ["digits"] and '"accuracy"' in capsys.readouterr().out
-    record = zoo.provenance("digits")
+    assert zoo.list() == ["digits"] and '"accuracy"' in capsys.readouterr().out
+    record = zoo.record("digits")
     assert record["training"]["n"] == 256 and record["training"]["command"].endswith("--seed 0 --images 300")
     test = ganlib.load("digits", split="test", n=200)
     truth = train.handwriting(test.labels, test.attributes)
@@ -121,7 +121,7 @@ def test_training_writes_what_the_zoo_reads(tmp_path, monkeypatch, capsys):
     assert again["sha256"] == record["sha256"]
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.list())
 def test_to_measure_in_the_middle_of_a_run_does_not_change_it(name):
     before = torch.get_rng_state()
     zoo.load(name)
@@ -143,9 +143,48 @@ def test_damaged_or_missing_weights_are_named(copied):
         zoo.load("digits")
 
 
+def test_what_there_is():
+    assert zoo.list("network") == ["avatars", "digits"] and {"acgan-avatars", "cgan-avatars"} <= set(zoo.list("game"))
+    assert zoo.list() == sorted(zoo.list("game") + zoo.list("network"))
+    here = {}
+    exec("from ganlib.zoo import *", here)
+    assert here["load"] is zoo.load and "list" not in here  # Python's own stays
+    exec("from ganlib.zoo import list, load, record", here)
+    assert here["list"]() == zoo.list()
+
+
+@pytest.mark.parametrize("name", zoo.list())
+def test_every_file_has_its_record_and_its_checksum(name):
+    made = zoo.record(name)
+    assert hashlib.sha256((zoo.FOLDER / f"{name}.safetensors").read_bytes()).hexdigest() == made["sha256"]
+    assert zoo.kind_of(made) in made and zoo.load(name, zoo.kind_of(made)) is not None
+    files = {path.name for path in zoo.FOLDER.iterdir()}
+    assert files == {f"{name}.{kind}" for name in zoo.list() for kind in ("json", "safetensors")}
+
+
+def test_a_damaged_record_is_named_and_harms_no_other(copied):
+    for text in ("{", "[]", '{"network": {}}'):
+        (copied / "faces.json").write_text(text)
+        with pytest.raises(
+            GanlibError, match=r"faces\.json cannot be read .*expected a model's record: reinstall ganlib"
+        ):
+            zoo.load("faces")
+        assert zoo.list() == ["digits", "faces"] and zoo.load("digits")
+
+
 def test_bad_input_is_named(tmp_path):
-    with pytest.raises(GanlibError, match="unknown network of the zoo 'digit' .did you mean 'digits'"):
+    with pytest.raises(GanlibError, match="unknown model of the zoo 'digit' .did you mean 'digits'.*acgan-avatars, av"):
         zoo.load("digit")
+    with pytest.raises(GanlibError, match="unknown model of the zoo 'avatar' .did you mean 'avatars'"):
+        zoo.record("avatar")
+    with pytest.raises(
+        GanlibError, match="unknown network of the zoo 'digit' .did you mean 'digits'.*: avatars, digits$"
+    ):
+        zoo.load("digit", "network")
+    with pytest.raises(GanlibError, match="'digits' of the zoo is a network; expected a game, one of .*cgan-avatars"):
+        zoo.load("digits", "game")
+    with pytest.raises(GanlibError, match="unknown kind of the zoo 'gane' .did you mean 'game'"):
+        zoo.list("gane")
     with pytest.raises(GanlibError, match="expects .N, 1, 28, 28."):
         zoo.load("digits")(torch.zeros(1, 1, 32, 32))
     with pytest.raises(GanlibError, match="unknown network of the zoo 'faces'"):

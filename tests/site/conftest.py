@@ -60,7 +60,8 @@ def inputs() -> str:
         *(ROOT / "book").rglob("*"),
         *(ROOT / "notebooks").rglob("*.ipynb"),
         *(ROOT / "notebooks").glob("*.py"),
-        *(ROOT / "ganlib" / name for name in ("labels.py", "sprites.py")),
+        *(ROOT / "ganlib" / name for name in ("labels.py", "sprites.py", "zoo/cards.py")),
+        *(ROOT / "ganlib" / "zoo" / "trained").glob("*.json"),
     ]
     for file in sorted(files):
         if file.is_file() and "__pycache__" not in file.parts and ".ipynb_checkpoints" not in file.parts:

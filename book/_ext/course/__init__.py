@@ -26,6 +26,7 @@ MODULES = (
     "typography",
     "vendor",
     "words",
+    "zoo",
 )
 
 

@@ -88,12 +88,16 @@ class StatusTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Make the table, in every build."""
         self.env.note_reread()
-        heads, rows = self.content_of(Path(self.env.srcdir))
+        return [self.table(*self.content_of(Path(self.env.srcdir)))]
+
+    def table(self, heads: list[str], rows: list[list[list[str | nodes.Node]]]) -> nodes.table:
+        """A table of rows of cells, each of lines."""
         group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
-        group += nodes.thead("", self.row([[str(self.translate(head))] for head in heads]))
+        if any(heads):
+            group += nodes.thead("", self.row([[str(self.translate(head))] for head in heads]))
         group += nodes.tbody("", *map(self.row, rows))
         title = [nodes.title("", self.caption)] if self.caption else []
-        return [nodes.table("", *title, group, classes=[self.kind])]
+        return nodes.table("", *title, group, classes=[self.kind])
 
     def row(self, cells: list[list[str | nodes.Node]]) -> nodes.row:
         """A row of cells, each of lines."""
