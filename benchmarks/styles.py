@@ -35,6 +35,7 @@ import ganlib
 from benchmarks import common
 from benchmarks.common import mean, shown
 from ganlib import GanlibError, recipes, zoo
+from ganlib.data.avatars import CORNER
 from ganlib.device import resolve, seeded
 from ganlib.gans import schedules
 from ganlib.gans.stylegan import StyleGAN
@@ -47,7 +48,6 @@ from ganlib.training.callbacks import to_uint8
 
 RECIPE = "stylegan-avatars"
 TRAINING = 20_000  # images
-CORNER = (("hair_length", "long"), ("glasses", True))
 MIXING = 0.9  # of what is called mixed, whatever the row has in training
 PART = 250  # samples at once
 Found = dict[str, float]  # measure → value

@@ -28,6 +28,7 @@ from ganlib.errors import GanlibError, unknown
 
 VERSION = 1  # of the drawings: raise it whenever a byte of them changes, so that no old cache file is read as new
 COUNTS = {"train": 20_000, "test": 5_000}
+CORNER = (("hair_length", "long"), ("glasses", True))  # what no portrait of avatars-corner has
 PART = 300_000  # pixels painted at once on a CPU
 
 # Each attribute's values, in the order of their numbers: name, how a caption says it in English and in Chinese.
@@ -687,4 +688,14 @@ def _lots_without(n: int, generator: torch.Generator, left_out: dict[str, int]) 
     return torch.cat(kept)[:n]
 
 
-DATASETS = {"avatars": avatars}
+def avatars_corner(
+    size: int = 64, split: str = "train", n: int | None = None, seed: int = 0, label: str = "hair_colour"
+) -> Images:
+    """Those of the procedural portraits who do not have long hair and glasses at once (chapter 13).
+
+    Two attributes that are independent among `avatars` depend on each other here. See `avatars` for the arguments.
+    """
+    return avatars(size, split, n, seed, CORNER, label)
+
+
+DATASETS = {"avatars": avatars, "avatars-corner": avatars_corner}
