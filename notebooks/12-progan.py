@@ -52,7 +52,7 @@ from ganlib import recipes, viz
 
 recipe = recipes.shipped()["progan-avatars"]
 BATCH = lab.pick(smoke=4, cpu=recipe.batch, gpu=recipe.batch)
-painter = ganlib.zoo.game("progan-avatars").to(lab.device)
+painter = ganlib.zoo.load("progan-avatars").to(lab.device)
 mouths = painter.generator.to_images
 LAST = len(mouths.layers) - 1
 

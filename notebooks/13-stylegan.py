@@ -495,7 +495,7 @@ PAINTER, CORNER = "stylegan-avatars", "stylegan-corner"
 
 
 def zoo(name):
-    return ganlib.zoo.game(name).to(lab.device)
+    return ganlib.zoo.load(name).to(lab.device)
 
 
 painter = zoo(PAINTER)
