@@ -960,13 +960,13 @@ viz.grid(rounds(large, wide), columns=6, scale=1.5)
 few, grown = {"allow_small": True}, {}
 truths = {64: wide.truth, size: test.truth}
 for way, back in BACK.items():
-    scenes = heap(wide, way)
-    made = played(large, scenes, way)
+    originals = heap(wide, way)
+    made = played(large, originals, way)
     again = played(large, made, back)
     for side, true in truths.items():
         x, there, home = (
             avg_pool2d(images, 64 // side)
-            for images in (scenes, made, again)
+            for images in (originals, made, again)
         )
         grown[way, side] = {
             "background": measure.background_error(
@@ -1020,7 +1020,7 @@ if lab.profile == "cpu":
 import contextlib
 
 from ganlib.cli import main
-from PIL import Image
+from PIL import Image, ImageChops
 
 horse = render(scenes(1, 100), 160, "horse")["pixels"][0]
 photo = Image.fromarray(horse[:, 20:140].permute(1, 2, 0).numpy())
@@ -1100,7 +1100,10 @@ def upload():
 
 here = answer((folder / "horse.jpg").read_bytes())
 same = Image.open(folder / "small" / "horse.png")
-assert here.tobytes() == same.tobytes()
+# en: Sums in another order may round a pixel to the next grey level.
+# zh: 求和的次序不同，个别像素会舍入到相邻的灰度级。
+gaps = ImageChops.difference(here, same).getextrema()
+assert max(most for _, most in gaps) <= 1
 upload() if lab.live else None
 # %% [markdown] lang="en"
 # ## 12 · Photographs
