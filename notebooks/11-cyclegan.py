@@ -13,7 +13,7 @@
 # * translate pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, two of them for one training. The theory is [on its page](../../book/en/11-cyclegan.md).
-# %% [markdown] lang="zh" matches="e59ea4108a22"
+# %% [markdown] lang="zh" matches="abfd3ac7b9d3"
 # # 实验 11 · 没有词典，马变斑马
 #
 # 两堆图，谁跟谁对应，没有人说。CycleGAN 照样在两堆之间翻译，往返也相当准。它学到了什么，什么事从没有人告诉过它，它又藏了什么？真实的图堆回答不了。这个实验里的图是画出来的，所以每匹马背后都有一匹斑马，训练时看不到，度量时看得到。
