@@ -13,7 +13,7 @@
 # * translate pictures of your own.
 #
 # Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, two of them for one training. The theory is [on its page](../../book/en/11-cyclegan.md).
-# %% [markdown] lang="zh" matches="e59ea4108a22"
+# %% [markdown] lang="zh" matches="a88e087cf3b6"
 # # 实验 11 · 没有词典，马变斑马
 #
 # 两堆图，谁跟谁对应，没有人说。CycleGAN 照样在两堆之间翻译，往返也相当准。它学到了什么，什么事从没有人告诉过它，它又藏了什么？真实的图堆回答不了。这个实验里的图是画出来的，所以每匹马背后都有一匹斑马，训练时看不到，度量时看得到。
@@ -913,7 +913,7 @@ if lab.profile == "cpu":
 #
 # ## 10 · Larger
 #
-# `ganlib.zoo` has the same game at 64×64, with more weight on what is to stay: 20 for the cycle and 30 for the identity, instead of 10 and 10. Its record says how it was trained, and what was measured.
+# `ganlib.zoo` has the same game at 64×64. A larger U-Net would not do: in our trials, one seed each, it lost the outlines, or it turned fewer animals. So these translators are residual ones, those of the page with six blocks, a quarter as wide; what is to stay weighs more, 20 for the cycle and 40 for the identity instead of 10 and 10; and there were 8,000 steps. The record says how the game was trained, and what was measured.
 # %% [markdown] lang="zh"
 # 各列依次是：对*那一匹*藏着的斑马的平方误差与绝对误差；条纹（动物身上相邻像素的差别，与真相之比）；分类器当作斑马的比例。
 #
@@ -921,7 +921,7 @@ if lab.profile == "cpu":
 #
 # ## 10 · 大一些
 #
-# `ganlib.zoo` 里有同一个博弈，64×64，对不该变的东西看得更重：循环的权重是 20，恒等是 30，不是 10 与 10。它的记录里写着怎样训练、量得多少。
+# `ganlib.zoo` 里有同一个博弈，64×64。把 U-Net 放大是不行的：我们各用一个种子试过，不是丢了轮廓，就是变过来的动物少了。所以这里的翻译器是残差网络，即理论页上六个残差块的那种，宽度取四分之一；对不该变的东西看得更重，循环的权重是 20，恒等是 40，不是 10 与 10；一共训练了 8,000 步。怎样训练、量得多少，记录里都有。
 # %%
 # alt-en: Three rows of six pictures at 64 pixels: three horses and three zebras, their translations, and the way back.
 # alt-zh: 64 像素的图，三行六列：三匹马与三匹斑马，它们的译文，以及译回来的。
@@ -949,38 +949,65 @@ def rounds(game, domains, part=slice(10, 13)):
 
 viz.grid(rounds(large, wide), columns=6, scale=1.5)
 # %% [markdown] lang="en"
-# The readers of section 5 know pictures of 32 pixels, so domain and silhouette are read at half the size; background and round trip are measured at 64, where there is more to get wrong.
+# The readers of section 5 know pictures of 32 pixels, and a picture of 64 has more that can go wrong. So we halve the pictures before we compare, with the scenes as with their translations; background and round trip are measured at full size as well.
+#
+# **Predict.** Errors that lie scattered over single pixels, and errors that whole regions share: which of them does halving make smaller?
 # %% [markdown] lang="zh"
-# 第 5 节的两个网络只认得 32 像素的图，所以域与轮廓缩小一半来读；背景与往返则在 64 像素上量，那里可以出错的地方更多。
+# 第 5 节的两个网络只认得 32 像素的图，而 64 像素的图可以出错的地方更多。所以先把原图与译文都缩小一半，再来比较；背景与往返另外也按原来的大小量一次。
+#
+# **先猜。** 有的误差零星散在一个个像素上，有的是一整片一起偏。缩小一半，变小的是哪一种？
 # %%
+# alt-en: A table of six rows, three for each direction. Read at 32 pixels, the larger game has a domain of 1 instead of 0.95 to 1, background 0.03 instead of 0.03 to 0.04, silhouette above 0.9 instead of a little above 0.8, cycle error 0.03 instead of 0.04. Read at 64 pixels, background 0.03 to 0.04 and cycle error 0.03 to 0.04.
+# alt-zh: 一张六行的表，每个方向三行。在 32 像素上量，大的博弈：域 1，本实验 0.95 到 1；背景 0.03，本实验 0.03 到 0.04；轮廓 0.9 以上，本实验略高于 0.8；往返误差 0.03，本实验 0.04。在 64 像素上量，背景与往返误差都是 0.03 到 0.04。
 few, grown = {"allow_small": True}, {}
+truths = {64: wide.truth, size: test.truth}
 for way, back in BACK.items():
-    x, true = heap(wide, way), wide.truth(way[0])
-    made = played(large, x, way)
-    grown[way] = judged(avg_pool2d(made, 64 // size), way) | {
-        "background": measure.background_error(x, made, true, **few),
-        "cycle": measure.cycle_error(x, played(large, made, back), **few),
-    }
+    originals = heap(wide, way)
+    made = played(large, originals, way)
+    again = played(large, made, back)
+    for side, true in truths.items():
+        x, there, home = (
+            avg_pool2d(images, 64 // side)
+            for images in (originals, made, again)
+        )
+        grown[way, side] = {
+            "background": measure.background_error(
+                x, there, true(way[0]), **few
+            ),
+            "cycle": measure.cycle_error(x, home, **few),
+        }
+    grown[way, size] = judged(there, way) | grown[way, size]
+
 table = {}
 for way in BACK:
-    for name, found in (
-        (f"{size}×{size}", seen["translated", way]),
-        ("64×64, ganlib.zoo", grown[way]),
-    ):
-        row = [f"{r.value:.3f} ± {r.error:.3f}" for r in found.values()]
-        table[f"{lab.t(way)} · {name}"] = row
+    rows = {lab.t("this lab"): seen["translated", way]}
+    for side in sorted(truths):
+        rows[lab.t("zoo at", side=side)] = grown[way, side]
+    for name, found in rows.items():
+        table[f"{lab.t(way)} · {name}"] = [
+            f"{found[m].value:.3f} ± {found[m].error:.3f}"
+            if m in found
+            else "–"
+            for m in MEASURES
+        ]
 viz.table(table, [lab.t(name) for name in MEASURES])
 # %%
+import shlex
+
 training = ganlib.zoo.record("cyclegan-horses-zebras")["training"]
-command = " ".join(training["commands"][0])
+command = shlex.join(training["commands"][0])
 print(command.replace(" --", " \\\n    --"))
 if lab.profile == "cpu":
-    for way, found in grown.items():
-        ours = seen["translated", way]
-        assert found["domain"].value > DOMAIN
-        assert found["silhouette"].value > ours["silhouette"].value
-        assert found["background"].value < ours["background"].value
-        assert found["cycle"].value < ours["cycle"].value
+    for way in BACK:
+        ours, zoos = seen["translated", way], grown[way, size]
+        assert zoos["domain"].value > 0.97
+        assert zoos["silhouette"].value > ours["silhouette"].value
+        assert zoos["background"].value < ours["background"].value
+        assert zoos["cycle"].value < ours["cycle"].value
+# %% [markdown] lang="en"
+# Read at the same 32 pixels, the larger game is better in every column: all of its translations are taken for their target, outlines agree better by a tenth, background and round trip are closer by a fifth to a third. At 64 pixels its background is no closer than ours is at 32, its round trip only a little. What halving has taken away is speckle, errors that differ from pixel to pixel and average out; a meadow that is too bright as a whole would have stayed. Network, weights, and length of training are all different here, so the table does not say which of them helped.
+# %% [markdown] lang="zh"
+# 都在 32 像素上量，大的博弈每一列都更好：译文全部被当成目标域的，轮廓的吻合度高出一成，背景与往返误差小了两三成。在 64 像素上量，背景却不比本实验在 32 像素上的更近，往返也只近一点。缩小一半所去掉的是斑点，即逐像素不同、一平均就抵消的误差；要是整片草地都偏亮，是消不掉的。这里网络、权重、训练长短都与本实验不同，究竟是哪一样起了作用，表里看不出来。
 # %% [markdown] lang="en"
 # ## 11 · Your own pictures
 #
@@ -997,7 +1024,7 @@ if lab.profile == "cpu":
 import contextlib
 
 from ganlib.cli import main
-from PIL import Image
+from PIL import Image, ImageChops
 
 horse = render(scenes(1, 100), 160, "horse")["pixels"][0]
 photo = Image.fromarray(horse[:, 20:140].permute(1, 2, 0).numpy())
@@ -1077,7 +1104,10 @@ def upload():
 
 here = answer((folder / "horse.jpg").read_bytes())
 same = Image.open(folder / "small" / "horse.png")
-assert here.tobytes() == same.tobytes()
+# en: Sums in another order may round a pixel to the next grey level.
+# zh: 求和的次序不同，个别像素会舍入到相邻的灰度级。
+gaps = ImageChops.difference(here, same).getextrema()
+assert max(most for _, most in gaps) <= 1
 upload() if lab.live else None
 # %% [markdown] lang="en"
 # ## 12 · Photographs
