@@ -700,7 +700,7 @@ for optimizer in (torch.optim.Adam, torch.optim.SGD):
 # %%
 def play_small(change, steps):
     ganlib.seed(lab.seed)
-    options = recipe.options | {"stable": 10**9, "start": 4, "grow": True}
+    options = recipe.options | {"stable": 10**9, "start": 4, "lr": RATE}
     gan = ganlib.build("progan", faces.shape, **options)
     change(gan)
     used = {
@@ -986,7 +986,7 @@ if lab.profile == "cpu":
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-total = BATCH * lab.pick(smoke=8, cpu=200, gpu=8000)
+total = BATCH * lab.pick(smoke=8, cpu=400, gpu=8000)
 phase = total // PHASES
 many = lab.pick(smoke=50, cpu=1000, gpu=2000)
 held = ganlib.load(lab.data, size=SIZE, n=2 * many, split="test")
