@@ -81,8 +81,8 @@ viz.grid(speak(LAST, z[:36]), columns=12, scale=1.8)
 #
 # **先猜。** $16\times16$ 的那张嘴，在 $32\times32$ 淡入时退了场，权重一个也没动。它现在会说出什么？
 # %%
-# alt-en: Four rows of twelve pictures. The last row: faces of 32 pixels. The rows above it, of 4, 8 and 16 pixels: blocks whose colours and contrast are not those of the faces below them.
-# alt-zh: 四行，每行十二幅。最后一行是 32 像素的人像；上面三行是 4、8、16 像素的图，颜色与反差同下面的人像对不上。
+# alt-en: Four rows of twelve pictures. The last row: faces of 32 pixels. The rows above it, of 4, 8 and 16 pixels: rough outlines of the same faces, in glaring colours that are not theirs.
+# alt-zh: 四行，每行十二幅。最后一行是 32 像素的人像；上面三行是 4、8、16 像素的图，隐约看得出同一张脸的轮廓，颜色却刺眼，而且不对。
 said = torch.cat([speak(level, z[:12]) for level in range(LAST + 1)])
 viz.grid(said, columns=12, scale=1.8)
 # %%
@@ -103,8 +103,7 @@ for level in range(LAST):
     spread = rms(small - small.roll(1, 0))
     print(f"{4 * 2**level:4} {own:14.3f} {other:14.3f} {spread:14.3f}")
 # %% [markdown] lang="en"
-# <!-- CHECK: all of this paragraph against the zoo's game -->
-# It is no face, and no blurred face either. The first column has the distance (root mean square) between what a mouth says and what it ought to say, the final picture averaged down; the second that to *another* final picture, averaged down. If the two are alike, the mouth no longer speaks of this face. The mouth has kept its weights, but the features that it reads have moved on: since its fade ended, nobody has asked for its opinion, and no gradient has reached it. So growing is a way of training and not a network with four outputs. (MSG-GAN and StyleGAN2 are built such that every size stays in use; see the page.)
+# Outlines of the right faces, in colours that no face has. The columns are distances (root mean square): of what a mouth says from what it ought to say, the final picture averaged down; from *another* final picture, averaged down; and of two final pictures, averaged down, from each other. Every mouth is farther from its own picture than two strangers are from each other: as a picture it is worthless. Yet it is nearer to its own than to another, so it still says something about this face. The mouth has kept its weights, but the features that it reads have moved on: since its fade ended, nobody has asked for its opinion, and no gradient has reached it. So growing is a way of training and not a network with four outputs. (MSG-GAN and StyleGAN2 are built such that every size stays in use; see the page.)
 #
 # What follows takes growing apart. First the pictures.
 #
@@ -114,8 +113,7 @@ for level in range(LAST):
 #
 # **Predict.** A face has 3072 numbers. How many has its pyramid? And if instead of averaging one takes just the upper left pixel of each block, a terrible way to make a picture smaller, how exactly does the pyramid give the face back?
 # %% [markdown] lang="zh"
-# <!-- CHECK: all of this paragraph against the zoo's game -->
-# 不是脸，也不是模糊的脸。第一列是每张嘴所说的与它该说的（最终图像取平均）相差多少（均方根）；第二列是与*别的*最终图像取平均之后相差多少。两列若差不多，这张嘴说的就已经不是这张脸了。嘴的权重还是当年的，它所读的特征却早已变了：淡入一结束，再没有谁问过它的意见，也再没有梯度到过它那里。所以增长是一种训练的办法，并不是一个有四个输出的网络。（MSG-GAN 与 StyleGAN2 的结构使每种大小始终有用，见理论页。）
+# 轮廓是这张脸的，颜色却是哪张脸上都没有的。三列都是距离（均方根）：每张嘴所说的，与它该说的（最终图像取平均）之间；与*别的*最终图像取平均之间；最后一列是两幅最终图像取平均之后，彼此之间。每张嘴离自己的图像，比两个陌生人彼此还远，当图像看已经毫无价值；不过离自己的总比离别人的近，可见它说的多少还是这张脸。嘴的权重还是当年的，它所读的特征却早已变了：淡入一结束，再没有谁问过它的意见，也再没有梯度到过它那里。所以增长是一种训练的办法，并不是一个有四个输出的网络。（MSG-GAN 与 StyleGAN2 的结构使每种大小始终有用，见理论页。）
 #
 # 下面把增长拆开来看。先看图像。
 #
@@ -889,9 +887,12 @@ SIZE = lab.pick(smoke=32, cpu=32, gpu=64)
 SIDES = [4 * 2**level for level in range(5) if 4 * 2**level <= SIZE]
 TOP = len(SIDES) - 1
 PHASES = 2 * TOP + 2  # a fade and a stay for each level, the last longer
+FEW = lab.pick(smoke=4, cpu=16, gpu=recipe.batch)
+LITTLE = {"width": 8, "widest": 32, "lr": 3e-3}
 SHARES = [n / PHASES for n in [1] + [2] * (TOP - 1) + [3]]
 data = faces if SIZE == 32 else ganlib.load(lab.data, size=SIZE)
-game = ganlib.build("progan", data.shape, **recipe.options)
+settings = recipe.options | lab.pick(smoke=LITTLE, cpu=LITTLE, gpu={})
+game = ganlib.build("progan", data.shape, **settings)
 
 
 @torch.no_grad()
@@ -920,14 +921,14 @@ assert 1.4 < counted < 2  # CHECK
 # %%
 import time
 
-rounds = lab.pick(smoke=1, cpu=3, gpu=10)
+rounds = lab.pick(smoke=1, cpu=10, gpu=10)
 
 
 def stage_times():
     ganlib.seed(lab.seed)
-    gan = ganlib.build("progan", data.shape, **recipe.options | pace)
+    gan = ganlib.build("progan", data.shape, **settings | pace)
     trainer = ganlib.Trainer(
-        gan, data, BATCH, device=lab.device, progress=False
+        gan, data, FEW, device=lab.device, progress=False
     )
     schedule, found = gan.schedule, {}
     for at in range(50, 200 * TOP + 100, 100):
@@ -949,7 +950,7 @@ for (level, fading), each in clock.items():
     word = lab.t("fading" if fading else "stable")
     by_count = cost[level] / cost[-1]
     print(
-        f"{4 * 2**level:4} {1e3 * each * BATCH:8.0f}"
+        f"{4 * 2**level:4} {1e3 * each * FEW:8.0f}"
         f" {each / whole:8.0%} {by_count:8.0%}   {word}"
     )
 
@@ -986,7 +987,7 @@ if lab.profile == "cpu":
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-total = BATCH * lab.pick(smoke=8, cpu=400, gpu=8000)
+total = FEW * lab.pick(smoke=8, cpu=2000, gpu=8000)
 phase = total // PHASES
 many = lab.pick(smoke=50, cpu=1000, gpu=2000)
 held = ganlib.load(lab.data, size=SIZE, n=2 * many, split="test")
@@ -1001,14 +1002,14 @@ def quality(images):
 
 def train(images, looks, film=None, **options):
     ganlib.seed(lab.seed)
-    options = recipe.options | {"fade": phase, "stable": phase} | options
+    options = settings | {"fade": phase, "stable": phase} | options
     trainer = ganlib.Trainer(
         ganlib.build("progan", data, **options),
         data,
-        BATCH,
+        FEW,
         device=lab.device,
         ema_half_life=recipe.ema,
-        log_every=lab.pick(smoke=1, cpu=4, gpu=50),
+        log_every=lab.pick(smoke=1, cpu=20, gpu=50),
         callbacks=[film] if film else [],
         progress=lab.progress,
     )
@@ -1039,7 +1040,7 @@ def film(trainer):
     frames.append((key, to_uint8(torch.cat([real, made]))))
 
 
-every = lab.pick(smoke=4, cpu=10, gpu=400)
+every = lab.pick(smoke=4, cpu=50, gpu=400)
 grown, growing, stages = train(total, PHASES, ganlib.Every(every, film))
 viz.player(
     frames,
