@@ -16,16 +16,16 @@
 # %% [markdown] lang="zh" matches="35288d0ce0f6"
 # # 实验 13 · 调音台上画出来的图像
 #
-# 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
+# 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
 #
 # 在这个实验里，你将
 # * 亲手写出 AdaIN，看一种风格怎样被抹得不留痕迹，却照样听得见；
-# * 看 Adam 只走一步，画布就亮了；
-# * 从数据里挖掉一个角，先在平面上，再在人像里，量一量生成器因此怎样了；
+# * 看画布怎样在 Adam 的一步之内点亮；
+# * 从数据里挖掉一个角，先在平面上，再在人像里，量一量这对生成器有什么影响；
 # * 找出八个向量里的一个，平均颜色由它独自决定，一位数字都不差；
 # * **度量** 13 种属性各归哪些层管，并用两个对照来检验这个度量；
 # * 开关噪声，转动 $\psi$，比较 $\mathcal Z$ 与 $\mathcal W$ 里路径的长度；
-# * 从头训练两个小的，再亲手把两张脸一层一层地混合。
+# * 从头训练两个小的生成器，再亲手把两张脸一层一层地混合。
 #
 # 公式都在[理论页](../../book/zh/13-stylegan.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，三分之一用在从头训练上。
 # %%
@@ -108,12 +108,12 @@ assert (wrong - shift).abs().max() > 0.05
 # 4. as 3, but the first style is only made three times as large;
 # 5. as 4, but one of its four channels only.
 # %% [markdown] lang="zh"
-# 不管进来的是什么，出去的总是风格所要的。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入动一个手脚，打印第二个 AdaIN 的输出挪动了多少（均方根；它的各通道标准差在 1 左右）。
+# 不管进来的是什么，出去的总是风格所要的。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入作一处改动，打印第二个 AdaIN 的输出变了多少（均方根；作为尺度，输出各通道的标准差在 1 左右）。
 #
 # 每一行都**先猜**：毫无影响，还是有影响？
 # 1. 输入乘 1000 再加 7；
-# 2. 换第一种风格，第二个 AdaIN 紧跟其后；
-# 3. 换第一种风格，两个 AdaIN 之间隔着 $3\times3$ 卷积与 LeakyReLU，与网络里一样；
+# 2. 把第一种风格换成另一种，第二个 AdaIN 紧跟其后；
+# 3. 把第一种风格换成另一种，两个 AdaIN 之间隔着 $3\times3$ 卷积与 LeakyReLU，与网络里一样；
 # 4. 同第 3 行，但第一种风格只是放大到三倍；
 # 5. 同第 4 行，但只放大四个通道里的一个。
 # %% tags=["strict"]
@@ -171,7 +171,7 @@ for style in (first, other, one_louder):
 #
 # **Predict.** How much contrast has the canvas after this step, if 1 is the full contrast that the style asks for? And with a rate of $10^{-4}$? $10^{-5}$?
 # %% [markdown] lang="zh"
-# 紧跟其后时，第一种风格一点不剩，一位数字都不差。隔着卷积，它就清晰可闻了，尽管每一行里每个通道的均值与标准差都是第二种风格的。传过去的是各通道的*比例*（拿第 5 行与第 4 行比），还有 LeakyReLU 转折的阈值。“一种风格只管一层”，对统计量成立，对图像不成立。
+# 第二个 AdaIN 紧跟其后时，第一种风格一点不剩，输出连末位数字都不变。隔着卷积，它就清晰可闻了，尽管每一行里每个通道的均值与标准差都是第二种风格的。传过去的是各通道的*比例*（拿第 5 行与第 4 行比），还有 LeakyReLU 转折的阈值。“一种风格只管一层”，对统计量成立，对图像不成立。
 #
 # ### 画布怎样点亮
 #
@@ -204,7 +204,7 @@ for rate in (1e-2, 1e-3, 1e-4, 1e-5):
     assert before.std() == 0 and abs(after - theory) < 1e-6
 assert contrast[1e-3] > 0.98 and contrast[1e-5] < 0.15
 # en: In half precision 1e-8 is 0, and the start is 0/0.
-# zh: 半精确率里 1e-8 就是 0，这样的开局是 0/0。
+# zh: 半精度里 1e-8 就是 0，这样的开局是 0/0。
 assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 # %% [markdown] lang="en"
 # The gradient is in the thousands, since AdaIN divides by $\sqrt\varepsilon=10^{-4}$. Adam does not mind: each pixel takes a step of one rate, up or down, and 0.001 is ten times the threshold $10^{-4}$. One step, and the canvas has 99 % of its contrast: it is not grown, it is switched on. With a rate a tenth of the threshold the same step would be a whisper. (In half precision $\varepsilon$ is rounded to zero, and the start is $0/0$; the last line asserts it. `ganlib` computes these statistics in float32.)
@@ -217,13 +217,13 @@ assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 #
 # **Predict.** Rosenblatt's map gives the hair to $u_1$ alone. What does it pay for that? And what do the last two columns say of a map that tears? The third row reads $w=(a,b)$ itself, whose law is *not* a product.
 # %% [markdown] lang="zh"
-# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率若只有阈值的十分之一，同样一步就轻得听不见。（半精确率里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
+# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率若只有阈值的十分之一，同样一步只有一成的对比度，像耳语。（半精度里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
 #
 # ## 2 · 平面上缺一个角
 #
-# 再来看 $w$ 从哪里来。头发长度是 $a$，眼镜是 $b$，都从 0 到 1，没有人两样都超过 $s$：也就是右上角缺了一块的正方形上的均匀分布。要用两个独立的均匀随机数 $u_1,u_2$ 把它造出来。理论页有两个精确的映射：Rosenblatt 变换，有撕裂；还有一个弯的。
+# 再来看 $w$ 从哪里来。头发长度是 $a$，眼镜是 $b$，都从 0 到 1，没有人两样都超过 $s$；设 $(a,b)$ 在缺了右上角的正方形上均匀分布。要用两个独立的均匀随机数 $u_1,u_2$ 把它造出来。理论页有两个精确的映射：一个是 Rosenblatt 变换，有撕裂；一个是弯的，没有撕裂。
 #
-# 若 $a>s$，就算长发；若 $b>s$，就算戴眼镜。下面依次是：关于头发 $u_1$ 没有定下的，关于眼镜 $u_2$ 没有定下的，两者之和，以及两种属性的互信息 $I$，单位都是奈特；照定理，这个和不可能小于 $I$。最后两列是路径长度除以两倍方差，步长 $\varepsilon$ 取路径的 $0.1$ 与 $0.01$；最小可能是 1。
+# 若 $a>s$，就算长发；若 $b>s$，就算戴眼镜。下面依次是：知道 $u_1$ 之后头发还有多少没有定，知道 $u_2$ 之后眼镜还有多少没有定，两者之和，以及两种属性的互信息 $I$，单位都是奈特；照定理，这个和不可能小于 $I$。最后两列是路径长度除以两倍方差，步长 $\varepsilon$ 取路径的 $0.1$ 与 $0.01$；下限是 1。
 #
 # **先猜。** Rosenblatt 变换把头发交给 $u_1$ 独管，代价是什么？有撕裂的映射，最后两列会怎样？第三行直接读 $w=(a,b)$，它的分布*不是*乘积。
 # %% tags=["strict"]
@@ -320,9 +320,9 @@ for s in (0.55, 0.25):
 #
 # **Predict.** On which of the two are the lines straight?
 # %% [markdown] lang="zh"
-# 凡是从独立的随机数出发的映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（这里步长缩小到十分之一，它涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径也比必要的长一大半。$w=(a,b)$ 什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。
+# 凡是从独立的随机数出发的映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（步长缩小到十分之一，它在两个 $s$ 之下分别涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径也比必要的长一大半。$w=(a,b)$ 什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。
 #
-# 这些映射是纸上写好的。要靠学习的生成器，找到的是什么？一个多层感知机，$z$ 是两个数的固定高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性互不相干，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
+# 这些映射是纸上写好的。生成器靠学习，会找到怎样的映射？取一个多层感知机，$z$ 二维，服从固定的高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性独立，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
 #
 # **先猜。** 哪一个里的线是直的？
 # %%
@@ -418,7 +418,7 @@ fig
 # %% [markdown] lang="en"
 # Perhaps the axes are only turned: $\mathcal N(0,I)$ looks the same from all sides, and no loss can see a rotation. So we try all pairs of orthogonal directions, in steps of three degrees, and keep the pair that leaves least open. (Attributes are those of the cut at $s=\tfrac14$ in both.)
 # %% [markdown] lang="zh"
-# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，留下没有定的最少的那一对。（两者的属性都以 $s=\tfrac14$ 为界。）
+# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，取没有定的最少的那一对。（两个正方形上的属性都以 $s=\tfrac14$ 为界。）
 # %%
 def least_open(run, s, bins=60):
     n = lab.pick(smoke=4000, cpu=60_000, gpu=200_000)
@@ -479,7 +479,7 @@ if lab.profile == "cpu":
 # %% [markdown] lang="zh"
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
-# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度一个是 1.2，一个是 1.7 到 1.9。）
+# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度除以两倍方差，前者是 1.2，后者是 1.7 到 1.9。）
 # %% [markdown] lang="en"
 # ## 3 · The painter
 #
@@ -509,9 +509,9 @@ viz.grid(painter.sample(48), columns=16)
 #
 # **Predict.** Which layers move the mean colour? Then: mean colours of many faces, regressed linearly on $w$. How large is $R^2$? And for the colour of one pixel in the middle of the face?
 # %% [markdown] lang="zh"
-# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量图像的平均颜色挪动了多少，整幅图像又挪动了多少，单位都是灰度级。（图像取网络直接给出的；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
+# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量平均颜色变了多少，整幅图像又变了多少，单位都是灰度级。（这里的图像由网络直接给出；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
 #
-# **先猜。** 哪几层会移动平均颜色？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
+# **先猜。** 换掉哪几层的风格，平均颜色会变？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
 # %% tags=["strict"]
 @torch.no_grad()
 def raw(styles, noise="fixed"):
@@ -657,7 +657,7 @@ if lab.profile == "cpu":
 # CHECK
 # 读者读真实的人像，一百幅里读错一幅，前两行就是用来比较的。各层共用一个 $w$ 时，画师几乎不犯规，尽管没有人告诉过他规矩。混合的脸犯规的次数是它的几倍，而判别器在每一批里都看到了。
 #
-# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例；点线是不混合的人像的。
+# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是两种属性无关时的值，即所有人之中戴眼镜的比例；点线是不混合的人像的比例。
 # %%
 # alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
 # alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
@@ -674,7 +674,7 @@ ax.axhline(among["unmixed"][0], color=viz.INK, lw=0.9, ls=":")
 ax.set(ylim=(0, None), xlabel=lab.t("crossover"))
 ax.set_ylabel(lab.t("glasses among long-haired"))
 # en: Training draws all crossovers alike: 1 − m unmixed, m of the mean.
-# zh: 训练时各交叉点机会均等：1 − m 不混合，m 取各处的平均。
+# zh: 训练时各交叉点机会均等：以概率 1 − m 不混合，以概率 m 取各处的平均。
 predicted = 0.1 * among["unmixed"][0] + 0.9 * sum(shares) / len(shares)
 if lab.profile == "cpu":
     error = math.hypot(among["mixed"][1], among["unmixed"][1])
@@ -705,7 +705,7 @@ fig
 #
 # StyleGAN 最有名的图：左列是几张脸，每一行从上方的脸那里拿来*某几层*。第二、三行，粗：边长 4 与 8，第 1 到 4 层。第四、五行，中：边长 16。最后两行，细：边长 32。
 #
-# **先猜。** 头发的长短在哪里？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
+# **先猜。** 头发长度归哪几层管？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
 # %%
 # alt-en: A grid of drawn faces. The top row shows six faces, the left column two faces, repeated for three bands. In the band coarse, the faces of a row take on shapes from above, in the band fine colours.
 # alt-zh: 人像网格。顶行是六张脸，左列是两张脸，在三个区段里重复。“粗”的区段里，一行的脸从上方取得形状，“细”的区段里取得颜色。
@@ -727,9 +727,9 @@ viz.grid(torch.cat(sheet), columns=7, scale=2)
 #
 # Two controls. If the second face is the first one, nothing may move at all. And since a spoilt face might happen to be read as something else, the last column looks at pairs that *agree* in the attribute and counts how often the mixed face has the value of a third, different face, which it has never met (the largest of the three groups).
 # %% [markdown] lang="zh"
-# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*不同*的那些对，数一数混合的脸有多少取了第二张的值。
+# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*在这种属性上不同*的那些对，数一数混合的脸有多少取了第二张的值。
 #
-# 有两个对照。若第二张就是第一张，那么什么都不许动。又因为画坏的脸也可能碰巧读成别的值，最后一列看的是两张脸*相同*的那些对，数一数混合的脸有多少取了与它们不同的第三张脸的值，而它从没见过这张脸（三组中最大的）。
+# 有两个对照。若第二张就是第一张，就什么都不该变。又因为画坏的脸也可能碰巧读成别的值，最后一列只看两张脸在这种属性上*相同*的那些对，数一数混合的脸有多少取了第三张脸的值；第三张的值与它们不同，混合时也没有用到它。（三组各有一个比例，列出最大的。）
 # %%
 n = lab.pick(smoke=15, cpu=500, gpu=4000)
 ganlib.seed(6)
@@ -850,7 +850,7 @@ viz.grid(torch.cat([*shown, loudest]), columns=8, scale=2)
 #
 # Then what the reader says of several hundred faces: the share of verdicts that differ between two draws of the noise, between noise and silence, and, for scale, between two different faces. Fixed noise, drawn once and kept, gives the same face the same picture: the control.
 # %% [markdown] lang="zh"
-# 用数字来说，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；无声的图像离对噪声取的平均有多远，旁边是抽了这么多次之后，光凭运气这段距离会有多大。
+# 看数字，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；关掉噪声的图像离对噪声取的平均有多远，旁边是抽了这么多次，单由随机误差会有的距离。
 #
 # 然后让读者读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图：这是对照。
 # %%
@@ -911,7 +911,7 @@ if lab.profile == "cpu":
 #
 # 1. 用 $z$ 的一半代替 $z$：图像改变多少个灰度级？
 # 2. $\psi=0$：图像之间相差多少？
-# 3. $\psi=\tfrac12$：*平均颜色的方差*剩下几分之几，要精确的数？
+# 3. $\psi=\tfrac12$：*平均颜色的方差*恰好剩下几分之几？
 # 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为 1。
 # %% tags=["strict"]
 truncated = painter.generator.truncated
@@ -943,9 +943,9 @@ assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里走一半，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差只是*大致*如此。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差只是*大致*如此。
 #
-# 滑块转动 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上播放。
+# 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
 # **先猜。** 到了 $\psi=0$，第二行的十张脸各自还剩什么？第三行呢？$\psi>1$ 会怎样？
 # %%
@@ -999,7 +999,7 @@ shown
 #
 # **Predict.** Where is the lowest FID? And what does recall do?
 # %% [markdown] lang="zh"
-# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，怎么截断都要付出。
+# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，一截断 FID 就变差。
 #
 # **先猜。** FID 在哪里最低？召回率又怎样？
 # %%
@@ -1052,7 +1052,7 @@ fig
 print(lab.t("psi head"))
 for psi, results in found.items():
     print(f"{psi:5.1f}" + "".join(f"{r.value:10.3f}" for r in results))
-print(f"{lab.t('real'):>5}" + "".join(f"{r.value:10.3f}" for r in floor))
+print(lab.t("psi real") + "".join(f"{r.value:10.3f}" for r in floor))
 best = min(found, key=lambda psi: found[psi][0].value)
 print(lab.t("best psi", psi=best))
 if lab.profile == "cpu":
@@ -1073,7 +1073,7 @@ if lab.profile == "cpu":
 # CHECK
 # 截断换来一点精确率，召回率当场付账。FID 在 $\psi=1$ 附近最低：这位画师并不太宽，照理论页的公式，$\psi<1$ 一律是亏本的。哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型尾部不好。
 #
-# ## 8 · 两个指标，各值多少
+# ## 8 · 两种度量，各有多大用处
 #
 # ### 路径长度
 #
@@ -1142,9 +1142,9 @@ assert ratios["squares, straight"][0] > 1.1
 #
 # **Predict.** Which space is nearer to its floor?
 # %% [markdown] lang="zh"
-# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方不服从：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：起点说什么，全看从哪里出发。）
+# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方则不然：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：只看起点得到多少，全看从哪里出发。）
 #
-# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里最小可能是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
+# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里的下限是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
 #
 # **先猜。** 哪一个空间离自己的下限更近？
 # %%
@@ -1192,7 +1192,7 @@ for seen_by, values in shown_to.items():
 if lab.profile == "cpu":
     for (_, _, ends), (ratio, error, least) in lengths.items():
         # en: Whole paths obey the floor, but for chance.
-        # zh: 整条路径不低于下限，除去偶然。
+        # zh: 除去随机误差，整条路径不低于下限。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
 # CHECK
@@ -1200,7 +1200,7 @@ if lab.profile == "cpu":
 #
 # ### Separability
 #
-# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. Left: a verdict that *is* a hyperplane, and the entropy that is left behind another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Right: 400 points in 300 dimensions with verdicts from a coin.
+# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. First, a verdict that *is* a hyperplane, and the entropy that is left if one knows the side of another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Second, 400 points in 300 dimensions with verdicts from a coin.
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
@@ -1209,7 +1209,7 @@ if lab.profile == "cpu":
 #
 # ### 可分性
 #
-# 知道隐变量在最佳超平面的哪一侧之后，对图像的判断还有多少没有定？先用数字提两点警告。其一：判断*就是*一个超平面，看另一个转过 $\theta$ 角的超平面还留下多少熵；照理论页是 $h(\theta/\pi)$。其二：300 维里的 400 个点，判断由掷硬币决定。
+# 知道隐变量在最佳超平面的哪一侧之后，对图像的判断还有多少没有定？先用数字提两点警告。其一：判断*恰由*一个超平面给出；知道在另一个转过 $\theta$ 角的超平面的哪一侧之后，还剩多少熵；照理论页是 $h(\theta/\pi)$。其二：300 维里的 400 个点，判断由掷硬币决定。
 #
 # **先猜。** 在拟合超平面所用的那些点上测量，硬币有多可分？换成新的点呢？
 # %% tags=["strict"]
@@ -1257,7 +1257,7 @@ assert same < 1.05 and new > 1.95
 # %% [markdown] lang="zh"
 # 在自己的点上，硬币完全可分（分数 1）；换成新的点，一点也不可分（分数 2）。`ganlib` 用一半的点来拟合，在另一半上测量。
 #
-# **先猜。** 13 种属性，超平面分别在 $\mathcal Z$ 与 $\mathcal W$ 里。哪里没有定的更少？哪些属性，什么超平面都帮不上忙？最后一列只知道比例，随便配来的隐变量得到的就是它。
+# **先猜。** 13 种属性，超平面分别在 $\mathcal Z$ 与 $\mathcal W$ 里。哪里没有定的更少？哪些属性，什么超平面都帮不上忙？最后一列把隐变量打乱，超平面便只知道各个值的比例，别的一无所知。
 # %%
 n = lab.pick(smoke=100, cpu=4000, gpu=40_000)
 ganlib.seed(16)
@@ -1302,7 +1302,7 @@ if lab.profile == "cpu":
 #
 # ## 9 · 从头训练
 #
-# 模型库的画师练过很久。这里有两个小的，现在才开始：通道只有三分之一，看一万五千幅人像，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，权重照理论页按小图来取。别的都一样。
+# 模型库的画师练过很久。这里有两个小的生成器，现在才开始：通道只有三分之一，看一万五千幅人像，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，权重照理论页按小图来取。别的都一样。
 #
 # **先猜。** 最先画出来的是什么：头发、眼睛，还是背景？
 # %%
@@ -1369,7 +1369,7 @@ viz.player(
 # 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡。
 # %%
 # alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
-# alt-zh: 判别器的斜率随步数变化，两条线，另有一条虚线在一处：WGAN-GP 的在一附近，R1 的更小；淡入新一级时有折点。
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率在 1 附近，R1 的更小；淡入新一级时有折点。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
@@ -1418,7 +1418,7 @@ viz.curves(
 #
 # ## 10 · 亲手混合两张脸
 #
-# 两张脸，每层一个开关：关，用第一张的风格；开，用第二张的。（在运行着的笔记本里。网页上播放的是：交叉点从细的一端移到粗的一端；第一行是第一张脸，最后一行是第二张。）
+# 两张脸，每层一个开关：关，用第一张的风格；开，用第二张的。（在运行着的笔记本里。网页上播放的是：交叉点从细的一端移到粗的一端；第一行是各对的第一张脸，最后一行是各对的第二张。）
 #
 # **试一试。** 只把头发交出去，别的都不动。再试眼镜。与第 5 节的表比一比。
 # %%
@@ -1556,7 +1556,7 @@ shown
 # %% [markdown] lang="zh"
 # ## 动手试试
 #
-# 1. **角小一点，角大一点。** 用 $s=0.55$ 与 $s=0.1$ 训练第 2 节的感知机。最好的一对方向没有定下的有多少？定理允许的是多少？
+# 1. **角小一点，角大一点。** 用 $s=0.55$ 与 $s=0.1$ 训练第 2 节的多层感知机。最好的一对方向没有定下的有多少？按定理至少是多少？
 #
 # <details><summary>答案 1</summary>
 #
@@ -1567,7 +1567,7 @@ shown
 #     print(s, f"{both:.1%} {bound:.3f} {total:.3f}")
 # ```
 #
-# 我们试的那一次：$s=0.55$ 时，那一对方向没有定下 $0.41$ 奈特，定理允许的是 $0.12$；$s=0.1$ 时是 $0.72$ 与 $0.52$。两次落在角里的样本都不到百分之一。臂越窄，*不得不*留下的就越多；实际比不得不留的多出多少，要看训练，而这里总是多出不少。
+# 我们试的那一次：$s=0.55$ 时，没有定下的是 $0.41$ 奈特，定理的下界只有 $0.12$；$s=0.1$ 时是 $0.72$ 与 $0.52$。两次落在角里的样本都不到百分之一。臂越窄，下界越高；实际比下界高出多少，要看训练，而这里总是高出不少。
 #
 # </details>
 #
@@ -1587,7 +1587,7 @@ shown
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# 打印的是 1.000000 与 0.920004：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是进入 tanh 之前的平均。
+# 打印的是 1.000000 与 0.920004：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
 #
 # </details>
 #
