@@ -718,7 +718,7 @@ fig
 #
 # ## 5 · Which layer carries what?
 #
-# StyleGAN's most famous picture. Each row shows the face at its left, with *some* layers taken from the face at the top of the column. Second and third row, coarse: sides 4 and 8, layers 1 to 4. Fourth and fifth, middle: 16. Last two, fine: 32.
+# StyleGAN's most famous picture. Each row shows the face at its left, with *some* layers taken from the face at the top of the column. Counting the top row as the first: second and third row, coarse: sides 4 and 8, layers 1 to 4. Fourth and fifth, middle: 16. Last two, fine: 32.
 #
 # **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
 # %% [markdown] lang="zh"
@@ -964,13 +964,13 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number.
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$ there is one picture, that of $\bar w$. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number. The tracked mean differs from a fresh one by a hundredth of the spread that ten thousand draws cost anyway, and by what $\bar w$ lags behind the averaged weights. CHECK
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 时只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。跟踪的均值与新算的之差，有百分之一的散布来自那一万次抽样，其余的是 $\bar w$ 比平均后的权重慢的那一点。CHECK
 #
 # 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
@@ -1022,10 +1022,14 @@ else:
     )
 shown
 # %% [markdown] lang="en"
+# CHECK: At $\psi=0$ the ten faces of the second row have one shape and keep their own colours; those of the third have one colouring and keep their own shapes. Beyond 1 everything is exaggerated.
+#
 # Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page, where truncation leaves the mean of the features in place, FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs. So the table also has the part of FID that is the distance of the means, and the width: the variance of the features, over that of real ones.
 #
 # **Predict.** Where is the lowest FID? And what does recall do?
 # %% [markdown] lang="zh"
+# CHECK：$\psi=0$ 时，第二行的十张脸形状都一样，颜色还是各自的；第三行颜色都一样，形状还是各自的。超过 1，一切都夸张起来。
+#
 # 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，若截断不改变特征的均值，那么只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，一截断 FID 就变差。所以表里还列出 FID 中属于均值之差的那部分，以及宽窄，即特征的方差除以真实人像的。
 #
 # **先猜。** FID 在哪里最低？召回率又怎样？
