@@ -1580,7 +1580,7 @@ shown
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# It prints 1.000000 and 0.920004: the law holds before any training, and a tanh ends it, since the mean of a curved function is not that function of the mean. The law then holds for the mean of what enters the tanh.
+# It prints 1.000000 and 0.895501: the law holds before any training, and a tanh ends it, since the mean of a curved function is not that function of the mean. The law then holds for the mean of what enters the tanh.
 #
 # </details>
 #
@@ -1648,7 +1648,7 @@ shown
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# 打印的是 1.000000 与 0.920004：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
+# 打印的是 1.000000 与 0.895501：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
 #
 # </details>
 #
