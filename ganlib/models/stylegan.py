@@ -20,12 +20,12 @@ DECAY = 0.995  # of the mean style, a turn of the generator
 
 
 class Mapping(nn.Sequential):
-    """z → w: z on the sphere, then layers with LeakyReLU that learn a hundred times more slowly than all others.
+    """z → w: z on the sphere, then layers with LeakyReLU that learn more slowly than all others.
 
     Args:
         dim: length of z and of w.
         depth: layers.
-        lr_multiplier: how fast they learn.
+        lr_multiplier: how fast they learn, beside other layers.
 
     *Source*: Karras et al. (2019), section 2 and appendix C.
     """
@@ -169,6 +169,7 @@ class StyleGenerator(nn.Module):
         width, widest: see `StyleSynthesis`.
         depth: layers of the mapping.
         mixing: share of the samples with styles of two latents.
+        lr_multiplier: how fast the mapping learns, beside all other layers.
 
     Attributes:
         mapping: z (N, latent_dim) → w (N, latent_dim).
@@ -177,7 +178,7 @@ class StyleGenerator(nn.Module):
         track_running_stats: whether it is followed; see `layers.untracked`.
 
     Raises:
-        GanlibError: a share that is none, or images that do not fit.
+        GanlibError: a share or a rate that is none, or images that do not fit.
 
     *Source*: Karras et al. (2019), sections 2 and 3.1 and appendix B.
     """
@@ -190,11 +191,14 @@ class StyleGenerator(nn.Module):
         widest: int = 256,
         depth: int = 8,
         mixing: float = 0.9,
+        lr_multiplier: float = 0.01,
     ):
         super().__init__()
         if not 0 <= mixing <= 1:
             raise GanlibError(f"mixing={mixing} was given; expected a share from 0 to 1")
-        self.mapping = Mapping(latent_dim, whole("depth", depth, 0))
+        if not 0 < lr_multiplier < math.inf:
+            raise GanlibError(f"a rate of {lr_multiplier} was given for the mapping; expected a number above 0")
+        self.mapping = Mapping(latent_dim, whole("depth", depth, 0), lr_multiplier)
         self.synthesis = StyleSynthesis(shape, latent_dim, width, widest)
         self.n_layers, self.mixing, self.track_running_stats = len(self.synthesis.layers), mixing, True
         self.register_buffer("w_mean", torch.zeros(latent_dim))

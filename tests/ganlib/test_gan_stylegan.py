@@ -112,6 +112,20 @@ def test_the_mapping_learns_slowly_and_sees_only_the_direction_of_z():
     assert torch.allclose(mapping(z), x, atol=1e-5)
 
 
+def test_how_fast_the_mapping_learns_can_be_chosen():
+    """Another factor changes no picture, and a step of Adam moves the mapping's weights that much, by their length."""
+    ways = {}
+    for rate in (0.01, 0.5):
+        gan = built(mapping_lr=rate)
+        first = next(layer for layer in gan.generator.mapping if hasattr(layer, "lr_multiplier"))
+        before = first.weight.detach().clone()
+        optimizer = torch.optim.Adam(gan.generator.parameters(), 1e-3, (0.0, 0.99))
+        gan.generator(torch.randn(8, 4), 2).square().mean().backward()
+        optimizer.step()
+        ways[rate] = ((first.weight - before).norm() / before.norm()).item()
+    assert ways[0.5] / ways[0.01] == pytest.approx(50, rel=0.3)
+
+
 # -- mixing ------------------------------------------------------------------------------------------------------------
 def test_the_law_of_crossing():
     """A tenth is not crossed; the others change at 1, 2 or 3 of the four layers in use, one as often as another."""
@@ -252,6 +266,7 @@ def test_many_seeds_at_once():
     ("options", "words"),
     [
         ({"mixing": 1.5}, "mixing=1.5 was given; expected a share from 0 to 1"),
+        ({"mapping_lr": 0.0}, "a rate of 0.0 was given for the mapping; expected a number above 0"),
         ({"depth": -1}, "depth must be a whole number 0 or more"),
         ({"loss": "wgan"}, "unknown loss 'wgan'"),
     ],
