@@ -87,7 +87,7 @@ class StyleGAN(GrowingGAN):
         z: Tensor | None = None,
         w: Tensor | None = None,
         psi: float | Sequence[float] = 1.0,
-        noise: str = "fixed",
+        noise: str | None = None,
     ) -> Tensor:
         """Generated samples.
 
@@ -96,7 +96,9 @@ class StyleGAN(GrowingGAN):
             z: latents (N, latent_dim); or
             w: styles (N, latent_dim), or (N, layers, latent_dim) with one for each layer.
             psi: ψ, how far from the mean style, 1 for as far as in training; a number, or one for each layer.
-            noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``.
+            noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``. By default fresh for fresh latents,
+                whose samples then follow the law that the discriminator was shown, and fixed for those that are given:
+                equal styles make equal images. So the authors measure FID and path length.
 
         Returns:
             (N, *shape) in [−1, 1].
@@ -104,6 +106,7 @@ class StyleGAN(GrowingGAN):
         Raises:
             GanlibError: none or several of n, z and w are given, or one of another shape; or psi or noise is wrong.
         """
+        noise = noise or ("fixed" if n is None else "fresh")
         with evaluating(self.generator):
             return self._drawn(self._styles(n, z, w), psi, noise)
 
