@@ -96,9 +96,9 @@ class StyleGAN(GrowingGAN):
             z: latents (N, latent_dim); or
             w: styles (N, latent_dim), or (N, layers, latent_dim) with one for each layer.
             psi: ψ, how far from the mean style, 1 for as far as in training; a number, or one for each layer.
-            noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``. By default fresh for fresh latents,
-                whose samples then follow the law that the discriminator was shown, and fixed for those that are given:
-                equal styles make equal images. So the authors measure FID and path length.
+            noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``. By default fresh for fresh
+                latents, whose samples then follow the law that the discriminator was shown, and fixed for those that
+                are given: equal styles make equal images. So the authors measure FID and path length.
 
         Returns:
             (N, *shape) in [−1, 1].
