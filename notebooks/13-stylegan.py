@@ -629,7 +629,7 @@ def among_long(seen, name):
     return (long & (seen[name] == 1)).sum().item(), long.sum().item()
 
 
-def error(k, n):
+def uncertainty(k, n):
     # en: Of a share k / n, and not zero where nobody is counted.
     # zh: 比例 k / n 的标准误差；一个也没数到时也不为零。
     p = (k + 1) / (n + 2)
@@ -667,7 +667,7 @@ for name, seen in rows.items():
     line = f"{among_long(seen, 'glasses')[1] / n:6.0%}"
     for what in ("glasses", "freckles"):
         k, long = among_long(seen, what)
-        among[name, what] = k / max(long, 1), error(k, long)
+        among[name, what] = k / max(long, 1), uncertainty(k, long)
         line += "{:9.1%} ± {:4.1%}".format(*among[name, what])
     print(f"{line}   {lab.t(name)}")
 if lab.profile == "cpu":
@@ -698,7 +698,7 @@ for crossover in range(1, LAYERS):
     seen = read(paint(games["cornered"], mixed))
     counts.append(among_long(seen, "glasses"))
 shares = [k / max(long, 1) for k, long in counts]
-errors = [error(k, long) for k, long in counts]
+errors = [uncertainty(k, long) for k, long in counts]
 overall = (rows["cornered, unmixed"]["glasses"] == 1).double().mean()
 fig, (ax,) = viz.panels(1, width=5.4, height=2.9)
 ax.errorbar(range(1, LAYERS), shares, errors, fmt="o-", capsize=3)

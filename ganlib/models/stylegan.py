@@ -27,10 +27,15 @@ class Mapping(nn.Sequential):
         depth: layers.
         lr_multiplier: how fast they learn, beside other layers.
 
+    Raises:
+        GanlibError: a rate that is none.
+
     *Source*: Karras et al. (2019), section 2 and appendix C.
     """
 
     def __init__(self, dim: int, depth: int = 8, lr_multiplier: float = 0.01):
+        if not 0 < lr_multiplier < math.inf:
+            raise GanlibError(f"a rate of {lr_multiplier} was given for the mapping; expected a number above 0")
         layers = [(EqualisedLinear(dim, dim, lr_multiplier=lr_multiplier), nn.LeakyReLU(0.2)) for _ in range(depth)]
         super().__init__(PixelNorm(), *(part for layer in layers for part in layer))
 
@@ -196,8 +201,6 @@ class StyleGenerator(nn.Module):
         super().__init__()
         if not 0 <= mixing <= 1:
             raise GanlibError(f"mixing={mixing} was given; expected a share from 0 to 1")
-        if not 0 < lr_multiplier < math.inf:
-            raise GanlibError(f"a rate of {lr_multiplier} was given for the mapping; expected a number above 0")
         self.mapping = Mapping(latent_dim, whole("depth", depth, 0), lr_multiplier)
         self.synthesis = StyleSynthesis(shape, latent_dim, width, widest)
         self.n_layers, self.mixing, self.track_running_stats = len(self.synthesis.layers), mixing, True
