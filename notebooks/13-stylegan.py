@@ -581,7 +581,7 @@ fit = {
         w, many.clamp(-127.5, 127.5).mean((2, 3))
     ),
 }
-for key, digits in zip(fit, (6, 2, 2), strict=True):
+for key, digits in zip(fit, (6, 2, 4), strict=True):
     print(f"{fit[key]:9.{digits}f}  {lab.t(key)}")
 assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 # %% [markdown] lang="en"
@@ -590,25 +590,24 @@ assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 #
 # ## 4 · A corner is missing, among faces
 #
-# Another painter of the zoo, `stylegan-corner`, has learned from portraits among which no one has long hair *and* glasses. A network that has read many portraits (and of which the painter knows nothing) says who has which. Like every reader it errs, so it reads real portraits first, with the corner and without it.
+# Another painter of the zoo, `stylegan-corner`, has learned from portraits among which no one has long hair *and* glasses. A network that has read many portraits (and of which the painter knows nothing) says who has which. Like every reader it errs, so it reads real portraits first, with the corner and without it. Then those of the two painters, with one $w$ for all layers.
 #
-# Then the painter's own: unmixed portraits, with one $w$ for all layers; and the mixed ones that the discriminator saw in training, nine of ten with two vectors and a crossover in between. If hair and glasses are made on different sides of the crossover, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden. Two controls, in case the reader misreads a spoilt face: freckles, as frequent as glasses and bound by no rule; and the painter of section 3, who has seen everybody.
+# The table asks how many wear glasses, among the long-haired and among all others: where nothing forbids it, both are the same. Freckles are a control. They are as frequent as glasses and bound by no rule.
 #
-# **Predict.** How many of the long-haired wear glasses, unmixed and mixed?
+# **Predict.** Nobody has told the painter the rule. Does he keep it?
 # %% [markdown] lang="zh"
 # CHECK
 # 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了许多灰度级。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文给你看细的层管颜色，请记住，就这一点而言，它们想不管也不行。单个像素不守这条规律；把颜色截到 $[-1,1]$，规律就模糊了。
 #
 # ## 4 · 人像里缺一个角
 #
-# 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来说（画师对它一无所知）。凡是读者都会读错，所以先让它读真实的人像，一组有那个角，一组没有。
+# 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来说（画师对它一无所知）。凡是读者都会读错，所以先让它读真实的人像，一组有那个角，一组没有；再读两位画师的，各层共用一个 $w$。
 #
-# 然后读画师自己的：不混合的人像，各层共用一个 $w$；还有判别器训练时看到的混合人像，十幅里有九幅用两个向量，中间有个交叉点。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。读者也可能把画坏的脸读错，所以有两个对照：雀斑，与眼镜一样常见，却没有规矩管它；还有第 3 节的画师，他什么人都见过。
+# 表里问的是：长发的人里有多少戴眼镜，其余的人里又有多少；若没有什么禁令，两者应当相同。雀斑是对照，它与眼镜一样常见，却没有规矩管它。
 #
-# **先猜。** 长发的人里有多少戴眼镜？不混合的呢？混合的呢？
+# **先猜。** 没有人告诉过画师这条规矩。他守规矩吗？
 # %%
 from ganlib.metrics import features
-from ganlib.models.stylegan import crossed
 
 
 def read(images):
@@ -622,95 +621,98 @@ def paint(gan, w, noise="fresh", psi=1.0):
     ).cpu()
 
 
-def among_long(seen, name):
-    # en: How many of the long-haired have it, and how many there are.
-    # zh: 长发之中有多少人有它，以及长发的有多少人。
-    long = seen["hair_length"] == 2
-    return (long & (seen[name] == 1)).sum().item(), long.sum().item()
+def rates(seen, name):
+    # en: Who has it, among the long-haired and among the others, with
+    # en: standard errors that are not zero where nobody is counted.
+    # zh: 长发的人与其余的人里有它的比例，连同标准误差；
+    # zh: 一个也没数到时，标准误差也不为零。
+    long, has = seen["hair_length"] == 2, seen[name] == 1
+    found = []
+    for group in (long, ~long):
+        k, n = (has & group).sum().item(), group.sum().item()
+        p = (k + 1) / (n + 2)
+        found.append((k / max(n, 1), math.sqrt(p * (1 - p) / (n + 2))))
+    return found
 
 
-def uncertainty(k, n):
-    # en: Of a share k / n, and not zero where nobody is counted.
-    # zh: 比例 k / n 的标准误差；一个也没数到时也不为零。
-    p = (k + 1) / (n + 2)
-    return math.sqrt(p * (1 - p) / (n + 2))
+def faces_of(data):
+    images = ganlib.load(data, size=32, n=n, split="test")
+    return read(images.normalised())
 
 
-n = lab.pick(smoke=20, cpu=1000, gpu=5000)
-rows = {
-    "real faces": read(
-        ganlib.load("avatars", size=32, n=n, split="test").normalised()
-    ),
-    "real, no corner": read(
-        ganlib.load(
-            "avatars-corner", size=32, n=n, split="test"
-        ).normalised()
-    ),
-}
+n = lab.pick(smoke=20, cpu=2000, gpu=5000)
 games = {"full": painter, "cornered": zoo(CORNER)}
 drawn = {}
 for name, gan in games.items():
     ganlib.seed(4)
     with torch.no_grad():
-        drawn[name] = w, other = [
+        drawn[name] = [
             gan.generator.for_layers(
                 gan.generator.mapping(gan.latent(n).to(lab.device))
             )
             for _ in range(2)
         ]
-    rows[f"{name}, unmixed"] = read(paint(gan, w))
-    mixed = crossed(w, other, LAYERS, 0.9)
-    rows[f"{name}, mixed"] = read(paint(gan, mixed))
+rows = {
+    "real faces": faces_of("avatars"),
+    "real, no corner": faces_of("avatars-corner"),
+    **{name: read(paint(gan, drawn[name][0])) for name, gan in games.items()},
+}
 print(lab.t("glasses head"))
-among = {}
+found = {}
 for name, seen in rows.items():
-    line = f"{among_long(seen, 'glasses')[1] / n:6.0%}"
+    long = (seen["hair_length"] == 2).double().mean().item()
+    line = f"{long:6.0%}"
     for what in ("glasses", "freckles"):
-        k, long = among_long(seen, what)
-        among[name, what] = k / max(long, 1), uncertainty(k, long)
-        line += "{:9.1%} ± {:4.1%}".format(*among[name, what])
+        found[name, what] = rates(seen, what)
+        line += "".join(
+            f"{share:7.1%} ± {error:4.1%}"
+            for share, error in found[name, what]
+        )
     print(f"{line}   {lab.t(name)}")
 if lab.profile == "cpu":
-    least, most = (
-        among["cornered, " + how, "glasses"]
-        for how in ("unmixed", "mixed")
-    )
-    assert most[0] - least[0] > 2 * math.hypot(least[1], most[1])
-    assert among["real, no corner", "glasses"][0] < 0.05
+    assert found["real, no corner", "glasses"][0][0] < 0.05
+    among, others = found["cornered", "glasses"]
+    assert others[0] - among[0] > 3 * math.hypot(others[1], among[1])
 # %% [markdown] lang="en"
-# CHECK
-# The reader errs once in a hundred real faces, so the first two rows are what to compare with. The painter, with one $w$ for all layers, nearly keeps the rule that nobody told him. His mixed faces break it several times as often, and the discriminator has seen this in every batch.
+# CHECK after table
 #
-# Which crossovers are to blame? The same with the crossover at each place in turn. The dashed line is what pure chance would give, the share of glasses among all; the dotted one is the unmixed portraits'.
+# In training the discriminator has mostly seen *mixed* faces: the first $\kappa$ layers with the style of one vector, the rest with that of another. If hair is made on one side of the crossover and glasses on the other, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden. So here is the crossover at each place in turn. At $\kappa=8$ nothing is mixed.
+#
+# **Predict.** Long hair is large, glasses are small. At which $\kappa$ do the two curves meet?
 # %% [markdown] lang="zh"
-# CHECK
-# 读者读真实的人像，一百幅里读错一幅，前两行就是用来比较的。各层共用一个 $w$ 时，画师几乎不犯规，尽管没有人告诉过他规矩。混合的脸犯规的次数是它的几倍，而判别器在每一批里都看到了。
+# CHECK 表之后
 #
-# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是两种属性无关时的值，即所有人之中戴眼镜的比例；点线是不混合的人像的比例。
+# 训练中判别器看到的，多半是*混合的*脸：前 $\kappa$ 层用一个向量的风格，其余的用另一个的。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。下面把交叉点依次放在每一处；$\kappa=8$ 就是不混合。
+#
+# **先猜。** 长发大，眼镜小。两条曲线在哪个 $\kappa$ 处碰到一起？
 # %%
-# alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
-# alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
+# alt-en: Two curves with error bars over the crossover from 1 to 8, the share of glasses among the long-haired and among the others. The upper one, of the others, is nearly level; the lower one rises in the middle, where it comes close to the upper, and falls again.
+# alt-zh: 两条带误差线的曲线，横轴是交叉点，从 1 到 8：长发的人与其余的人里戴眼镜的比例。上面一条是其余的人，几乎是平的；下面一条在中间升起，接近上面那条，然后回落。
 w, other = drawn["cornered"]
-counts = []
+mixed = {}
 for crossover in range(1, LAYERS):
-    mixed = w.clone()
-    mixed[:, crossover:] = other[:, crossover:]
-    seen = read(paint(games["cornered"], mixed))
-    counts.append(among_long(seen, "glasses"))
-shares = [k / max(long, 1) for k, long in counts]
-errors = [uncertainty(k, long) for k, long in counts]
-overall = (rows["cornered, unmixed"]["glasses"] == 1).double().mean()
+    both = w.clone()
+    both[:, crossover:] = other[:, crossover:]
+    seen = read(paint(games["cornered"], both))
+    mixed[crossover] = rates(seen, "glasses")
+mixed[LAYERS] = found["cornered", "glasses"]
 fig, (ax,) = viz.panels(1, width=5.4, height=2.9)
-ax.errorbar(range(1, LAYERS), shares, errors, fmt="o-", capsize=3)
-ax.axhline(overall, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
-alone = among["cornered, unmixed", "glasses"][0]
-ax.axhline(alone, color=viz.INK, lw=0.9, ls=":")
+for i, group in enumerate(("among long-haired", "among others")):
+    points, errors = zip(*(pair[i] for pair in mixed.values()), strict=True)
+    ax.errorbar(
+        list(mixed), points, errors, fmt="o-", capsize=3, label=lab.t(group)
+    )
 ax.set(ylim=(0, None), xlabel=lab.t("crossover"))
-ax.set_ylabel(lab.t("glasses among long-haired"))
+ax.set_ylabel(lab.t("glasses share"))
+ax.legend()
+if lab.profile == "cpu":
+    middle = [mixed[crossover][0] for crossover in (4, 5)]
+    more = sum(share for share, _ in middle) / 2 - among[0]
+    error = math.hypot(*(error for _, error in middle)) / 2
+    assert more > 2 * math.hypot(error, among[1])
 fig
 # %% [markdown] lang="en"
-# CHECK
-# The curve says where hair and glasses are made: as long as the crossover lies before both or behind both, the portrait is as good as unmixed; in between, the combination that never occurs in the data occurs as often as by chance. Training wants mixed faces to pass for real ones, and here they cannot. The theorem on the page says so for any network: with a missing combination and layers apart, no law will do. The generator has two ways out, both attributes in one layer, or fewer long-haired and fewer wearers of glasses at all.
+# CHECK after figure
 #
 # One painter is one run. What mixing does over several seeds, `benchmarks/styles.py` measures: data with and without the corner, training with and without mixing.
 #
@@ -722,8 +724,7 @@ fig
 #
 # **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
 # %% [markdown] lang="zh"
-# CHECK
-# 曲线说出了头发与眼镜是在哪里画的：交叉点若在两者之前或两者之后，人像就与不混合的一样好；在两者之间，数据里从不出现的组合就与碰运气一样常见。训练要混合的脸以假乱真，而在这里，它们做不到。理论页的定理说，换哪个网络都一样：缺了一种组合，层又分开，就没有一种分布行得通。生成器只有两条出路：把两种属性放在同一层里做，或者干脆少画长发，也少画眼镜。
+# CHECK 图之后
 #
 # 一位画师只是一次训练。换几个种子，混合会怎样，由 `benchmarks/styles.py` 来量：数据带不带那个角，训练时混合不混合。
 #
