@@ -585,8 +585,7 @@ for key, digits in zip(fit, (6, 2, 4), strict=True):
     print(f"{fit[key]:9.{digits}f}  {lab.t(key)}")
 assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 # %% [markdown] lang="en"
-# CHECK
-# Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture by many grey levels. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law, and cutting colours to $[-1,1]$ blurs it.
+# Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law. Cutting colours to $[-1,1]$ breaks it, though with this painter, who rarely leaves the interval, by little.
 #
 # ## 4 · A corner is missing, among faces
 #
@@ -596,8 +595,7 @@ assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 #
 # **Predict.** Nobody has told the painter the rule. Does he keep it?
 # %% [markdown] lang="zh"
-# CHECK
-# 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了许多灰度级。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文给你看细的层管颜色，请记住，就这一点而言，它们想不管也不行。单个像素不守这条规律；把颜色截到 $[-1,1]$，规律就模糊了。
+# 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文给你看细的层管颜色，请记住，就这一点而言，它们想不管也不行。单个像素不守这条规律。把颜色截到 $[-1,1]$ 也会破坏它，不过这位画师很少越界，破坏得不多。
 #
 # ## 4 · 人像里缺一个角
 #
@@ -674,13 +672,13 @@ if lab.profile == "cpu":
     among, others = found["cornered", "glasses"]
     assert others[0] - among[0] > 3 * math.hypot(others[1], among[1])
 # %% [markdown] lang="en"
-# CHECK after table
+# Where the combination does not exist, the reader finds none, and in real faces with all combinations as many glasses among the long-haired as among the others. The painter has noticed the rule and does not keep it: fewer of his long-haired wear glasses than of the others, but every fifth does. The control is level, so this is no matter of spoilt faces. And the painter who has seen everybody errs the other way: he paints too many glasses, and most of them on the long-haired, where his data have no rule at all.
 #
 # In training the discriminator has mostly seen *mixed* faces: the first $\kappa$ layers with the style of one vector, the rest with that of another. If hair is made on one side of the crossover and glasses on the other, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden. So here is the crossover at each place in turn. At $\kappa=8$ nothing is mixed.
 #
 # **Predict.** Long hair is large, glasses are small. At which $\kappa$ do the two curves meet?
 # %% [markdown] lang="zh"
-# CHECK 表之后
+# 数据里没有这种组合，读者就一例也没读到；各种组合都有的真实人像里，长发的人与其余的人戴眼镜的一样多。画师看出了规矩，却没有守住：他画的长发人像里戴眼镜的比其余的少，但五个里还是有一个。对照是平的，可见不是脸画坏了的缘故。什么人都见过的那位则错在另一头：眼镜画多了，又多半戴在长发的人脸上，而他的数据里本来什么规矩也没有。
 #
 # 训练中判别器看到的，多半是*混合的*脸：前 $\kappa$ 层用一个向量的风格，其余的用另一个的。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。下面把交叉点依次放在每一处；$\kappa=8$ 就是不混合。
 #
@@ -809,13 +807,11 @@ if lab.profile == "cpu":
     }
     assert sum(best.values()) > 0.4 * len(best)
 # %% [markdown] lang="en"
-# CHECK
-# Each group has its own business. Coarse layers hand over what is large and has a place: which way the head is turned, how long the hair is. Fine layers hand over colours. The middle has what is small and has an outline, the glasses. The control is a few per cent: mixing spoils little.
+# No group hands over an attribute whole. Coarse layers come nearest with what is large and has a place, the length of the hair and the shape of the face; fine layers have more say in colours. And the control is not small: in up to half of the pairs the mixed face has a colour of hair, skin or shirt that *neither* of the two had. It is no spoilt face. Middle and fine layers make the colour together, and half of one recipe with half of another is a third colour. (What has two values only cannot be a third; there 50 % is what a coin would give, and from 40 % in all groups nothing follows.)
 #
 # Now layer by layer:
 # %% [markdown] lang="zh"
-# CHECK
-# 三组各有各的本行。粗的层交出大而有位置的东西：脸朝哪边，头发多长。细的层交出颜色。小而有轮廓的，比如眼镜，在中间。对照只有百分之几：混合几乎没有弄坏什么。
+# 没有哪一组能把一种属性整个交出去。最接近的是粗的层，交出的是大而有位置的东西，即头发长度与脸形；颜色则是细的层更有发言权。而对照并不小：混合的脸，头发、皮肤或上衣的颜色与两张脸*都不同*的，最多的占一半。这不是画坏了：颜色由中间的层与细的层合画，半份配方加上另半份，就是第三种颜色。（只有两个值的属性，谈不上第三种；掷硬币也有 50%，所以各组都是 40% 左右，什么也说明不了。）
 #
 # 再一层一层地看：
 # %%
@@ -912,13 +908,11 @@ if lab.profile == "cpu":
     )
     assert again < 0.5 * others
 # %% [markdown] lang="en"
-# CHECK
-# The noise changes a few verdicts in a hundred, mostly on what is small (freckles, the eyes) or lies between two values; another face changes most of them.
+# The noise changes two verdicts in a hundred on what is large, the colours of hair, shirt and background, and up to fifteen on what is small or lies between two values, the mouth, glasses, freckles. Another face changes thirty to ninety.
 #
 # The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise, and the division by the deviation, in which the noise has its share.
 # %% [markdown] lang="zh"
-# CHECK
-# 噪声在一百个判断里改变几个，多半是关于小东西（雀斑、眼睛）的，或者本来就在两可之间；换一张脸，则大多数判断都变了。
+# 大的东西，即头发、上衣与背景的颜色，噪声在一百个判断里只改变两个；小的东西，或者本来就在两可之间的，如嘴、眼镜、雀斑，最多改变十五个。换一张脸，改变的是三十到九十个。
 #
 # 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果；何况 AdaIN 所除的标准差里也有噪声的一份。
 # %% [markdown] lang="en"
@@ -965,13 +959,13 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$ there is one picture, that of $\bar w$. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number. The tracked mean differs from a fresh one by a hundredth of the spread that ten thousand draws cost anyway, and by what $\bar w$ lags behind the averaged weights. CHECK
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$ there is one picture, that of $\bar w$. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number. The tracked mean differs from a fresh one by a hundredth of the spread that ten thousand draws cost anyway, and by what $\bar w$ lags behind the averaged weights.
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 时只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。跟踪的均值与新算的之差，有百分之一的散布来自那一万次抽样，其余的是 $\bar w$ 比平均后的权重慢的那一点。CHECK
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 时只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。跟踪的均值与新算的之差，有百分之一的散布来自那一万次抽样，其余的是 $\bar w$ 比平均后的权重慢的那一点。
 #
 # 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
@@ -1035,8 +1029,8 @@ shown
 #
 # **先猜。** FID 在哪里最低？召回率又怎样？
 # %%
-# alt-en: Two panels over psi from 0.3 to 1.2. Left, FID with a minimum near 1. Right, precision falls slightly as psi grows and recall rises steeply from near zero.
-# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 在 1 附近最小。右图精确率随 ψ 略降，召回率从接近零陡升。
+# alt-en: Two panels over psi from 0.3 to 1.2. Left, FID falls all the way, steeply at first. Right, precision stays just below 1, above the dotted line of real faces, and recall close to 0, far below its own.
+# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 一路下降，先陡后缓。右图精确率一直略低于 1，高于真实人像的点线；召回率接近 0，远低于自己的点线。
 from ganlib.metrics.fid import fid
 from ganlib.metrics.precision_recall import precision_recall
 
@@ -1109,8 +1103,7 @@ if lab.profile == "cpu":
     assert found[0.3][2].value < found[1.0][2].value
     assert found[0.3][0].value > found[best][0].value
 # %% [markdown] lang="en"
-# CHECK
-# Truncation buys a little precision and pays with recall at once. FID is lowest close to $\psi=1$: this painter is not too wide, and by the page's formula every $\psi<1$ costs it. Where a paper reports a better FID with $\psi=0.7$, it reports that its model has bad tails.
+# Truncation buys two points of precision. What it takes from recall cannot be seen here, since this painter has next to none: his samples are typical faces all, with less than two thirds of the variance of real ones. A model that is too narrow has nothing to gain from $\psi<1$, as the page's formula says, and his FID is least *beyond* 1. (It grows also because the face of $\bar w$ is not the mean of all faces: the column of the means.) Where a paper reports a better FID with $\psi=0.7$, it reports that its model is too wide.
 #
 # ## 8 · Two measures, and what they are worth
 #
@@ -1120,8 +1113,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** A second generator makes the square of the first, number by number. Is its path length still twice its variance?
 # %% [markdown] lang="zh"
-# CHECK
-# 截断换来一点精确率，召回率当场付账。FID 在 $\psi=1$ 附近最低：这位画师并不太宽，照理论页的公式，$\psi<1$ 一律是亏本的。哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型尾部不好。
+# 截断换来两个百分点的精确率。召回率付出了多少，这里看不出来，因为这位画师本来就几乎没有：他画的都是典型的脸，方差不到真实人像的三分之二。太窄的模型，$\psi<1$ 什么好处也没有，理论页的公式说的就是这个；他的 FID 要到 1 *以上*才最小。（FID 变大还有一个原因：$\bar w$ 的那张脸并不是所有脸的平均，见均值那一列。）哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型太宽。
 #
 # ## 8 · 两种度量，各有多大用处
 #
@@ -1246,8 +1238,7 @@ if lab.profile == "cpu":
         # zh: 除去随机误差，整条路径不低于下限。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
-# CHECK
-# $\mathcal W$ is nearer to its floor than $\mathcal Z$ to the higher one that it has anyway, as the authors of StyleGAN report; by features more clearly than by pixels. Neither comes near 1: on the way from one face to another something always jumps, a fringe, a pair of glasses. And the starts of paths say something else again. It is one painter, from one seed; the record of several is below.
+# Neither comes near 1: on the way from one face to another something always jumps, a fringe, a pair of glasses. $\mathcal W$ has the smaller numbers in all four comparisons, as the authors of StyleGAN report. But divided by the floors, of which that of $\mathcal Z$ is higher, little more than the error is left of the difference of whole paths; at their starts it is large. Which of the two one quotes decides what one has found, and the page says how little the starts alone can tell. This is one painter with a mapping network of two layers; the record of several is below.
 #
 # ### Separability
 #
@@ -1255,8 +1246,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
-# CHECK
-# $\mathcal W$ 离自己的下限更近，$\mathcal Z$ 的下限本来就更高，还是离得更远，与 StyleGAN 作者所报告的一致；用特征来看比用像素更分明。两者都远没有到 1：从一张脸走到另一张，总有什么东西要跳一下，一绺刘海，一副眼镜。只看起点，说的又是另一回事。这只是一位画师、一个种子；几个种子的记录在下面。
+# 两者都远没有到 1：从一张脸走到另一张，总有什么东西要跳一下，一绺刘海，一副眼镜。四次比较，都是 $\mathcal W$ 的数小，与 StyleGAN 作者所报告的一致。不过 $\mathcal Z$ 的下限更高，各自除以下限之后，整条路径的差别就比误差大不了多少；只看起点，差别才大。报告哪一种，就得出哪一种结论；而只看起点能说明的很少，理论页说了。这只是一位画师，映射网络只有两层；几个种子的记录在下面。
 #
 # ### 可分性
 #
@@ -1344,8 +1334,7 @@ if lab.profile == "cpu":
     )
     assert known < blind - 0.2
 # %% [markdown] lang="en"
-# CHECK
-# Hyperplanes in $\mathcal W$ leave less open than those in $\mathcal Z$, in the sum and for most attributes. But the difference is small beside what no hyperplane settles, above all for attributes with many values that depend on fine detail, and for those that the painter gets wrong.
+# Hyperplanes in $\mathcal W$ leave less open than those in $\mathcal Z$, in the sum and for every attribute. But much is left that no hyperplane settles, above all for attributes with many values that depend on fine detail, and for those that the painter gets wrong.
 #
 # CHECK: here the table `styles spaces` as soon as it has been measured.
 #
@@ -1355,8 +1344,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
-# CHECK
-# $\mathcal W$ 里的超平面没有定下的比 $\mathcal Z$ 里的少，合计如此，多数属性也如此。但比起哪个超平面都定不了的，这点差别很小，尤其是那些取值多、要看细节的属性，以及画师自己画不准的属性。
+# $\mathcal W$ 里的超平面没有定下的比 $\mathcal Z$ 里的少，合计如此，每种属性也如此。但还有许多，哪个超平面都定不了，尤其是那些取值多、要看细节的属性，以及画师自己画不准的属性。
 #
 # CHECK：表 `styles spaces` 量好之后放在这里。
 #
@@ -1605,8 +1593,7 @@ shown
 #     print(amount, f"{glasses:.0%}", *(f"{share:.0%}" for share in kept))
 # ```
 #
-# CHECK
-# When we tried: …
+# When we tried, the reader saw glasses on 7 % of these faces before anything was added (other noise, other verdict), and then on 34, 55 and 65 %. But one such step also changed the colour of the hair in 16 %, the skin in 30 % and the background in 39 %, and three steps the background in 72 %. In the data glasses have nothing to do with any of them. The difference of two means is a direction that brings glasses. It is not the one that leaves everything else alone.
 #
 # </details>
 #
@@ -1673,8 +1660,7 @@ shown
 #     print(amount, f"{glasses:.0%}", *(f"{share:.0%}" for share in kept))
 # ```
 #
-# CHECK
-# 我们试的那一次：……
+# 我们试的那一次：什么也不加时，读者在 7% 的脸上看到了眼镜（噪声换了，判断也会变）；加一到三份，依次是 34%、55%、65%。可是只加一份，头发的颜色就有 16% 变了，肤色 30%，背景 39%；加三份，背景变了 72%。在数据里，眼镜与这些毫不相干。两个均值之差，是一个带来眼镜的方向，却不是别的都不动的那一个。
 #
 # </details>
 #
