@@ -488,11 +488,11 @@ if lab.profile == "cpu":
 # %% [markdown] lang="en"
 # Columns: share of samples in the corner (long hair *and* glasses), $I$ of the attributes of the samples, what the best pair of directions leaves open, that pair, and the path length over twice the variance.
 #
-# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and the path length is almost twice the least possible, that of the square 1.2 times. The theorem names the least; the knot is what training made of it. (Seeds 0, 1 and 2 agree: 0.08 to 0.09 nats on the square, 0.67 to 0.73 without the corner, where 0.29 to 0.36 would be necessary; path lengths of 1.2 on the one and 1.7 to 1.9 on the other.)
+# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.64$ nats, far above the $0.27$ that the theorem demands for the law it has learned, and the path length is almost twice the least possible, that of the square 1.2 times. The theorem names the least; the knot is what training made of it. (Seeds 0, 1 and 2, on two kinds of processor, agree: 0.05 to 0.09 nats on the square, 0.64 to 0.73 without the corner, where 0.27 to 0.36 would be necessary; path lengths of 1.2 on the one and 1.7 to 1.9 on the other.)
 # %% [markdown] lang="zh"
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
-# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径长度也将近下限的两倍，完整的正方形上是 1.2 倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度除以两倍方差，前者是 1.2，后者是 1.7 到 1.9。）
+# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.64$ 奈特，远远高于定理对它学到的分布所要求的 $0.27$，路径长度也将近下限的两倍，完整的正方形上是 1.2 倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2，在两种处理器上，都是如此：正方形上 0.05 到 0.09 奈特；缺角时 0.64 到 0.73，必需的是 0.27 到 0.36；路径长度除以两倍方差，前者是 1.2，后者是 1.7 到 1.9。）
 # %% [markdown] lang="en"
 # ## 3 · The painter
 #
@@ -684,8 +684,8 @@ if lab.profile == "cpu":
 #
 # **先猜。** 长发大，眼镜小。两条曲线在哪个 $\kappa$ 处碰到一起？
 # %%
-# alt-en: Two curves with error bars over the crossover from 1 to 8, the share of glasses among the long-haired and among the others. The upper one, of the others, is nearly level; the lower one rises in the middle, where it comes close to the upper, and falls again.
-# alt-zh: 两条带误差线的曲线，横轴是交叉点，从 1 到 8：长发的人与其余的人里戴眼镜的比例。上面一条是其余的人，几乎是平的；下面一条在中间升起，接近上面那条，然后回落。
+# alt-en: Two curves with error bars over the crossover from 1 to 8, the share of glasses among the long-haired and among the others. The upper one, of the others, wavers about 0.3. The lower one lies at 0.17 up to 3, jumps to the height of the upper one at 4 and 5, and lies below it again.
+# alt-zh: 两条带误差线的曲线，横轴是交叉点，从 1 到 8：长发的人与其余的人里戴眼镜的比例。上面一条是其余的人，在 0.3 上下浮动；下面一条到 3 为止都在 0.17，在 4 与 5 处跳到上面那条的高度，然后又落到它下面。
 w, other = drawn["cornered"]
 mixed = {}
 for crossover in range(1, LAYERS):
@@ -710,7 +710,9 @@ if lab.profile == "cpu":
     assert more > 2 * math.hypot(error, among[1])
 fig
 # %% [markdown] lang="en"
-# CHECK after figure
+# With the crossover behind layer 1, 2 or 3 the gap is as wide as without one: hair and glasses still come from the same vector. Behind 4 and 5 it closes. Now the hair comes from one and the glasses from the other, and the combination that does not exist in the data is as frequent as chance has it. Further on the gap opens again. So the length of the hair is made around layer 4; section 5 finds it there by other means.
+#
+# Training wants mixed faces to pass for real ones. The theorem on the page says that no law of $w$ can achieve it for any network, with a missing combination and the two attributes in layers apart. The generator has two ways out, both attributes in one layer, or fewer long-haired and fewer wearers of glasses at all.
 #
 # One painter is one run. What mixing does over several seeds, `benchmarks/styles.py` measures: data with and without the corner, training with and without mixing.
 #
@@ -722,7 +724,9 @@ fig
 #
 # **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
 # %% [markdown] lang="zh"
-# CHECK 图之后
+# 交叉点在第 1、2、3 层之后时，两条曲线的差距与不混合时一样大：头发与眼镜仍出自同一个向量。在第 4、5 层之后，差距没有了：头发出自一个，眼镜出自另一个，数据里不存在的组合，就与碰运气一样常见。再往后，差距又拉开。可见头发的长短是在第 4 层前后画的；第 5 节用别的办法也会找到那里。
+#
+# 训练要混合的脸以假乱真。理论页的定理说，换哪个网络都一样：缺了一种组合，两种属性又在不同的层里，$w$ 取什么分布都办不到。生成器只有两条出路：把两种属性放在同一层里做，或者干脆少画长发，也少画眼镜。
 #
 # 一位画师只是一次训练。换几个种子，混合会怎样，由 `benchmarks/styles.py` 来量：数据带不带那个角，训练时混合不混合。
 #
@@ -837,8 +841,7 @@ ax.set_xlabel(lab.t("layer and side"))
 ax.grid(visible=False)
 fig
 # %% [markdown] lang="en"
-# CHECK
-# **What do you see?** Read the rows: an attribute with one dark cell has a layer of its own. Read the columns: the last layers must decide colours of large areas, by arithmetic (section 3). Where the shares of a row add up to much less than 100 %, the attribute is a matter of several layers together, and none of them can hand it over alone.
+# **What do you see?** Read the rows: the length of the hair and the smile have a layer of their own, the fourth; the hair's colour has the sixth, and no other. Eyes, skin and shirt are spread over many layers, each of which hands them over in one pair of five at best: they are a matter of several layers together. Read the columns: the two layers of $4\times4$ hand over next to nothing (this painter could do without them), and the last decides the background, the largest area of all, as by the arithmetic of section 3 it must.
 #
 # ## 6 · Noise, on and off
 #
@@ -846,8 +849,7 @@ fig
 #
 # **Predict.** Is the first row the same as the fourth? And where in the face is the last row bright?
 # %% [markdown] lang="zh"
-# CHECK
-# **你看到了什么？** 横着看：若一种属性只有一格深，它就有自己的一层。竖着看：大片区域的颜色必由最后几层决定，这是算术（第 3 节）。一行的比例加起来若远不到 100%，这种属性就要几层一起才管得了，哪一层都不能单独把它交出去。
+# **你看到了什么？** 横着看：头发长度与微笑有自己的一层，第四层；头发的颜色归第六层，别的层都插不上手。眼睛、皮肤与上衣分散在许多层里，每一层顶多在五对里交出一对：要几层一起才管得了。竖着看：$4\times4$ 的两层几乎什么也交不出（这位画师不要它们也行）；最后一层决定背景，那是最大的一片，照第 3 节的算术，必然如此。
 #
 # ## 6 · 开关噪声
 #
@@ -855,8 +857,8 @@ fig
 #
 # **先猜。** 第一行与第四行相同吗？最后一行，脸上哪里亮？
 # %%
-# alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright along outlines and dark in even areas.
-# alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，轮廓处亮，平整处暗。
+# alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright at the eyes and the mouth and dark in even areas.
+# alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，眼睛与嘴亮，平整处暗。
 draws = lab.pick(smoke=4, cpu=400, gpu=1000)
 eight = styles(8, 7)
 silent = raw(eight, "none")
@@ -1017,13 +1019,13 @@ else:
     )
 shown
 # %% [markdown] lang="en"
-# CHECK: At $\psi=0$ the ten faces of the second row have one shape and keep their own colours; those of the third have one colouring and keep their own shapes. Beyond 1 everything is exaggerated.
+# At $\psi=0$ the ten faces of the second row have nearly one outline and keep their own colours. Those of the third have nearly one background and keep their own shapes, and of the hair's colour what layer 6 gives. Beyond 1 everything is exaggerated.
 #
 # Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page, where truncation leaves the mean of the features in place, FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs. So the table also has the part of FID that is the distance of the means, and the width: the variance of the features, over that of real ones.
 #
 # **Predict.** Where is the lowest FID? And what does recall do?
 # %% [markdown] lang="zh"
-# CHECK：$\psi=0$ 时，第二行的十张脸形状都一样，颜色还是各自的；第三行颜色都一样，形状还是各自的。超过 1，一切都夸张起来。
+# $\psi=0$ 时，第二行的十张脸轮廓几乎都一样，颜色还是各自的；第三行背景几乎都一样，形状还是各自的，头发的颜色也还留着第 6 层给的那一份。超过 1，一切都夸张起来。
 #
 # 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，若截断不改变特征的均值，那么只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，一截断 FID 就变差。所以表里还列出 FID 中属于均值之差的那部分，以及宽窄，即特征的方差除以真实人像的。
 #
@@ -1416,8 +1418,8 @@ viz.player(
 # %% [markdown] lang="zh"
 # 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡，在各自的罚款所看的地方量：WGAN-GP 在真假之间，R1 在真图处。
 # %%
-# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
-# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率在 1 附近，R1 的更小；淡入新一级时有折点。
+# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP comes down to a little above one and stays there; that of R1 climbs from near zero, crosses the dashed line halfway and ends above the other.
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率降到略高于 1，便停在那里；R1 的从接近零往上爬，走到一半时越过虚线，最后高过前者。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
@@ -1450,8 +1452,7 @@ viz.curves(
 
 
 # %% [markdown] lang="en"
-# CHECK
-# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a head, then hair around it and a shirt below. Eyes would need more of the last level than these steps have.
+# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a dark head on a light ground, then hair around it and a shirt below. Eyes would need more of the last level than these steps have, and the faces under R1 still wear the lattice of single pixels with which a level of full size begins.
 #
 # One seed and a few minutes decide nothing between two losses; both are on their way. The row of the [league table](../../book/en/league.md) has three seeds.
 #
@@ -1461,8 +1462,7 @@ viz.curves(
 #
 # **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
 # %% [markdown] lang="zh"
-# CHECK
-# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时的头，然后是四周的头发和下面的上衣。要画出眼睛，最后一级还得走更多的步数。
+# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时浅底上深色的头，然后是四周的头发和下面的上衣。要画出眼睛，最后一级还得走更多的步数；R1 的脸上，还蒙着最后一级刚开始时那种逐个像素的网纹。
 #
 # 一个种子、几分钟，分不出两种损失的高下；两个都还在路上。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
 #
