@@ -653,7 +653,10 @@ for name, gan in games.items():
 rows = {
     "real faces": faces_of("avatars"),
     "real, no corner": faces_of("avatars-corner"),
-    **{name: read(paint(gan, drawn[name][0])) for name, gan in games.items()},
+    **{
+        name: read(paint(gan, drawn[name][0]))
+        for name, gan in games.items()
+    },
 }
 print(lab.t("glasses head"))
 found = {}
@@ -696,9 +699,16 @@ for crossover in range(1, LAYERS):
 mixed[LAYERS] = found["cornered", "glasses"]
 fig, (ax,) = viz.panels(1, width=5.4, height=2.9)
 for i, group in enumerate(("among long-haired", "among others")):
-    points, errors = zip(*(pair[i] for pair in mixed.values()), strict=True)
+    points, errors = zip(
+        *(pair[i] for pair in mixed.values()), strict=True
+    )
     ax.errorbar(
-        list(mixed), points, errors, fmt="o-", capsize=3, label=lab.t(group)
+        list(mixed),
+        points,
+        errors,
+        fmt="o-",
+        capsize=3,
+        label=lab.t(group),
     )
 ax.set(ylim=(0, None), xlabel=lab.t("crossover"))
 ax.set_ylabel(lab.t("glasses share"))
