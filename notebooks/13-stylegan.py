@@ -732,7 +732,7 @@ fig
 #
 # @RECORD styles corner@
 #
-# These have not noticed anything yet. Without the corner glasses are about as frequent among the long-haired as among the others, as they are with it; what the rows differ by is less than what seeds differ by, and of mixing nothing can be said. A rule about two attributes is learned later than the attributes, if at all.
+# These have not noticed anything yet. From one painter to the next the long-haired have up to 18 points less than the others or up to 15 points more; and where the data lack the corner they have no less than where the data have it. A rule about two attributes is learned later than the attributes, if at all.
 #
 # ## 5 · Which layer carries what?
 #
@@ -748,7 +748,7 @@ fig
 #
 # @RECORD styles corner@
 #
-# 这些画师还什么都没有看出来。缺了角，长发的人戴眼镜的与其余的人仍差不多，与不缺角时一样；各行之间的差别小于种子之间的差别，混合起什么作用，也就无从说起。关于两种属性的规矩，总要在学会属性之后才学得会，如果学得会的话。
+# 这些画师还什么都没有看出来。换一位画师，长发的人戴眼镜的比例，可以比其余的人低 18 个百分点，也可以高 15 个；数据缺了角，也并不比不缺角时更低。关于两种属性的规矩，总要在学会属性之后才学得会，如果学得会的话。
 #
 # ## 5 · 哪一层管什么？
 #
