@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about four minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="35288d0ce0f6"
+# %% [markdown] lang="zh" matches="4ec5f1d11c71"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
