@@ -955,6 +955,7 @@ if lab.profile == "cpu":
 # 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为单位。
 # %% tags=["strict"]
 truncated = painter.generator.truncated
+ganlib.seed(18)
 z = torch.randn(20, painter.latent_dim, device=lab.device)
 with torch.no_grad():
     w = painter.generator.for_layers(painter.generator.mapping(z))
