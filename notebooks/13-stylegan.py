@@ -13,7 +13,7 @@
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
 # The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about four minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="4ec5f1d11c71"
+# %% [markdown] lang="zh" matches="cb7d2d337d94"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
@@ -980,13 +980,13 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$, with the same noise, there is one picture, that of $\bar w$. $\psi=\tfrac12$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels more than half is left, since pixels are far from affine in $w$. The tracked mean is 0.01 of the spread away from a fresh one, hardly more than the chance of the ten thousand draws ($1/\sqrt{10\,000}$) and of the tracking itself; of a lag nothing can be seen.
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$, with the same noise, there is one picture, that of $\bar w$. $\psi=\tfrac12$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels about half is left (of these twenty faces 0.54, of two thousand 0.52), since pixels are far from affine in $w$. The tracked mean is 0.01 of the spread away from a fresh one, hardly more than the chance of the ten thousand draws ($1/\sqrt{10\,000}$) and of the tracking itself; of a lag nothing can be seen.
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you move it yourself; on the page it plays by itself.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 而噪声相同时，只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差却剩下一半多：像素远不是 $w$ 的仿射函数。跟踪的均值与新算的相距 0.01 个散布，与一万次抽样的误差（$1/\sqrt{10\,000}$）加上跟踪本身的误差相当；滞后则看不出来。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 而噪声相同时，只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差却剩下一半左右（这二十张脸是 0.54，两千张是 0.52）：像素远不是 $w$ 的仿射函数。跟踪的均值与新算的相距 0.01 个散布，与一万次抽样的误差（$1/\sqrt{10\,000}$）加上跟踪本身的误差相当；滞后则看不出来。
 #
 # 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
