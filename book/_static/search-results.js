@@ -20,8 +20,8 @@
       "mu μ nu ν xi ξ pi π rho ρ varrho ρ sigma σ tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ " +
       "Lambda Λ Xi Ξ Pi Π Sigma Σ Phi Φ Psi Ψ Omega Ω in ∈ notin ∉ subset ⊂ subseteq ⊆ cup ∪ cap ∩ setminus ∖ " +
       "emptyset ∅ to → mapsto ↦ rightarrow → uparrow ↑ downarrow ↓ Rightarrow ⇒ implies ⇒ iff ⇔ sim ∼ approx ≈ " +
-      "equiv ≡ propto ∝ le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ times × cdot · circ ∘ pm ± odot ⊙ otimes ⊗ infty ∞ partial ∂ nabla ∇ sum ∑ " +
-      "prod ∏ int ∫ sqrt √ forall ∀ exists ∃ mid | Vert ‖ lVert ‖ rVert ‖ | ‖ ell ℓ prime ′ top ⊤ perp ⊥ star * " +
+      "equiv ≡ propto ∝ le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ times × cdot · circ ∘ pm ± odot ⊙ otimes ⊗ " +
+      "infty ∞ partial ∂ nabla ∇ sum ∑ prod ∏ int ∫ sqrt √ forall ∀ exists ∃ mid | Vert ‖ lVert ‖ rVert ‖ | ‖ ell ℓ prime ′ top ⊤ perp ⊥ star * " +
       "ast * dots … ldots … cdots …").match(/\S+ \S+/g).map((pair) => pair.split(" ")),
   );
   const NAMES = "log ln exp min max inf sup lim arg sin cos tan tanh det dim Pr".split(" ");
