@@ -28,14 +28,11 @@ WORDS = {
         "scale": r"scale by $s$",
         "demodulate": r"demodulate",
         "style": r"$A_l$",
-        "block": "style block",
         "plain": "without a spike",
         "spiked": "with a spike",
         "row": "one row of the normalised map",
         "passes": "what gets through",
         "height": r"height of the spike, $h/\sigma$",
-        "exact": "exact",
-        "limit": r"$\sqrt{M}\,\sigma/h$",
         "pixels": r"$M={}$",
         "fates": "variance behind the demodulation",
         "kinds": ("independent", "smooth in space", "channels alike", "enlarged"),
@@ -48,7 +45,6 @@ WORDS = {
         "start": "twisted",
         "end": "untwisted",
         "contribution": "contributions of the resolutions to one picture",
-        "share": "share of std",
         "sum": "sum",
         "first": "A",
         "second": "B",
@@ -67,14 +63,11 @@ WORDS = {
         "scale": r"乘以 $s$",
         "demodulate": "解调",
         "style": r"$A_l$",
-        "block": "风格块",
         "plain": "没有尖峰",
         "spiked": "有尖峰",
         "row": "归一化之后的一行",
         "passes": "通过的部分",
         "height": r"尖峰的高度 $h/\sigma$",
-        "exact": "精确值",
-        "limit": r"$\sqrt{M}\,\sigma/h$",
         "pixels": r"$M={}$",
         "fates": "解调之后的方差",
         "kinds": ("独立", "空间上光滑", "通道相同", "放大过"),
@@ -87,7 +80,6 @@ WORDS = {
         "start": "扭转",
         "end": "解开",
         "contribution": "各分辨率对一张图的贡献",
-        "share": "标准差的份额",
         "sum": "和",
         "first": "A",
         "second": "B",
@@ -141,7 +133,6 @@ def layer(words: dict[str, str]) -> plt.Figure:
         if name == "after":
             ax.plot((-1.95, -1.95), (0, -2), color=REAL, lw=1.4)
         box(ax, -2.2, 0, words["style"], REAL, 0.75, 0.5)
-        ax.text(0, -4.35, words["block"] if False else "", ha="center")
     return figure
 
 
@@ -220,9 +211,8 @@ def variance(words: dict[str, str]) -> plt.Figure:
 
 # --------------------------------------------------------------------------------------- a disc that is twisted
 
-RADII = (np.arange(200) + 0.5) / 200  # radius² is uniform on [0, 1]
-RADII = np.sqrt(RADII)
-ANGLES = (np.arange(180) + 0.5) / 180 * math.pi
+RADII = np.sqrt((np.arange(80) + 0.5) / 80)  # the square of the radius is uniform on [0, 1]
+ANGLES = (np.arange(48) + 0.5) / 48 * math.pi
 START = np.array([0.0, 3.2, 1.2, -0.6])
 
 
@@ -313,7 +303,7 @@ def even(words: dict[str, str], lang: str, path: list[tuple[np.ndarray, float, f
         two.plot(range(k + 1), [p[1] for p in path[: k + 1]], color=JUDGE, lw=2.4, label=words["cost"])
         two.plot(seen, [ratios[s] for s in seen], "o-", color=FAKE, ms=5, lw=1.6, label=words["ratio"])
         two.axhline(1, color=FAKE, lw=1, ls=":")
-        two.set(xlabel=words["step"], xlim=(-8, 408), ylim=(0, 6), xticks=(0, 200, 400), yticks=(0, 1, 2, 4, 6))
+        two.set(xlabel=words["step"], xlim=(-8, 408), ylim=(0, 9.4), xticks=(0, 200, 400), yticks=(0, 1, 3, 6, 9))
         two.grid(color=GRID, lw=0.8)
         two.legend(loc="upper right", fontsize=11)
         frames.append(((k, ratios[k]), figure))
@@ -336,10 +326,10 @@ def spectrum(words: dict[str, str]) -> plt.Figure:
     left.set(title=words["penalty"], xlabel=words["alive"], xscale="log", yscale="log", ylim=(4e-4, 1.2), xlim=(0.8, 1200))
     left.grid(color=GRID, lw=0.8)
     r = np.linspace(0, 1, 200)
-    path = untwist(120)
-    for at, colour, style in ((0, FAKE, "-"), (12, SOFT, "--"), (120, REAL, "-")):
+    path = untwist()
+    for at, colour, style in ((0, FAKE, "-"), (30, SOFT, "--"), (400, REAL, "-")):
         one, two = singular(path[at][0], r)
-        name = words["start"] if at == 0 else words["end"] if at == 120 else None
+        name = words["start"] if at == 0 else words["end"] if at == 400 else None
         right.plot(r, one, color=colour, ls=style, lw=2.2, label=name)
         right.plot(r, two, color=colour, ls=style, lw=2.2)
     right.set(title=words["values"], xlabel=words["radius"], yscale="log", xlim=(0, 1), ylim=(0.12, 8))
