@@ -39,7 +39,7 @@ def direction(
         GanlibError: values that do not fit, that are all the same, or, for `logistic`, that are not 0 and 1; or an
             attribute that the held ones determine.
 
-    *Source*: Shen et al. (2020), sections 3.1 and 3.3, with support vector machines.
+    *Source*: Shen et al. (2020), "conditional manipulation", there of directions found by support vector machines.
     """
     if not isinstance(w, Tensor) or w.ndim != 2 or not math.isfinite(ridge) or ridge <= 0:
         given = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__

@@ -81,7 +81,7 @@ def test_the_gradient_of_the_penalty_by_finite_differences():
         return (path_lengths(synthesis, z @ m.T) - target).square().mean()
 
     assert torch.autograd.gradcheck(penalty, (a, m))
-    linear = lambda a: (path_lengths(lambda w: (w @ a.T).unflatten(1, (3, 2, 2)), z @ m.detach().T) - target)
+    linear = lambda a: path_lengths(lambda w: (w @ a.T).unflatten(1, (3, 2, 2)), z @ m.detach().T) - target
     (slope,) = torch.autograd.grad((torch.manual_seed(1), linear(a).square().mean())[1], a)
     for index in ((0, 0), (7, 2), (11, 1)):
         step = torch.zeros(12, 3).double()
