@@ -39,7 +39,7 @@ WORDS = {
         "fresh": "fresh weights",
         "biased": "weights of one sign",
         "penalty": r"penalty that is left, in $a^2$",
-        "alive": "equal singular values that are not zero",
+        "alive": "number of equal singular values",
         "radius": r"distance $r$ from the centre",
         "values": "singular values of $J_w$",
         "start": "twisted",
@@ -74,7 +74,7 @@ WORDS = {
         "fresh": "初始权重",
         "biased": "同号的权重",
         "penalty": r"剩下的惩罚，以 $a^2$ 计",
-        "alive": "相等且不为零的奇异值个数",
+        "alive": "相等的奇异值个数",
         "radius": r"到中心的距离 $r$",
         "values": "$J_w$ 的奇异值",
         "start": "扭转",
@@ -111,13 +111,13 @@ def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour
 
 def layer(words: dict[str, str]) -> plt.Figure:
     """One layer of StyleGAN and one of StyleGAN2, with what each style block contains."""
-    figure, axes = plt.subplots(1, 2, figsize=(6.6, 5.0), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(6.6, 4.4), layout="constrained")
     plans = {
         "before": (("modulate", FAKE), ("conv", JUDGE), ("noise", SOFT), ("norm", FAKE)),
         "after": (("scale", FAKE), ("conv", JUDGE), ("demodulate", FAKE), ("noise", SOFT)),
     }
     for ax, (name, steps) in zip(axes, plans.items(), strict=True):
-        ax.set(xlim=(-2.7, 1.9), ylim=(-4.95, 1.0), title=words[name])
+        ax.set(xlim=(-2.7, 1.9), ylim=(-4.1, 1.0), title=words[name])
         ax.axis("off")
         # what lies between scaling and normalising is what the style can change the proportions of
         ax.add_patch(Rectangle((-1.4, -3.52 if name == "before" else -2.52), 2.8, 4.0 if name == "before" else 3.0))
@@ -160,9 +160,12 @@ def spike(words: dict[str, str]) -> plt.Figure:
         rho = 1 / pixels
         right.plot(h, 1 / np.sqrt(1 + rho * (1 - rho) * h**2), color=colour, lw=2.2)
         name = words["pixels"].format({16: "4^2", 1024: "32^2", 4096: "64^2", 1 << 20: "1024^2"}[pixels])
-        place = {16: 5, 1024: 45, 4096: 150, 1 << 20: 420}[pixels]
+        place = {16: 30, 1024: 170, 4096: 700, 1 << 20: 800}[pixels]
         value = 1 / math.sqrt(1 + rho * (1 - rho) * place**2)
-        right.annotate(name, (place, value), (4, 5), textcoords="offset points", color=colour, fontsize=11)
+        side = {16: "right", 1024: "right", 4096: "left", 1 << 20: "left"}[pixels]
+        right.annotate(name, (place, value), (-5 if side == "right" else 5, -6 if side == "right" else 5), ha=side)
+        right.texts[-1].set(color=colour, fontsize=11)
+        right.texts[-1].set_anncoords("offset points")
     right.set(title=words["passes"], xlabel=words["height"], xscale="log", yscale="log", ylim=(0.01, 1.7), xlim=(1, 5000))
     right.grid(color=GRID, lw=0.8)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -198,9 +201,9 @@ def variance(words: dict[str, str]) -> plt.Figure:
             ax.plot(k + shift + 0.1 * (rng.random(150) - 0.5), value, "o", ms=3.2, mew=0, color=colour, alpha=0.45)
             ax.plot([k + shift - 0.1, k + shift + 0.1], [value.mean()] * 2, color=INK, lw=2)
     ax.axhline(1, color=SOFT, lw=1.2, ls=":")
-    ax.set(title=words["fates"], yscale="log", xlim=(-0.5, 3.5), ylim=(0.2, 100))
+    ax.set(title=words["fates"], yscale="log", xlim=(-0.5, 3.5), ylim=(0.2, 10))
     ax.set_xticks(range(4), words["kinds"])
-    ax.set_yticks((0.2, 0.5, 1, 2, 5, 10, 20, 50), ("0.2", "0.5", "1", "2", "5", "10", "20", "50"))
+    ax.set_yticks((0.2, 0.5, 1, 2, 5, 10), ("0.2", "0.5", "1", "2", "5", "10"))
     ax.minorticks_off()
     ax.grid(color=GRID, lw=0.8, axis="y")
     ax.plot([], [], "o", color=REAL, label=words["fresh"])
@@ -336,7 +339,7 @@ def spectrum(words: dict[str, str]) -> plt.Figure:
     right.set_yticks((0.2, 0.5, 1, 2, 5), ("0.2", "0.5", "1", "2", "5"))
     right.minorticks_off()
     right.grid(color=GRID, lw=0.8)
-    right.legend(fontsize=11, loc="upper right")
+    right.legend(fontsize=11, loc="upper left")
     return figure
 
 
