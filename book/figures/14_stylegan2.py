@@ -325,8 +325,8 @@ def spectrum(words: dict[str, str]) -> plt.Figure:
     for n in (1, 16, 256, 512):
         value = 1 - mean[n - 1] ** 2 / n
         left.plot(n, value, "o", color=FAKE, ms=6, zorder=4)
-        left.annotate(f"{value:.4f}" if n > 1 else f"{value:.2f}", (n, value), (-6, 9) if n > 1 else (9, 0), textcoords="offset points", fontsize=11, ha="center" if n > 1 else "left")
-    left.set(title=words["penalty"], xlabel=words["alive"], xscale="log", yscale="log", ylim=(4e-4, 1.2), xlim=(0.8, 1200))
+        left.annotate(f"{value:.4f}" if n > 1 else f"{value:.2f}", (n, value), (8, 1), textcoords="offset points", fontsize=11)
+    left.set(title=words["penalty"], xlabel=words["alive"], xscale="log", yscale="log", ylim=(4e-4, 1.2), xlim=(0.8, 4000))
     left.grid(color=GRID, lw=0.8)
     r = np.linspace(0, 1, 200)
     path = untwist()
