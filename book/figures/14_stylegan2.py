@@ -145,7 +145,11 @@ def spike(words: dict[str, str]) -> plt.Figure:
     rng = np.random.default_rng(3)
     side = 32
     grid = np.linspace(0, 2 * math.pi, side, endpoint=False)
-    field = np.sin(2 * grid)[:, None] * np.cos(grid)[None] + 0.6 * np.cos(3 * grid)[None] + 0.3 * rng.normal(size=(side, side))
+    field = (
+        np.sin(2 * grid)[:, None] * np.cos(grid)[None]
+        + 0.6 * np.cos(3 * grid)[None]
+        + 0.3 * rng.normal(size=(side, side))
+    )
     field = (field - field.mean()) / field.std()
     loud = field.copy()
     loud[15, 20] += 120
@@ -166,7 +170,9 @@ def spike(words: dict[str, str]) -> plt.Figure:
         right.annotate(name, (place, value), (-5 if side == "right" else 5, -6 if side == "right" else 5), ha=side)
         right.texts[-1].set(color=colour, fontsize=11)
         right.texts[-1].set_anncoords("offset points")
-    right.set(title=words["passes"], xlabel=words["height"], xscale="log", yscale="log", ylim=(0.01, 1.7), xlim=(1, 5000))
+    right.set(
+        title=words["passes"], xlabel=words["height"], xscale="log", yscale="log", ylim=(0.01, 1.7), xlim=(1, 5000)
+    )
     right.grid(color=GRID, lw=0.8)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
@@ -291,7 +297,9 @@ def even(words: dict[str, str], lang: str, path: list[tuple[np.ndarray, float, f
     frames = []
     for k in SHOWN:
         theta = path[k][0]
-        figure, (one, two) = plt.subplots(1, 2, figsize=(6.4, 3.2), dpi=96, layout="constrained", width_ratios=(1, 1.05))
+        figure, (one, two) = plt.subplots(
+            1, 2, figsize=(6.4, 3.2), dpi=96, layout="constrained", width_ratios=(1, 1.05)
+        )
         one.plot(*points(theta, dots).T, "o", ms=2.6, mew=0, color=SOFT, alpha=0.6)
         for r in (0.25, 0.5, 0.75, 1):
             one.plot(*points(theta, r * np.stack([np.cos(circle), np.sin(circle)], -1)).T, color=FAKE, lw=1.2)
@@ -325,8 +333,12 @@ def spectrum(words: dict[str, str]) -> plt.Figure:
     for n in (1, 16, 256, 512):
         value = 1 - mean[n - 1] ** 2 / n
         left.plot(n, value, "o", color=FAKE, ms=6, zorder=4)
-        left.annotate(f"{value:.4f}" if n > 1 else f"{value:.2f}", (n, value), (8, 1), textcoords="offset points", fontsize=11)
-    left.set(title=words["penalty"], xlabel=words["alive"], xscale="log", yscale="log", ylim=(4e-4, 1.2), xlim=(0.8, 4000))
+        left.annotate(
+            f"{value:.4f}" if n > 1 else f"{value:.2f}", (n, value), (8, 1), textcoords="offset points", fontsize=11
+        )
+    left.set(
+        title=words["penalty"], xlabel=words["alive"], xscale="log", yscale="log", ylim=(4e-4, 1.2), xlim=(0.8, 4000)
+    )
     left.grid(color=GRID, lw=0.8)
     r = np.linspace(0, 1, 200)
     path = untwist()
