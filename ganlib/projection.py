@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate
 
 from ganlib import zoo
 from ganlib.data.images import whole
@@ -73,7 +73,8 @@ def project(
         gan: a game with styles. Its weights stay as they are.
         images: (N, *shape) in [−1, 1].
         distance: ``"pixels"``, the mean squared difference; a network of the zoo, e.g. ``"avatars"``, for that of its
-            features and of the pixels, half and half; or a function (images, given ones) → (N,).
+            features and of the pixels, half and half, the images being resized for it; or a function (images, given
+            ones) → (N,).
         steps: of Adam.
         lr: its largest rate.
         each_layer: a style for each layer, which comes nearer but may leave what the mapping makes.
@@ -186,8 +187,9 @@ def distances(given: str | Distance) -> Distance:
     net = zoo.load(given).requires_grad_(False)
 
     def seen(images: Tensor, others: Tensor) -> Tensor:
-        reader = net.to(images.device)
-        features = (reader(images) - reader(others)).square().mean(1)
+        reader, size = net.to(images.device), list(net.shape[1:])
+        one, two = (interpolate(x, size, mode="bilinear", antialias=True) for x in (images, others))
+        features = (reader(one) - reader(two)).square().mean(1)
         return (features + pixels(images, others)) / 2
 
     return seen

@@ -148,7 +148,7 @@ class StyleGAN2(Styled, VanillaGAN):
         w = self.generator.styles(self.latent(max(1, len(batch) // self.path_shrink)))  # (N, layers, w_dim)
         lengths = path_lengths(self.generator.synthesis, w)  # (N,)
         mean = lengths.detach().mean()
-        self.path_mean.lerp_(mean, DECAY)
+        self.path_mean.add_((mean - self.path_mean) * DECAY)
         penalty = self.path_weight * (lengths - self.path_mean).square().mean()
         return {"path": penalty}, {"|J'y|": mean, "a": self.path_mean.clone()}
 

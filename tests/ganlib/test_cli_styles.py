@@ -133,7 +133,7 @@ def test_pictures_are_projected(name, home, tmp_path, capsys):
         ("progan", [], "is a run of 'progan'; expected one with styles, of colour images"),
         ("stylegan", ["--steps", 0], "steps must be a whole number 1 or more"),
         ("stylegan", ["--distance", "lpips"], "unknown distance 'lpips'; known: avatars, digits, pixels"),
-        ("stylegan", ["--distance", "avatars"], "this network expects (N, 3, 32, 32)"),
+        ("stylegan", ["--distance", "digits"], "this network expects (N, 1, 28, 28)"),
     ],
 )
 def test_what_cannot_be_projected_is_one_sentence(home, tmp_path, capsys, name, words, sentence):

@@ -92,20 +92,17 @@ def test_modulation_by_the_definition():
 
 
 def test_demodulated_outputs_have_variance_1():
-    """Of independent inputs with variance 1, away from the border; without demodulation styles decide."""
-    x, w = torch.randn(16, 64, 34, 34), torch.randn(16, 8)
-    variances = {}
-    for demodulate in (True, False):
-        layer = ModulatedConv2d(64, 32, 8, demodulate=demodulate)
-        y = layer(x, w)[..., 1:-1, 1:-1]
-        variances[demodulate] = y.detach().var((0, 2, 3)), y.detach().var((1, 2, 3))
-    for each in variances[True]:  # channels, samples
-        assert (each - 1).abs().max() < 0.05 * 3 and abs(each.mean().item() - 1) < 0.05
-    assert (layer.factors(w)[0].square().mean(1) / variances[False][1]).std() < 0.2
-    assert variances[False][1].max() > 1.5
-    same = torch.randn(16, 1, 34, 34).expand(-1, 64, -1, -1)  # correlated inputs: not 1
-    layer = ModulatedConv2d(64, 32, 8)
-    assert abs(layer(same, w)[..., 1:-1, 1:-1].var().item() - 1) > 0.2
+    """Of independent inputs with variance 1, away from the border, whatever the style."""
+    x, w = torch.randn(16, 32, 34, 34), torch.randn(16, 8)
+
+    def variances(x, demodulate):
+        y = ModulatedConv2d(32, 16, 8, demodulate=demodulate)(x, w)[..., 1:-1, 1:-1].detach()
+        return y.var((0, 2, 3)), y.var((1, 2, 3)), y.var((2, 3)).std()  # of a channel, of a sample; their spread
+
+    channels, samples, spread = variances(x, True)
+    assert (channels - 1).abs().max() < 0.05 and (samples - 1).abs().max() < 0.05 and spread < 0.15
+    assert variances(x[:, :1].expand_as(x), True)[2] > 0.3  # inputs that go together: there is no such law
+    assert variances(x, False)[1].std() > 0.3  # styles decide
 
 
 def test_a_style_that_is_longer_changes_nothing_when_demodulated():

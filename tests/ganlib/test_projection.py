@@ -106,6 +106,8 @@ def test_distances():
     net = ganlib.zoo.load("avatars")
     features = (net(a) - net(b)).square().mean(1)
     assert torch.allclose(distances("avatars")(a, b), (features + pixels) / 2, rtol=1e-4)
+    twice = [x.repeat_interleave(2, 2).repeat_interleave(2, 3) for x in (a, b)]
+    assert torch.allclose(distances("avatars")(*twice), distances("avatars")(a, b), rtol=0.2)  # images of any size
     own = lambda a, b: (a - b).abs().mean((1, 2, 3))
     assert distances(own) is own
     with pytest.raises(GanlibError, match="unknown distance 'lpips'; known: avatars, digits, pixels"):
