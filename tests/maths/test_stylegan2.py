@@ -263,7 +263,8 @@ def test_lazy_regularisation():
         assert np.allclose(spread, k * kinds[:, 1] ** 2 + k**2 * kinds[:, 3] ** 2, rtol=0.1)
         # Adam: displacement per period, and its ratio
         half = periods // 2
-        slow = adam(lazy, c * eta, beta**c).reshape(-1, k + 1, 6).sum(1)[half:]
+        steps = adam(lazy, c * eta, beta**c)
+        slow = steps.reshape(-1, k + 1, 6).sum(1)[half:]
         fast = adam(eager, eta, beta).reshape(-1, k, 6).sum(1)[half:]
         both = kinds[:, 0] ** 2 + kinds[:, 1] ** 2, kinds[:, 2] ** 2 + kinds[:, 3] ** 2
         whole = (kinds[:, 0] + kinds[:, 2]) ** 2 + kinds[:, 1] ** 2 + kinds[:, 3] ** 2
@@ -276,12 +277,9 @@ def test_lazy_regularisation():
         assert abs(slow.mean(0)[5]) < 0.15 * k * eta  # where the means cancel, neither run moves
         wrong = adam(np.concatenate([g, r[:, :1]], 1).reshape(-1, 6), c * eta, beta**c)  # weight k forgotten
         assert abs(wrong.reshape(-1, k + 1, 6).sum(1)[half:].mean(0)[5]) > 0.15 * k * eta
-        # without the factor c in the rate the fourth coordinate overtakes the eager run by 1/c
-        assert close(
-            (adam(lazy, eta, beta**c).reshape(-1, k + 1, 6).sum(1)[half:].mean(0) / fast.mean(0))[3], 1 / c, 0.01
-        )
-        root = np.sqrt((adam(lazy, c * eta, beta**c)[half * k :] ** 2).mean(0))
-        assert np.allclose(root, c * eta, rtol=0.04)
+        # steps are in proportion to the rate: without the factor c the fourth coordinate overtakes the eager run
+        assert close(ratio[3] / c, 1 / c, 0.01) and ratio[3] / c > 1.04
+        assert np.allclose(np.sqrt((steps[half * k :] ** 2).mean(0)), c * eta, rtol=0.04)
 
 
 # ------------------------------------------------------------------------------------------------- path length
@@ -349,7 +347,7 @@ def test_equal_singular_values_are_best():
         assert close(torch.randn(4000, n).norm(dim=1).mean(), norm_mean(n), 0.03)
         assert n < 5 or close(1 - norm_mean(n) ** 2 / n, 1 / (2 * n), 0.06)
     n, d = 4, 9
-    y = torch.randn(400_000, d)
+    y = torch.randn(200_000, d)
     g = y[:, :n]
     least = 1 - norm_mean(n) ** 2 / n
     left, _ = torch.linalg.qr(torch.randn(d, n))
@@ -376,14 +374,14 @@ def test_equal_singular_values_are_best():
     assert close(seen[0], least, 0.01) and all(a < b for a, b in pairwise(seen[:3])) and seen[4] > 0.3
     spread = torch.linspace(0.2, 1.8, 256)  # many unequal values: the leading term of the variance
     effective = spread.square().sum() ** 2 / (spread**4).sum()
-    wide = (torch.randn(20_000, 256) * spread).norm(dim=1)
+    wide = (torch.randn(10_000, 256) * spread).norm(dim=1)
     assert close(wide.var() / spread.square().sum() * 2 * effective, 1, 0.05) and effective < 170
     # the scale at the minimum is a·m/n, not a/√n
     scale = torch.linspace(0.35, 0.55, 401)
     penalty = torch.stack([((k * g.norm(dim=1) - 1) ** 2).mean() for k in scale])
     assert abs(scale[penalty.argmin()] - norm_mean(n) / n) < 2e-3 < abs(norm_mean(n) / n - 1 / math.sqrt(n))
     # in 512 dimensions half of the directions may be missing, and the penalty rises by half a thousandth of a²
-    long = torch.randn(20_000, 512)
+    long = torch.randn(10_000, 512)
     half = long[:, :256].norm(dim=1)
     assert (half / half.mean()).var() < 0.0025 and (long.norm(dim=1) / norm_mean(512)).var() < 0.0012
     # two different w: unequal lengths are what is dear
