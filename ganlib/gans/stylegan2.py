@@ -70,11 +70,8 @@ class StyleGAN2(Styled, VanillaGAN):
         beta2: float = 0.99,
     ):
         super().__init__(generator, discriminator, latent_dim, loss)
-        self.penalty_weight, self.path_weight = (
-            weight("penalty_weight", penalty_weight),
-            weight("path_weight", path_weight),
-        )
-        self.r1_every, self.path_every = turns("r1_every", r1_every), turns("path_every", path_every)
+        self.penalty_weight, self.r1_every = weight("penalty_weight", penalty_weight), turns("r1_every", r1_every)
+        self.path_weight, self.path_every = weight("path_weight", path_weight), turns("path_every", path_every)
         self.path_shrink, self.optimizer = turns("path_shrink", path_shrink), adam(lr, beta1, beta2)
         self.register_buffer("path_mean", torch.zeros(()))
 
