@@ -25,8 +25,11 @@ FIND = """(queries) => Object.fromEntries(queries.map((query) =>
   [query, Search._performSearch(...Search._parseQuery(query)).map(([name]) => name)]))"""
 # What a reader sees of the results.
 RESULTS = """async () => {
-  while (!/[0-9]|没有|not match/.test(document.querySelector(".search-summary")?.innerText))
-    await new Promise((done) => setTimeout(done, 20));
+  const wait = () => new Promise((done) => setTimeout(done, 20));
+  while (!/[0-9]|没有|not match/.test(document.querySelector(".search-summary")?.innerText)) await wait();
+  // The page of each result is fetched for its excerpt: give a busy machine time for it.
+  const bare = () => document.querySelector("#search-results li:not(:has(.context))");
+  for (const end = Date.now() + 30_000; bare() && Date.now() < end; ) await wait();
   return [...document.querySelectorAll("#search-results li")].map((item) => ({
     title: item.querySelector(":scope > a").innerText,
     href: item.querySelector(":scope > a").href,
