@@ -148,6 +148,9 @@ def test_shapes_of_every_architecture(architecture):
     assert images.shape == (4, *SHAPE) and images.abs().max() <= 1
     assert generator.n_layers == 6 and generator.synthesis.sides == [4, 8, 8, 16, 16]
     assert len(generator.synthesis.parts(torch.randn(1, 6, 5))) == (3 if architecture == "skip" else 1)
+    for name, part in generator.synthesis.named_modules():
+        if isinstance(part, ModulatedConv2d):  # images are as large as their styles say
+            assert part.demodulate == (not name.startswith("to_images"))
     judge = StyleGAN2Discriminator(SHAPE, 4, 6, architecture=architecture)
     assert judge(images).shape == (4,)
     with pytest.raises(GanlibError, match=r"samples of shape \(3, 8, 8\) were given; the discriminator expects"):
