@@ -42,13 +42,13 @@ class StyleGAN2(Styled, VanillaGAN):
         beta2: Adam's β₂, likewise.
 
     Attributes:
-        path_mean: a, a buffer.
+        path_mean: a, a buffer; 0 before the first turn, then a running mean that begins with that turn's.
 
     Raises:
         GanlibError: a number outside its range.
 
     Source: Karras et al. (2020), sections 3.1 and 3.2 and appendix B; weights as in the authors' code, which pays for
-    path lengths in every fourth step.
+    path lengths in every fourth step and whose a begins at 0.
     """
 
     name = "stylegan2"
@@ -145,7 +145,9 @@ class StyleGAN2(Styled, VanillaGAN):
         w = self.generator.styles(self.latent(max(1, len(batch) // self.path_shrink)))  # (N, layers, w_dim)
         lengths = path_lengths(self.generator.synthesis, w)  # (N,)
         mean = lengths.detach().mean()
-        self.path_mean.add_((mean - self.path_mean) * DECAY)
+        # From 0 on, as in the authors' code, it would pull all lengths to 0 for the first hundred turns.
+        share = torch.where(self.path_mean == 0, 1.0, DECAY)
+        self.path_mean.add_((mean - self.path_mean) * share)
         penalty = self.path_weight * (lengths - self.path_mean).square().mean()
         return {"path": penalty}, {"|J'y|": mean, "a": self.path_mean.clone()}
 

@@ -97,6 +97,15 @@ def test_a_network_that_stands_still_has_a_gradient():
     assert not lengths.any() and a.grad.isfinite().all()
 
 
+def test_the_mean_length_begins_with_the_first():
+    gan, batch = built(), Noise().batch(8)
+    assert gan.path_mean == 0
+    _, first = gan.path_loss(batch)
+    assert first["a"].equal(first["|J'y|"]) and first["a"] > 0
+    _, then = gan.path_loss(batch)
+    assert then["a"].item() == pytest.approx(0.99 * first["a"].item() + 0.01 * then["|J'y|"].item(), rel=1e-5)
+
+
 # -- the turns ---------------------------------------------------------------------------------------------------------
 def test_the_losses():
     gan, batch = built(penalty_weight=3.0, path_weight=5.0), Noise().batch(8)
