@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from ganlib import losses
+from ganlib.errors import GanlibError
 from ganlib.gans.base import Batch, Phase, adam, turns, weight
 from ganlib.gans.gan import VanillaGAN
 from ganlib.gans.styles import Styled
 from ganlib.models.stylegan2 import ARCHITECTURES, StyleGAN2Discriminator, StyleGAN2Generator
 from ganlib.penalties import gradient_norms, path_lengths
-
-DECAY = 0.01  # of the mean path length, a turn
 
 
 class StyleGAN2(Styled, VanillaGAN):
@@ -37,6 +36,7 @@ class StyleGAN2(Styled, VanillaGAN):
         path_weight: of the path length penalty.
         path_every: it is paid in every k-th step.
         path_shrink: by how much smaller its batch is, to save memory.
+        path_decay: share of the newest mean length in a. In a short run, 0.01 a turn is too slow: a stays where it began.
         lr: Adam's learning rate, both players, before the correction.
         beta1: Adam's β₁, likewise.
         beta2: Adam's β₂, likewise.
@@ -65,6 +65,7 @@ class StyleGAN2(Styled, VanillaGAN):
         path_weight: float = 2.0,
         path_every: int = 8,
         path_shrink: int = 2,
+        path_decay: float = 0.01,
         lr: float = 2e-3,
         beta1: float = 0.0,
         beta2: float = 0.99,
@@ -73,6 +74,9 @@ class StyleGAN2(Styled, VanillaGAN):
         self.penalty_weight, self.r1_every = weight("penalty_weight", penalty_weight), turns("r1_every", r1_every)
         self.path_weight, self.path_every = weight("path_weight", path_weight), turns("path_every", path_every)
         self.path_shrink, self.optimizer = turns("path_shrink", path_shrink), adam(lr, beta1, beta2)
+        if not 0 < path_decay <= 1:
+            raise GanlibError(f"path_decay={path_decay} was given; expected a share above 0, at most 1")
+        self.path_decay = path_decay
         self.register_buffer("path_mean", torch.zeros(()))
 
     @classmethod
@@ -94,6 +98,7 @@ class StyleGAN2(Styled, VanillaGAN):
         path_weight: float = 2.0,
         path_every: int = 8,
         path_shrink: int = 2,
+        path_decay: float = 0.01,
         lr: float = 2e-3,
         beta1: float = 0.0,
         beta2: float = 0.99,
@@ -117,6 +122,7 @@ class StyleGAN2(Styled, VanillaGAN):
             path_weight: weight of the path length penalty; 0 for none.
             path_every: it is paid in every so many steps.
             path_shrink: by how much smaller its batch is.
+            path_decay: share of the newest mean length in their running mean.
             lr: Adam's learning rate, for both players.
             beta1: Adam's beta1, for both players.
             beta2: Adam's beta2, for both players.
@@ -124,7 +130,8 @@ class StyleGAN2(Styled, VanillaGAN):
         return cls(
             StyleGAN2Generator(shape, latent_dim, w_dim, width, widest, depth, mixing, generator),
             StyleGAN2Discriminator(shape, width, widest, group, discriminator),
-            *(latent_dim, loss, penalty_weight, r1_every, path_weight, path_every, path_shrink, lr, beta1, beta2),
+            *(latent_dim, loss, penalty_weight, r1_every, path_weight, path_every, path_shrink),
+            *(path_decay, lr, beta1, beta2),
         )
 
     @classmethod
@@ -146,7 +153,7 @@ class StyleGAN2(Styled, VanillaGAN):
         lengths = path_lengths(self.generator.synthesis, w)  # (N,)
         mean = lengths.detach().mean()
         # From 0 on, as in the authors' code, it would pull all lengths to 0 for the first hundred turns.
-        share = torch.where(self.path_mean == 0, 1.0, DECAY)
+        share = torch.where(self.path_mean == 0, 1.0, self.path_decay)
         self.path_mean.add_((mean - self.path_mean) * share)
         penalty = self.path_weight * (lengths - self.path_mean).square().mean()
         return {"path": penalty}, {"|J'y|": mean, "a": self.path_mean.clone()}

@@ -98,12 +98,12 @@ def test_a_network_that_stands_still_has_a_gradient():
 
 
 def test_the_mean_length_begins_with_the_first():
-    gan, batch = built(), Noise().batch(8)
+    gan, batch = built(path_decay=0.1), Noise().batch(8)
     assert gan.path_mean == 0
     _, first = gan.path_loss(batch)
     assert first["a"].equal(first["|J'y|"]) and first["a"] > 0
     _, then = gan.path_loss(batch)
-    assert then["a"].item() == pytest.approx(0.99 * first["a"].item() + 0.01 * then["|J'y|"].item(), rel=1e-5)
+    assert then["a"].item() == pytest.approx(0.9 * first["a"].item() + 0.1 * then["|J'y|"].item(), rel=1e-5)
 
 
 # -- the turns ---------------------------------------------------------------------------------------------------------
@@ -286,6 +286,7 @@ def test_exports_what_it_samples():
         ({"r1_every": 0}, "r1_every=0 was given; expected a whole number of at least 1"),
         ({"path_every": 0}, "path_every=0"),
         ({"path_shrink": 0}, "path_shrink=0"),
+        ({"path_decay": 0.0}, "path_decay=0.0 was given; expected a share above 0, at most 1"),
         ({"mixing": 2.0}, "mixing=2.0 was given"),
         ({"depth": 0}, "depth must be a whole number 1 or more"),
         ({"w_dim": 0}, "w_dim must be a whole number 1 or more"),
@@ -302,7 +303,8 @@ def test_bad_input(options, words):
 
 def test_the_settings_of_the_paper():
     gan = ganlib.build("stylegan2", (3, 16, 16))
-    assert (gan.penalty_weight, gan.path_weight, gan.path_shrink) == (10, 2, 2) and gan.loss.name == "non_saturating"
+    assert (gan.penalty_weight, gan.path_weight, gan.path_shrink, gan.path_decay) == (10, 2, 2, 0.01)
+    assert gan.loss.name == "non_saturating"
     g = gan.generator
     assert g.mixing == 0.9 and len(g.mapping) == 17 and g.synthesis.architecture == "skip"
     assert gan.discriminator.architecture == "residual"
