@@ -34,7 +34,7 @@ _HOME = {
     "GanlibError": "ganlib.errors",
 }
 _PARTS = ("data", "models", "losses", "penalties", "gans", "training", "metrics", "recipes", "viz", "labels", "lab")
-_PARTS += ("zoo", "device", "errors", "cli", "translation")
+_PARTS += ("zoo", "device", "errors", "cli", "translation", "projection", "editing")
 
 __all__ = [*_HOME, *_PARTS]
 

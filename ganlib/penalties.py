@@ -135,6 +135,32 @@ def gradient_penalty(
     return (excess.relu() if one_sided else excess).square().mean()
 
 
+def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """How far images move when their styles do: ‖Jᵀy‖ with the Jacobian J of the images and one random image y each.
+
+    Jᵀy is the gradient of ⟨g(w), y⟩: J itself is never made. y is N(0, 1) divided by √(height · width), so that lengths
+    of larger images are no larger than those of the same images at a smaller size.
+
+    Args:
+        synthesis: g, styles → images (N, C, H, W), or points (N, d), for which y is not divided. Samples of a batch
+            must not influence each other.
+        w: styles (N, w_dim); or (N, layers, w_dim), for which the squared length is the mean over the layers.
+
+    Returns:
+        (N,) in float32 at least. It can be differentiated with respect to the weights of g and of what made w.
+
+    *Source*: Karras et al. (2020), equation (4); several layers, and the scale of y, as in the authors' code.
+    """
+    with full_precision(w):
+        w = w.to(torch.promote_types(w.dtype, torch.float32))
+        w = w if w.requires_grad else w.detach().requires_grad_()
+        images = synthesis(w)
+        y = torch.randn_like(images) / math.sqrt(math.prod(images.shape[2:]))
+        (gradient,) = torch.autograd.grad((images * y).sum(), w, create_graph=True)
+        # vector_norm has a derivative at 0 too, see `gradient_norms`.
+        return torch.linalg.vector_norm(gradient.flatten(1), dim=1) / math.sqrt(w[0].numel() / w.shape[-1])
+
+
 # -- weights -----------------------------------------------------------------------------------------------------------
 @torch.no_grad()
 def clip_weights(module: nn.Module, limit: float) -> None:

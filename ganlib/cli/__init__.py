@@ -1,4 +1,4 @@
-"""The command line: train, sample, translate, evaluate, export, look at runs, data and the zoo.
+"""The command line: train, sample, translate, project, evaluate, export, look at runs, data and the zoo.
 
 ganlib train gan-digits
 ganlib sample runs/gan-digits
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ganlib.cli import completion, data, runs, train, trained, translate, zoo
+from ganlib.cli import completion, data, project, runs, train, trained, translate, zoo
 from ganlib.errors import GanlibError
 
 __all__ = ["main"]
@@ -91,6 +91,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--debug", action="store_true", help="show where an error comes from; may stand anywhere")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (train, trained, translate, zoo, runs, data, completion):
+    for group in (train, trained, translate, project, zoo, runs, data, completion):
         group.add_to(commands)
     return made

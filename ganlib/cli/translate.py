@@ -52,11 +52,11 @@ def translate(args: argparse.Namespace) -> None:
     gan.to(device).translator(args.direction)
     if args.size is not None:
         whole("--size", args.size, files.SMALLEST)
-    pictures = _pictures(args.pictures)
-    targets = _targets(pictures, Path(args.out), args.force)
-    remarks = [_checked(path) for path in pictures]
+    paths = pictures(args.pictures)
+    targets = targets_in(Path(args.out), paths, args.force)
+    remarks = [checked(path) for path in paths]
     checkpoint.writable(args.out)
-    for path, target, remark in zip(pictures, targets, remarks, strict=True):
+    for path, target, remark in zip(paths, targets, remarks, strict=True):
         content = io.BytesIO()
         with Image.open(path) as image:
             translation.picture(gan, image, args.direction, args.size).save(content, "PNG")
@@ -64,7 +64,7 @@ def translate(args: argparse.Namespace) -> None:
         print(f"{target}  from {path}{remark}", flush=True)
 
 
-def _pictures(given: list[str]) -> list[Path]:
+def pictures(given: list[str]) -> list[Path]:
     """The files that are meant, each once; those of a folder in the order of their names."""
     from ganlib.data import files
 
@@ -84,8 +84,8 @@ def _pictures(given: list[str]) -> list[Path]:
     return list(found.values())
 
 
-def _targets(pictures: list[Path], out: Path, force: bool) -> list[Path]:
-    """Where each translation goes: pictures of the same name get numbers."""
+def targets_in(out: Path, pictures: list[Path], force: bool) -> list[Path]:
+    """Where what is made of each goes: pictures of the same name get numbers."""
     targets, taken = [], set()
     inputs = {path.resolve() for path in pictures}
     for path in pictures:
@@ -96,14 +96,14 @@ def _targets(pictures: list[Path], out: Path, force: bool) -> list[Path]:
         taken.add(name.lower())
         target = out / f"{name}.png"
         if target.resolve() in inputs:
-            raise GanlibError(f"{str(target)!r} would replace a picture that is to be translated; choose another --out")
+            raise GanlibError(f"{str(target)!r} would replace one of the given pictures; choose another --out")
         if target.exists() and not force:
             raise GanlibError(f"{str(target)!r} is there already; add --force to replace it, or choose another --out")
         targets.append(target)
     return targets
 
 
-def _checked(path: Path) -> str:
+def checked(path: Path) -> str:
     """What is to be said of a picture that can be used, as the end of a line.
 
     Raises:
@@ -119,5 +119,5 @@ def _checked(path: Path) -> str:
             said += ["on white where it is transparent"] if files.transparent(image) else []
             files.rgb(image)
     except Exception as error:
-        raise GanlibError(f"{str(path)!r} {files.why_not(error)}; nothing was translated") from None
+        raise GanlibError(f"{str(path)!r} {files.why_not(error)}; nothing was written") from None
     return f" ({', '.join(said)})" if said else ""

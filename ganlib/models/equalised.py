@@ -28,17 +28,18 @@ class _Equalised(nn.Module):
         shape: of the weight, outputs first.
         gain: of the activation that follows: √2, or 1 in a last layer.
         lr_multiplier: how fast the layer learns, as a multiple of the others; its output at the start is the same.
+        bias: whether there is an offset.
     """
 
-    def __init__(self, shape: tuple[int, ...], gain: float, lr_multiplier: float):
+    def __init__(self, shape: tuple[int, ...], gain: float, lr_multiplier: float, bias: bool = True):
         super().__init__()
         self.scale, self.lr_multiplier = gain / math.sqrt(math.prod(shape[1:])) * lr_multiplier, lr_multiplier
         self.weight = nn.Parameter(torch.randn(shape) / lr_multiplier)
-        self.bias = nn.Parameter(torch.zeros(shape[0]))
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
 
-    def scaled(self) -> tuple[Tensor, Tensor]:
+    def scaled(self) -> tuple[Tensor, Tensor | None]:
         """The weight and the offset that are used."""
-        return self.weight * self.scale, self.bias * self.lr_multiplier
+        return self.weight * self.scale, None if self.bias is None else self.bias * self.lr_multiplier
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, scale={self.scale:.3g}, lr_multiplier={self.lr_multiplier:g}"
@@ -73,12 +74,13 @@ class EqualisedConv2d(_Equalised):
         n_out: channels after.
         kernel: height and width, odd, with as much padding as keeps the size.
         gain: of the activation that follows, √2 or 1.
+        bias: whether there is an offset.
 
     *Source*: Karras et al. (2018), section 4.1.
     """
 
-    def __init__(self, n_in: int, n_out: int, kernel: int = 3, gain: float = HE):
-        super().__init__((n_out, n_in, kernel, kernel), gain, 1.0)
+    def __init__(self, n_in: int, n_out: int, kernel: int = 3, gain: float = HE, bias: bool = True):
+        super().__init__((n_out, n_in, kernel, kernel), gain, 1.0, bias)
         self.groups = 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -158,20 +160,24 @@ def down(x: Tensor, factor: int = 2) -> Tensor:
     return avg_pool2d(x, factor) if factor > 1 else x
 
 
-def blur(x: Tensor) -> Tensor:
-    """The binomial filter (1, 2, 1)/4 along both axes, with zeros outside the image.
+def blur(x: Tensor, taps: int = 3, padding: int = 1) -> Tensor:
+    """The binomial filter (1, 2, 1)/4, or (1, 3, 3, 1)/8, along both axes, with zeros outside the image.
 
-    Its response at frequency ω is cos²(ω/2) per axis, 0 at the highest one. But for the border, ``blur(up(x))`` is
-    bilinear enlargement.
+    The response of n taps at frequency ω is cosⁿ⁻¹(ω/2) per axis, 0 at the highest one. But for the border,
+    ``blur(up(x))`` is bilinear enlargement. Copying and taking means over 2×2 are filters (1, 1), so that
+    ``blur(up(x))`` and ``down(blur(x))`` have the filter (1, 3, 3, 1).
 
     Args:
         x: (N, C, H, W).
+        taps: 3 or 4 along each axis.
+        padding: pixels of zeros on each side.
 
     Returns:
-        The same shape.
+        (N, C, H + 2·padding + 1 − taps, …), the same shape with 3 taps and a padding of 1.
 
-    *Source*: Zhang (2019); Karras et al. (2019), section 2.
+    *Source*: Zhang (2019); Karras et al. (2019), section 2; four taps: Karras et al. (2020), appendix B.
     """
-    row = (2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()) / 4  # made there: a graph may copy nothing
+    tap = torch.arange(taps, dtype=x.dtype, device=x.device)  # made there: a graph may copy nothing
+    row = (2 - (tap - (taps - 1) / 2).abs()) / 4
     # One group a channel: on a CPU faster than means over 2×2, sums of shifted images, or channels as samples.
-    return conv2d(x, torch.outer(row, row).expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
+    return conv2d(x, torch.outer(row, row).expand(x.shape[1], 1, taps, taps), padding=padding, groups=x.shape[1])

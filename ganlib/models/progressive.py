@@ -72,6 +72,14 @@ def convolution(n_in: int, n_out: int, *after: nn.Module) -> nn.Sequential:
     return nn.Sequential(EqualisedConv2d(n_in, n_out), nn.LeakyReLU(0.2), *after)
 
 
+def verdict(channels: int, group: int) -> nn.Sequential:
+    """The end of a discriminator: features of 4×4, and how much they differ in a group → one number a sample."""
+    return nn.Sequential(
+        *(MinibatchStd(group), *convolution(channels + 1, channels), nn.Flatten()),
+        *(EqualisedLinear(channels * 16, channels), nn.LeakyReLU(0.2), EqualisedLinear(channels, 1, gain=1.0)),
+    )
+
+
 class ToImages(nn.Module):
     """Features of every level → an image: of one level, faded, or of as many as have grown.
 
@@ -186,10 +194,7 @@ class ProgressiveDiscriminator(nn.Module):
             nn.Sequential(convolution(after, after), convolution(after, before))
             for before, after in zip(n[:-1], others, strict=True)
         )
-        self.end = nn.Sequential(
-            *(MinibatchStd(group), *convolution(first + 1, first), nn.Flatten()),
-            *(EqualisedLinear(first * 16, first), nn.LeakyReLU(0.2), EqualisedLinear(first, 1, gain=1.0)),
-        )
+        self.end = verdict(first, group)
 
     def forward(self, x: Tensor, level: int | None = None, alpha: Tensor | None = None) -> Tensor:
         """x: (N, C, 4·2^level, 4·2^level) → scores (N,), while `level` is faded in if α is given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,15 +24,17 @@ class Mapping(nn.Sequential):
     """z → w: z on the sphere, then layers with LeakyReLU that learn a hundred times more slowly than all others.
 
     Args:
-        dim: length of z and of w.
+        dim: length of z.
         depth: layers.
         lr_multiplier: how fast they learn.
+        w_dim: length of w and of what is between them, if it is another one.
 
     *Source*: Karras et al. (2019), section 2 and appendix C.
     """
 
-    def __init__(self, dim: int, depth: int = 8, lr_multiplier: float = 0.01):
-        layers = [(EqualisedLinear(dim, dim, lr_multiplier=lr_multiplier), nn.LeakyReLU(0.2)) for _ in range(depth)]
+    def __init__(self, dim: int, depth: int = 8, lr_multiplier: float = 0.01, w_dim: int | None = None):
+        sizes = [dim, *[w_dim or dim] * depth]
+        layers = [(EqualisedLinear(*pair, lr_multiplier=lr_multiplier), nn.LeakyReLU(0.2)) for pair in pairwise(sizes)]
         super().__init__(PixelNorm(), *(part for layer in layers for part in layer))
 
 
@@ -63,7 +66,7 @@ class NoiseInput(nn.Module):
     """x + strength · noise: one N(0, 1) image for all channels, each of which has learned how much of it to take.
 
     Args:
-        channels: of the images.
+        channels: of the images; or 1, for one strength that all channels share.
         side: height and width, for the image that is kept.
 
     *Source*: Karras et al. (2019), section 2 and appendix C: the strengths begin at 0.
@@ -74,12 +77,29 @@ class NoiseInput(nn.Module):
         self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
         self.register_buffer("fixed", torch.randn(1, 1, side, side))
 
-    def forward(self, x: Tensor, noise: str) -> Tensor:
-        """x: (N, C, H, W) → the same shape; see `StyleSynthesis` for the kinds of noise."""
-        if noise == "none":
+    def forward(self, x: Tensor, noise: str | Tensor) -> Tensor:
+        """x: (N, C, H, W) → the same shape; see `kind_of` for the kinds of noise, or give it: (1 or N, 1, H, W)."""
+        if isinstance(noise, str) and noise == "none":
             return x
-        image = self.fixed if noise == "fixed" else torch.randn_like(x[:, :1])  # (1 or N, 1, H, W)
+        image = noise if isinstance(noise, Tensor) else self.fixed if noise == "fixed" else torch.randn_like(x[:, :1])
         return x + self.strength.to(x.dtype) * image.to(x.dtype)
+
+
+def kind_of(noise: str | None, training: bool) -> str:
+    """The kind of noise that was asked for.
+
+    Args:
+        noise: ``"fresh"``, ``"fixed"``, the same for all samples and at all times, or ``"none"``. By default fresh in
+            training mode, and fixed in evaluation mode, where equal styles make equal images.
+        training: the mode.
+
+    Raises:
+        GanlibError: there is no such kind.
+    """
+    noise = noise or ("fresh" if training else "fixed")
+    if noise not in NOISES:
+        raise unknown("noise", noise, NOISES)
+    return noise
 
 
 class StyledLayer(nn.Module):
@@ -138,15 +158,12 @@ class StyleSynthesis(nn.Module):
             w: (N, layers, w_dim), a style for each of the 2(last level + 1) layers.
             level: of the images; None for samples at full size, as far as the network has grown.
             alpha: how far the level has been faded in; None for the whole.
-            noise: ``"fresh"``, ``"fixed"``, the same for all samples and at all times, or ``"none"``. By default fresh
-                in training mode, and fixed in evaluation mode, where equal styles make equal images.
+            noise: see `kind_of`.
 
         Returns:
             (N, C, 4·2^level, 4·2^level).
         """
-        noise = noise or ("fresh" if self.training else "fixed")
-        if noise not in NOISES:
-            raise unknown("noise", noise, NOISES)
+        noise = kind_of(noise, self.training)
         x, features = self.constant.expand(len(w), -1, -1, -1), []
         for number, layer in enumerate(self.layers if level is None else self.layers[: 2 * (level + 1)]):
             if number and number % 2 == 0:
@@ -157,73 +174,57 @@ class StyleSynthesis(nn.Module):
         return self.to_images.grown(features) if level is None else self.to_images(features, alpha)
 
 
-class StyleGenerator(nn.Module):
-    """z → w → a style for every layer → images.
+class StyleBased(nn.Module):
+    """z → w → a style for every layer: what generators with styles share.
 
     In training mode, most samples have styles of two latents: the first up to a layer drawn at random, the other from
-    there on; noise is fresh; and the mean of w is tracked. In evaluation mode there is nothing random in it.
+    there on; and the mean of w is tracked. In evaluation mode there is nothing random in it.
 
     Args:
-        shape: (C, size, size) of one image.
-        latent_dim: length of z and of w.
-        width, widest: see `StyleSynthesis`.
-        depth: layers of the mapping.
+        mapping: z (N, latent_dim) → w (N, w_dim).
+        synthesis: w (N, layers, w_dim) → images.
+        n_layers: how many styles an image has.
+        w_dim: length of w.
         mixing: share of the samples with styles of two latents.
 
     Attributes:
-        mapping: z (N, latent_dim) → w (N, latent_dim).
-        synthesis: w (N, layers, latent_dim) → images.
         w_mean: w̄, a running mean of w.
         track_running_stats: whether it is followed; see `layers.untracked`.
 
     Raises:
-        GanlibError: a share that is none, or images that do not fit.
+        GanlibError: a share that is none.
 
     *Source*: Karras et al. (2019), sections 2 and 3.1 and appendix B.
     """
 
-    def __init__(
-        self,
-        shape: Sequence[int],
-        latent_dim: int = 128,
-        width: int = 32,
-        widest: int = 256,
-        depth: int = 8,
-        mixing: float = 0.9,
-    ):
+    def __init__(self, mapping: nn.Module, synthesis: nn.Module, n_layers: int, w_dim: int, mixing: float):
         super().__init__()
         if not 0 <= mixing <= 1:
             raise GanlibError(f"mixing={mixing} was given; expected a share from 0 to 1")
-        self.mapping = Mapping(latent_dim, whole("depth", depth, 0))
-        self.synthesis = StyleSynthesis(shape, latent_dim, width, widest)
-        self.n_layers, self.mixing, self.track_running_stats = len(self.synthesis.layers), mixing, True
-        self.register_buffer("w_mean", torch.zeros(latent_dim))
+        self.mapping, self.synthesis = mapping, synthesis
+        self.n_layers, self.w_dim, self.mixing, self.track_running_stats = n_layers, w_dim, mixing, True
+        self.register_buffer("w_mean", torch.zeros(w_dim))
 
-    @property
-    def to_images(self) -> ToImages:
-        """What knows how far the network has grown."""
-        return self.synthesis.to_images
-
-    def forward(self, z: Tensor, level: int | None = None, alpha: Tensor | None = None) -> Tensor:
-        """z: (N, latent_dim) → images of a level, or samples, as in `ProgressiveGenerator`."""
+    def styles(self, z: Tensor, used: int | None = None) -> Tensor:
+        """z: (N, latent_dim) → styles (N, layers, w_dim), of which the first `used`, or all, will be used."""
         w = self.mapping(z)
         if self.training and self.track_running_stats:
             self.w_mean.add_((w.detach().mean(0, dtype=self.w_mean.dtype) - self.w_mean) * (1 - DECAY))
         w = self.for_layers(w)
         if self.training and self.mixing:
-            used = self.n_layers if level is None else 2 * (level + 1)
-            w = crossed(w, self.for_layers(self.mapping(torch.randn_like(z))), used, self.mixing)
-        return self.synthesis(w, level, alpha)
+            other = self.for_layers(self.mapping(torch.randn_like(z)))
+            w = crossed(w, other, self.n_layers if used is None else used, self.mixing)
+        return w
 
     def for_layers(self, w: Tensor) -> Tensor:
-        """The same style for every layer: (N, latent_dim) → (N, layers, latent_dim), which passes through."""
+        """The same style for every layer: (N, w_dim) → (N, layers, w_dim), which passes through."""
         return w.unsqueeze(1).expand(-1, self.n_layers, -1) if w.ndim == 2 else w
 
     def truncated(self, w: Tensor, psi: float | Sequence[float]) -> Tensor:
         """w̄ + ψ(w − w̄): nearer to the mean style, exactly w at ψ = 1.
 
         Args:
-            w: (N, layers, latent_dim).
+            w: (N, layers, w_dim).
             psi: ψ, or one for each layer.
 
         Raises:
@@ -236,6 +237,45 @@ class StyleGenerator(nn.Module):
         if share.shape not in ((), (self.n_layers,)) or not share.isfinite().all():
             raise GanlibError(f"psi={psi} was given; expected a number, or one for each of {self.n_layers} layers")
         return torch.lerp(self.w_mean.to(w.dtype), w, share.unsqueeze(-1))
+
+
+class StyleGenerator(StyleBased):
+    """z → w → a style for every layer → images. In training mode, noise is fresh; see `StyleBased` for the rest.
+
+    Args:
+        shape: (C, size, size) of one image.
+        latent_dim: length of z and of w.
+        width, widest: see `StyleSynthesis`.
+        depth: layers of the mapping.
+        mixing: share of the samples with styles of two latents.
+
+    Raises:
+        GanlibError: a share that is none, or images that do not fit.
+
+    *Source*: Karras et al. (2019), section 2.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 128,
+        width: int = 32,
+        widest: int = 256,
+        depth: int = 8,
+        mixing: float = 0.9,
+    ):
+        mapping = Mapping(latent_dim, whole("depth", depth, 0))
+        synthesis = StyleSynthesis(shape, latent_dim, width, widest)
+        super().__init__(mapping, synthesis, len(synthesis.layers), latent_dim, mixing)
+
+    @property
+    def to_images(self) -> ToImages:
+        """What knows how far the network has grown."""
+        return self.synthesis.to_images
+
+    def forward(self, z: Tensor, level: int | None = None, alpha: Tensor | None = None) -> Tensor:
+        """z: (N, latent_dim) → images of a level, or samples, as in `ProgressiveGenerator`."""
+        return self.synthesis(self.styles(z, None if level is None else 2 * (level + 1)), level, alpha)
 
 
 def crossed(one: Tensor, two: Tensor, n_layers: int, share: float) -> Tensor:

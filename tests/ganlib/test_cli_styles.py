@@ -1,7 +1,9 @@
-"""Truncation, noise and mixed styles on the command line."""
+"""Truncation, noise, mixed styles and projection on the command line."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import ganlib
 from ganlib import cli, training
@@ -96,3 +98,45 @@ def test_a_grid_of_mixtures(home, drawn):
 def test_what_cannot_be_asked_for_is_one_sentence(home, capsys, name, words, sentence):
     assert run("sample", home / f"{name}.safetensors", *words) == 2
     assert sentence in capsys.readouterr().err
+
+
+# -- projection --------------------------------------------------------------------------------------------------------
+def picture(path, height=24, width=30):
+    rows, columns = np.mgrid[:height, :width] * 8 % 256
+    Image.fromarray(np.stack([rows, columns, rows], 2).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["stylegan", "stylegan2"])
+def test_pictures_are_projected(name, home, tmp_path, capsys):
+    path = home / f"{name}.safetensors"
+    if name == "stylegan2":
+        gan = ganlib.build(name, SHAPE, latent_dim=4, w_dim=4, width=4, widest=6, depth=1)
+        ganlib.Trainer(gan, Noise(), 4, device="cpu", progress=False).save(path)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture(folder / "a.jpg"), picture(folder / "b.png", 16, 16)
+    words = ["project", path, folder, "--out", out, "--steps", 2, "--device", "cpu"]
+    assert run(*words) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["a.png", "b.png"]
+    for file in out.iterdir():
+        with Image.open(file) as image:
+            assert image.size == (16, 16) and image.mode == "RGB"
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and said[0].startswith(f"{out / 'a.png'}  from {folder / 'a.jpg'}, distance ")
+    assert run(*words) == 2 and "is there already; add --force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "sentence"),
+    [
+        ("progan", [], "is a run of 'progan'; expected one with styles, of colour images"),
+        ("stylegan", ["--steps", 0], "steps must be a whole number 1 or more"),
+        ("stylegan", ["--distance", "lpips"], "unknown distance 'lpips'; known: avatars, digits, pixels"),
+        ("stylegan", ["--distance", "digits"], "this network expects (N, 1, 28, 28)"),
+    ],
+)
+def test_what_cannot_be_projected_is_one_sentence(home, tmp_path, capsys, name, words, sentence):
+    file = picture(tmp_path / "a.png")
+    assert run("project", home / f"{name}.safetensors", file, "--out", tmp_path / "out", *words) == 2
+    assert sentence in capsys.readouterr().err and not (tmp_path / "out").exists()

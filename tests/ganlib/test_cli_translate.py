@@ -230,7 +230,7 @@ def test_what_is_refused_leaves_nothing_behind(runs, tmp_path, capsys):
         assert sentence in capsys.readouterr().err
         assert not out.exists()
     assert run("translate", cyclegan, good, "--out", tmp_path, "--force") == 2
-    assert "would replace a picture that is to be translated" in capsys.readouterr().err
+    assert "would replace one of the given pictures" in capsys.readouterr().err
     assert run("translate", cyclegan, good, "--out", good) == 2
     assert "cannot write to the output folder" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from .games import Cloud, Cycle, Lazy, PenalisedCritic
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 SHAPE = (3, 32, 32)
 GROWING = {"latent_dim": 16, "width": 8, "widest": 16, "start": 8, "fade": 256, "stable": 256}
+LAZY = {"latent_dim": 16, "w_dim": 16, "width": 8, "widest": 16, "depth": 2, "r1_every": 4, "path_every": 2}
 
 
 def pictures():
@@ -29,6 +30,7 @@ MAKERS = {
     "sngan": lambda: (ganlib.build("sngan", SHAPE, model="dcgan-small", latent_dim=16), pictures()),  # moves u and v
     "progan": lambda: (ganlib.build("progan", SHAPE, **GROWING), pictures()),  # through three levels
     "stylegan": lambda: (ganlib.build("stylegan", SHAPE, depth=2, **GROWING), pictures()),  # draws styles and noise
+    "stylegan2": lambda: (ganlib.build("stylegan2", SHAPE, **LAZY), pictures()),  # two turns that come now and then
     "lazy": lambda: (Lazy(), Cloud()),
 }
 
@@ -72,7 +74,7 @@ def test_gradients_of_a_replay_are_those_of_the_ordinary_call(name):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan", "progan", "stylegan"])
+@pytest.mark.parametrize("name", ["dcgan", "wgan-gp", "sngan", "progan", "stylegan", "stylegan2"])
 @pytest.mark.parametrize("graphs", [False, True])
 def test_resumes_to_the_same_bytes(name, graphs, tmp_path):
     whole = trainer(name, graphs=graphs, ema_half_life=100).fit(20)
