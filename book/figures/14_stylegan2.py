@@ -70,7 +70,7 @@ WORDS = {
         "height": r"尖峰的高度 $h/\sigma$",
         "pixels": r"$M={}$",
         "fates": "解调之后的方差",
-        "kinds": ("独立", "空间上光滑", "通道相同", "放大过"),
+        "kinds": ("独立", "空间上光滑", "通道相似", "放大过"),
         "fresh": "初始权重",
         "biased": "同号的权重",
         "penalty": r"剩下的惩罚，以 $a^2$ 计",
@@ -79,7 +79,7 @@ WORDS = {
         "values": "$J_w$ 的奇异值",
         "start": "扭转",
         "end": "解开",
-        "contribution": "各分辨率对一张图的贡献",
+        "contribution": "各分辨率对一幅图像的贡献",
         "sum": "和",
         "first": "A",
         "second": "B",
@@ -182,7 +182,7 @@ def spike(words: dict[str, str]) -> plt.Figure:
 
 
 def variance(words: dict[str, str]) -> plt.Figure:
-    """Variance of an output behind the demodulation, for 300 draws of weights and four laws of the inputs."""
+    """Variance of an output behind the demodulation, for 150 draws of weights and four laws of the inputs."""
     figure, ax = plt.subplots(figsize=(6.7, 3.9), layout="constrained")
     rng = np.random.default_rng(0)
     channels, taps = 16, 9
