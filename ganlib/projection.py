@@ -182,8 +182,8 @@ def distances(given: str | Distance) -> Distance:
     pixels = lambda images, others: (images - others).square().flatten(1).mean(1)
     if given == "pixels":
         return pixels
-    if given not in zoo.names():
-        raise unknown("distance", given, ["pixels", *zoo.names()])
+    if given not in (networks := zoo.list("network")):
+        raise unknown("distance", given, ["pixels", *networks])
     net = zoo.load(given).requires_grad_(False)
 
     def seen(images: Tensor, others: Tensor) -> Tensor:
