@@ -479,7 +479,7 @@ def optimiser(theta, k, rate=0.01, decay=0.99):
     return adam(rate, 0.0, decay)([theta], k / (k + 1) if k > 1 else 1.0)
 
 
-def settle(k, weigh, steps=2400):
+def settle(k, weigh, steps=1600):
     torch.manual_seed(5)
     theta = torch.nn.Parameter(torch.zeros(COPIES))
     player, seen = optimiser(theta, k), []
@@ -533,7 +533,7 @@ KINDS = {
 }
 
 
-def way(kind, k, periods=50, before=15):
+def way(kind, k, periods=40, before=12):
     g, r, noise = kind
     torch.manual_seed(6)
     theta = torch.nn.Parameter(torch.zeros(COPIES))
@@ -784,8 +784,8 @@ assert fees["places"] > 2 * fees[128]
 # **先猜。** 哪一位的图像更好？哪一位的长度散布更小？
 # %%
 batch = lab.pick(smoke=8, cpu=16, gpu=64)
-steps = lab.pick(smoke=5, cpu=300, gpu=10_000)
-shots = lab.pick(smoke=5, cpu=50, gpu=1000)
+steps = lab.pick(smoke=2, cpu=300, gpu=10_000)
+shots = lab.pick(smoke=2, cpu=50, gpu=1000)
 faces = lab.load(size=32, n=lab.pick(smoke=64, cpu=8000, gpu=20_000))
 WEIGHTS = {"no path": 0.0, "path": 2.0}
 films, runs = {}, {}
@@ -1217,6 +1217,7 @@ viz.grid(torch.cat(finest).clamp(-3, 3) / 3, columns=len(some), scale=4)
 #
 # **先猜**前三行在每一列里的次序。
 # %%
+@torch.no_grad()
 def in_coordinates(matrix):
     gan = copy.deepcopy(painter)
     maker = gan.generator
@@ -1287,8 +1288,6 @@ if lab.profile == "cpu":  # CHECK
 # CHECK
 # Spoilt coordinates cost accuracy in the same number of steps, though not a single picture has changed: whoever reads off from a slow projection that a picture "is not in the range" should remember that. Evening out raises the effective number, and hardly improves the projection over what training has found by itself. In no row is the vector found near the right one: along directions that do not show, nobody can tell where it was, and that is where $1/\sigma_i^2$ is large.
 #
-# (The regulariser itself, let loose on $B$ alone, is a poor way of finding the evened coordinates: its pull within one place is so weak that noise in the $y$ wins. Theorem, part 4.)
-#
 # ## 9 · Glasses for everybody
 #
 # ### Which direction?
@@ -1299,8 +1298,6 @@ if lab.profile == "cpu":  # CHECK
 # %% [markdown] lang="zh"
 # CHECK
 # 坐标弄坏了，同样的步数就找得不那么准，尽管没有一幅图像改变过：谁要是因为投影得慢，就断定一幅图像“不在值域里”，请记住这一点。拉匀提高了有效个数，投影却比训练自己找到的好不了多少。没有哪一行找到的向量接近正确的那个：沿着显不出来的方向，谁也说不出它原来在哪里，那正是 $1/\sigma_i^2$ 大的地方。
-#
-# （让正则项单独对 $B$ 起作用，并不是找到拉匀的坐标的好办法：它在同一处之内的拉力太弱，抵不过 $y$ 的噪声。定理第 4 条。）
 #
 # ## 9 · 人人戴眼镜
 #
