@@ -13,7 +13,7 @@
 # * find a face that no generator has made among those that ours can make, put glasses on it, and film a walk.
 #
 # The formulas are those of [the theory page](../../book/en/14-stylegan2.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" matches="efc261a39b24"
 # # 实验 14 · 听从风格的权重
 #
 # StyleGAN 按量出来的大小归一化，StyleGAN2 按预期的大小缩放权重。此外，它把两项昂贵的惩罚分期支付，不再增长，还要求在 $\mathcal W$ 里无论从哪里迈出一步，图像的变化都一样多。这几句话，句句都可以测量。
