@@ -13,7 +13,7 @@
 # * find a face that no generator has made among those that ours can make, put glasses on it, and film a walk.
 #
 # The formulas are those of [the theory page](../../book/en/14-stylegan2.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="875823eb6a24"
+# %% [markdown] lang="zh" matches="2c5e11f7e0fe"
 # # 实验 14 · 听从风格的权重
 #
 # StyleGAN 按量出来的大小归一化，StyleGAN2 按预期的大小缩放权重。此外，它把两项昂贵的惩罚分期支付，不再增长，还要求在 $\mathcal W$ 里无论从哪里迈出一步，图像的变化都一样多。这几句话，句句都可以测量。
@@ -576,7 +576,8 @@ for name, kind in KINDS.items():
 # %%
 # alt-en: Three rows of sixteen drawn faces of 32 pixels with different hair, skin, shirts and backgrounds.
 # alt-zh: 三行人像，每行十六幅，32 像素，头发、肤色、上衣与背景各不相同。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 ganlib.seed(lab.seed)
 viz.grid(painter.sample(48), columns=16)
 
@@ -592,7 +593,8 @@ viz.grid(painter.sample(48), columns=16)
 # %%
 # alt-en: Four rows of six pictures. Row one: coloured blurs. Row two: heads without features. Row three: faces. Row four: faces with sharp outlines.
 # alt-zh: 四行，每行六幅。第一行是彩色的模糊，第二行是没有五官的头，第三行是脸，第四行的脸轮廓清晰。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 from ganlib.models.equalised import blur, up
 
 
@@ -920,7 +922,8 @@ if lab.profile == "cpu":  # CHECK
 # %%
 # alt-en: Singular values in falling order on a logarithmic axis, one band for each painter, and a nearly level dashed line for the random matrix. All painters' curves fall steeply.
 # alt-zh: 奇异值从大到小，纵轴为对数，每位画师一组曲线，随机矩阵是一条几乎水平的虚线。画师们的曲线都陡然下降。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 fig, (ax,) = viz.panels(1, width=6, height=3.2)
 for color, (name, values) in zip(
     viz.COLORS, spectra.items(), strict=False
@@ -1113,7 +1116,8 @@ assert descents[0] == 1 and descents[2] > 5 * descents[1]
 # %%
 # alt-en: Four rows of six faces. Rows one and two: drawn faces and what the painter finds for them, similar in hair, skin and background, different in detail. Rows three and four: the painter's own faces and what is found, nearly the same.
 # alt-zh: 四行，每行六张脸。第一、二行是数据中的人像与画师找到的，头发、肤色、背景相似，细节不同。第三、四行是画师自己的脸与找到的，几乎一样。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 from ganlib.projection import project
 
 six = lab.pick(smoke=1, cpu=6, gpu=24)
@@ -1130,7 +1134,8 @@ viz.grid(torch.cat([part[:6] for part in sheet]), columns=6, scale=3)
 # %%
 # alt-en: Distance over the steps on a logarithmic axis: six curves of drawn faces and six of the painter's own; all fall, the own ones lower, and settle in the last quarter.
 # alt-zh: 距离随步数的变化，纵轴为对数：数据人像的六条曲线，画师自己的六条；都下降，自己的降得更低，到最后四分之一稳定下来。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 fig, (ax,) = viz.panels(1, width=6, height=3)
 for color, kind, part in (
     (viz.COLORS[1], "real", slice(0, six)),
@@ -1189,7 +1194,8 @@ if lab.profile == "cpu":  # CHECK
 # %%
 # alt-en: Two rows of four grey pictures of 32 pixels. With the regulariser even noise; without it the outline of a head can be made out.
 # alt-zh: 两行灰色小图，每行四幅，32 像素。有正则项的是均匀的噪声，没有的能认出头的轮廓。
-# CHECK
+# en: CHECK the words above.
+# zh: CHECK 上面的话。
 viz.grid(torch.cat(finest).clamp(-3, 3) / 3, columns=len(chosen), scale=4)
 
 
