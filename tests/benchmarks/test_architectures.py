@@ -80,6 +80,8 @@ def test_runs_are_kept_and_go_on(monkeypatch, tmp_path, capsys):
 def test_the_table_has_a_chinese_side(monkeypatch, tmp_path):
     found = {"seed": 0, "parameters": {"generator": 1, "discriminator": 2}, "seconds": 0.1, "found": {"FID": 12.5}}
     monkeypatch.setattr(architectures, "play", lambda name, judge, seed, steps: found)
+    machine = common.machine(CPU)  # once, not for each of nine runs
+    monkeypatch.setattr(common, "machine", lambda device: machine)
     made = run(monkeypatch, tmp_path)
     known = records.chinese(common.Path(__file__).parents[2])
     table = made["tables"]["pairs"]
