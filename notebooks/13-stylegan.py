@@ -593,6 +593,7 @@ assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
 from ganlib.metrics import features
 from ganlib.models.stylegan import crossed
 
+
 def read(images):
     found = features.extract(features.to_bytes(images.cpu()), "avatars")
     return features.attributes(found)

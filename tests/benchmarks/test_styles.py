@@ -37,10 +37,11 @@ def test_only_what_the_title_says_differs():
     rows = styles.ROWS
     assert len({json.dumps(styles.settings(row)) for row in rows.values()}) == len(rows)
     for name, row in rows.items():
-        assert set(row.options) <= {"mixing", "loss"} and bool(row.without) == ("without" in row.title)
+        assert set(row.options) <= {"mixing", "loss", "penalty_weight"}
+        assert bool(row.without) == ("without" in row.title)
         game = ganlib.build("stylegan", (3, 32, 32), **recipes.get(styles.RECIPE).options | row.options)
         assert game.generator.mixing == (0.0 if "no mixing" in row.title else 0.9)
-        assert game.wgan_gp == (name == "wgan-gp")
+        assert game.wgan_gp == (name != "r1")
 
 
 def test_glasses_among_the_long_haired_are_counted():

@@ -96,7 +96,7 @@ def test_kept_and_read_back(own_cache):
 def test_the_corner_by_name_is_the_set_without_it():
     made = data.load("avatars-corner", size=16, n=60, seed=3)
     same = data.load("avatars", size=16, n=60, seed=3, without=[("hair_length", "long"), ("glasses", True)])
-    assert torch.equal(made.pixels, same.pixels) and not torch.equal(made.pixels, data.load("avatars", size=16, n=60).pixels)
+    assert torch.equal(made.pixels, same.pixels)
     long, glasses = made.attributes["hair_length"] == 2, made.attributes["glasses"] == 1
     assert long.any() and glasses.any() and not (long & glasses).any()
 
