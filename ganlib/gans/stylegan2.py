@@ -36,7 +36,7 @@ class StyleGAN2(Styled, VanillaGAN):
         path_weight: of the path length penalty.
         path_every: it is paid in every k-th step.
         path_shrink: by how much smaller its batch is, to save memory.
-        path_decay: share of the newest mean length in a. In a short run, 0.01 a turn is too slow: a stays where it began.
+        path_decay: share of the newest mean length in a. With 0.01 a turn, a short run ends before a has moved.
         lr: Adam's learning rate, both players, before the correction.
         beta1: Adam's β₁, likewise.
         beta2: Adam's β₂, likewise.
