@@ -81,8 +81,8 @@ viz.grid(speak(LAST, z[:36]), columns=12, scale=1.8)
 #
 # **先猜。** $16\times16$ 的那张嘴，在 $32\times32$ 淡入时退了场，权重一个也没动。它现在会说出什么？
 # %%
-# alt-en: Four rows of twelve pictures. The last row: faces of 32 pixels. The rows above it, of 4, 8 and 16 pixels: blocks whose colours and contrast are not those of the faces below them.
-# alt-zh: 四行，每行十二幅。最后一行是 32 像素的人像；上面三行是 4、8、16 像素的图，颜色与反差同下面的人像对不上。
+# alt-en: Four rows of twelve pictures. The last row: faces of 32 pixels. The rows above it, of 4, 8 and 16 pixels: rough outlines of the same faces, in glaring colours that are not theirs.
+# alt-zh: 四行，每行十二幅。最后一行是 32 像素的人像；上面三行是 4、8、16 像素的图，隐约看得出同一张脸的轮廓，颜色却刺眼，而且不对。
 said = torch.cat([speak(level, z[:12]) for level in range(LAST + 1)])
 viz.grid(said, columns=12, scale=1.8)
 # %%
@@ -103,8 +103,7 @@ for level in range(LAST):
     spread = rms(small - small.roll(1, 0))
     print(f"{4 * 2**level:4} {own:14.3f} {other:14.3f} {spread:14.3f}")
 # %% [markdown] lang="en"
-# <!-- CHECK: all of this paragraph against the zoo's game -->
-# It is no face, and no blurred face either. The first column has the distance (root mean square) between what a mouth says and what it ought to say, the final picture averaged down; the second that to *another* final picture, averaged down. If the two are alike, the mouth no longer speaks of this face. The mouth has kept its weights, but the features that it reads have moved on: since its fade ended, nobody has asked for its opinion, and no gradient has reached it. So growing is a way of training and not a network with four outputs. (MSG-GAN and StyleGAN2 are built such that every size stays in use; see the page.)
+# Outlines of the right faces, in colours that no face has. The columns are distances (root mean square): of what a mouth says from what it ought to say, the final picture averaged down; from *another* final picture, averaged down; and of two final pictures, averaged down, from each other. Every mouth is farther from its own picture than two strangers are from each other: as a picture it is worthless. Yet it is nearer to its own than to another, so it still says something about this face. The mouth has kept its weights, but the features that it reads have moved on: since its fade ended, nobody has asked for its opinion, and no gradient has reached it. So growing is a way of training and not a network with four outputs. (MSG-GAN and StyleGAN2 are built such that every size stays in use; see the page.)
 #
 # What follows takes growing apart. First the pictures.
 #
@@ -114,8 +113,7 @@ for level in range(LAST):
 #
 # **Predict.** A face has 3072 numbers. How many has its pyramid? And if instead of averaging one takes just the upper left pixel of each block, a terrible way to make a picture smaller, how exactly does the pyramid give the face back?
 # %% [markdown] lang="zh"
-# <!-- CHECK: all of this paragraph against the zoo's game -->
-# 不是脸，也不是模糊的脸。第一列是每张嘴所说的与它该说的（最终图像取平均）相差多少（均方根）；第二列是与*别的*最终图像取平均之后相差多少。两列若差不多，这张嘴说的就已经不是这张脸了。嘴的权重还是当年的，它所读的特征却早已变了：淡入一结束，再没有谁问过它的意见，也再没有梯度到过它那里。所以增长是一种训练的办法，并不是一个有四个输出的网络。（MSG-GAN 与 StyleGAN2 的结构使每种大小始终有用，见理论页。）
+# 轮廓是这张脸的，颜色却是哪张脸上都没有的。三列都是距离（均方根）：每张嘴所说的，与它该说的（最终图像取平均）之间；与*别的*最终图像取平均之间；最后一列是两幅最终图像取平均之后，彼此之间。每张嘴离自己的图像，比两个陌生人彼此还远，当图像看已经毫无价值；不过离自己的总比离别人的近，可见它说的多少还是这张脸。嘴的权重还是当年的，它所读的特征却早已变了：淡入一结束，再没有谁问过它的意见，也再没有梯度到过它那里。所以增长是一种训练的办法，并不是一个有四个输出的网络。（MSG-GAN 与 StyleGAN2 的结构使每种大小始终有用，见理论页。）
 #
 # 下面把增长拆开来看。先看图像。
 #
@@ -583,7 +581,7 @@ for alpha in (1.0, 0.1, 0.01, 0.001):
     moves[alpha] = moved(alpha, True), moved(alpha, False)
     print(f"{alpha:8g}", *(f"{move:12.1e}" for move in moves[alpha]))
 (small, large), (smaller, less) = moves[0.01], moves[0.001]
-assert 95 < small / smaller < 105 and 9.5 < large / less < 11.5
+assert 80 < small / smaller < 120 and 8 < large / less < 12
 
 
 # %% [markdown] lang="en"
@@ -642,7 +640,7 @@ for layer, plain, even in rows:
         seen[n] = plain, even
         print(f"{n:6} {c:8.3f} {RATE / c:9.2%} {plain:9.2%} {even:9.2%}")
         assert abs(plain * c / RATE - 1) < 0.25 > abs(even / RATE - 1)
-assert seen[1184][0] > 18 * seen[3][0]
+assert seen[1184][0] > 12 * seen[3][0]
 
 
 # %% [markdown] lang="en"
@@ -700,7 +698,7 @@ for optimizer in (torch.optim.Adam, torch.optim.SGD):
 # %%
 def play_small(change, steps):
     ganlib.seed(lab.seed)
-    options = recipe.options | {"stable": 10**9, "start": 4, "grow": True}
+    options = recipe.options | {"stable": 10**9, "start": 4, "lr": RATE}
     gan = ganlib.build("progan", faces.shape, **options)
     change(gan)
     used = {
@@ -889,9 +887,12 @@ SIZE = lab.pick(smoke=32, cpu=32, gpu=64)
 SIDES = [4 * 2**level for level in range(5) if 4 * 2**level <= SIZE]
 TOP = len(SIDES) - 1
 PHASES = 2 * TOP + 2  # a fade and a stay for each level, the last longer
+FEW = lab.pick(smoke=4, cpu=16, gpu=recipe.batch)
+LITTLE = {"width": 8, "widest": 32}
 SHARES = [n / PHASES for n in [1] + [2] * (TOP - 1) + [3]]
 data = faces if SIZE == 32 else ganlib.load(lab.data, size=SIZE)
-game = ganlib.build("progan", data.shape, **recipe.options)
+settings = recipe.options | lab.pick(smoke=LITTLE, cpu=LITTLE, gpu={})
+game = ganlib.build("progan", data.shape, **settings)
 
 
 @torch.no_grad()
@@ -908,26 +909,26 @@ for level, (n, share) in enumerate(zip(cost, SHARES, strict=True)):
     )
 counted = cost[-1] / sum(n * s for n, s in zip(cost, SHARES, strict=True))
 print(f"S = {counted:.2f}   τ = {SHARES[-1] * counted:.2f}")
-assert 1.4 < counted < 2  # CHECK
+assert 1.4 < counted < 2
 # %% [markdown] lang="en"
-# Hardly more than one and a half. Channels halve when the side doubles, so that each block costs as much as the one before: the page's case $q=1$, in which growing never saves half. And $\tau$: in equal time the grown run has seen only six tenths as many pictures at full size.
+# 1.6 times. Channels halve when the side doubles, so that each block costs as much as the one before: the page's case $q=1$, in which growing never saves half. And $\tau$: in equal time the grown run has seen only six tenths as many pictures at full size.
 #
 # And by the clock? Each stage is timed, with a fade and without: milliseconds for a step of both players, beside the share that the count promises.
 # %% [markdown] lang="zh"
-# 一倍半多一点。边长加倍时通道减半，所以每块的代价与前一块一样：正是理论页的 $q=1$，增长永远省不到一半。再看 $\tau$：在同样的时间里，渐进训练看到的最终大小的图像只有对方的六成。
+# 1.6 倍。边长加倍时通道减半，所以每块的代价与前一块一样：正是理论页的 $q=1$，增长永远省不到一半。再看 $\tau$：在同样的时间里，渐进训练看到的最终大小的图像只有对方的六成。
 #
 # 用时钟来量呢？每个阶段都计时，淡入时与不淡入时各一次：双方各走一步要多少毫秒，旁边是按乘法次数应占的比例。
 # %%
 import time
 
-rounds = lab.pick(smoke=1, cpu=3, gpu=10)
+rounds = lab.pick(smoke=1, cpu=10, gpu=10)
 
 
 def stage_times():
     ganlib.seed(lab.seed)
-    gan = ganlib.build("progan", data.shape, **recipe.options | pace)
+    gan = ganlib.build("progan", data.shape, **settings | pace)
     trainer = ganlib.Trainer(
-        gan, data, BATCH, device=lab.device, progress=False
+        gan, data, FEW, device=lab.device, progress=False
     )
     schedule, found = gan.schedule, {}
     for at in range(50, 200 * TOP + 100, 100):
@@ -949,7 +950,7 @@ for (level, fading), each in clock.items():
     word = lab.t("fading" if fading else "stable")
     by_count = cost[level] / cost[-1]
     print(
-        f"{4 * 2**level:4} {1e3 * each * BATCH:8.0f}"
+        f"{4 * 2**level:4} {1e3 * each * FEW:8.0f}"
         f" {each / whole:8.0%} {by_count:8.0%}   {word}"
     )
 
@@ -967,26 +968,24 @@ def lasts(level):
 measured = whole / sum(lasts(level) for level in range(TOP + 1))
 print(f"S = {measured:.2f}")
 if lab.profile == "cpu":
-    assert 1.2 < measured < 2.5  # CHECK
+    assert 1.2 < measured < 2.5
 # %% [markdown] lang="en"
-# <!-- CHECK: the measured speed-up and the sentence on small pictures -->
-# About what the count said. The paper has 2 to 6: up to $1024\times1024$, with batches that had to shrink as pictures grew, and with channels that stay at 512 up to $32\times32$. Its factor 5.4 is measured at $1024\times1024$; ours, at $32\times32$ and with channels that halve from the start, is neither a confirmation nor a contradiction. With more levels the page's bound for this kind of network stays below 2.
+# Nearly what the count said. (The smallest pictures take a sixth of the time where the count has 4 %: whatever a call computes, it has its price. But they are few.) The paper has 2 to 6: up to $1024\times1024$, with batches that had to shrink as pictures grew, and with channels that stay at 512 up to $32\times32$. Its factor 5.4 is measured at $1024\times1024$; ours, at $32\times32$ and with channels that halve from the start, is neither a confirmation nor a contradiction. With more levels the page's bound for this kind of network stays below 2.
 #
 # ### The game
 #
-# Now two games from scratch, with the same networks, the same seed and the same loss. One grows; the other plays at $32\times32$ throughout, for as many steps as take *equal time by the count*. Their quality, FID in the features of the zoo's network, is measured on the way. The film shows what the discriminator of the growing game is shown: above, real faces, below, generated ones.
+# Now two games from scratch, with the same networks (smaller than the zoo's, eight channels at full size), the same seed and the same loss. One grows; the other plays at $32\times32$ throughout, for as many steps as take *equal time by the count*. Their quality, FID in the features of the zoo's network, is measured on the way. The film shows what the discriminator of the growing game is shown: above, real faces, below, generated ones.
 # %% [markdown] lang="zh"
-# <!-- CHECK: the measured speed-up and the sentence on small pictures -->
-# 与数出来的差不多。论文说的是 2 到 6 倍：那里长到 $1024\times1024$，图像越大批量越小，而通道数到 $32\times32$ 都保持 512。5.4 倍是在 $1024\times1024$ 上量的；我们只到 $32\times32$，通道一开始就减半，既证实不了它，也反驳不了它。这类网络，级数再多，理论页的界也不到 2。
+# 与数出来的相近。（最小的图按次数只该占 4%，实际占了约六分之一：不管算多少，每次调用都有固定的开销；好在它们数量少。）论文说的是 2 到 6 倍：那里长到 $1024\times1024$，图像越大批量越小，而通道数到 $32\times32$ 都保持 512。5.4 倍是在 $1024\times1024$ 上量的；我们只到 $32\times32$，通道一开始就减半，既证实不了它，也反驳不了它。这类网络，级数再多，理论页的界也不到 2。
 #
 # ### 开局
 #
-# 现在从头训练两局，网络、种子、损失都相同。一局逐级增长；另一局始终在 $32\times32$ 上，步数取成*按乘法次数算时间相等*。训练途中用模型库网络的特征量 FID。影片里是增长的那一局给判别器看的东西：上面真图，下面假图。
+# 现在从头训练两局，网络（比模型库的小，最终大小上八个通道）、种子、损失都相同。一局逐级增长；另一局始终在 $32\times32$ 上，步数取成*按乘法次数算时间相等*。训练途中用模型库网络的特征量 FID。影片里是增长的那一局给判别器看的东西：上面真图，下面假图。
 # %%
 from ganlib.metrics.fid import fid
 from ganlib.training.callbacks import to_uint8
 
-total = BATCH * lab.pick(smoke=8, cpu=200, gpu=8000)
+total = FEW * lab.pick(smoke=8, cpu=2000, gpu=8000)
 phase = total // PHASES
 many = lab.pick(smoke=50, cpu=1000, gpu=2000)
 held = ganlib.load(lab.data, size=SIZE, n=2 * many, split="test")
@@ -1001,14 +1000,14 @@ def quality(images):
 
 def train(images, looks, film=None, **options):
     ganlib.seed(lab.seed)
-    options = recipe.options | {"fade": phase, "stable": phase} | options
+    options = settings | {"fade": phase, "stable": phase} | options
     trainer = ganlib.Trainer(
         ganlib.build("progan", data, **options),
         data,
-        BATCH,
+        FEW,
         device=lab.device,
-        ema_half_life=recipe.ema,
-        log_every=lab.pick(smoke=1, cpu=4, gpu=50),
+        ema_half_life=lab.pick(smoke=100, cpu=2000, gpu=recipe.ema),
+        log_every=lab.pick(smoke=1, cpu=20, gpu=50),
         callbacks=[film] if film else [],
         progress=lab.progress,
     )
@@ -1039,7 +1038,7 @@ def film(trainer):
     frames.append((key, to_uint8(torch.cat([real, made]))))
 
 
-every = lab.pick(smoke=4, cpu=10, gpu=400)
+every = lab.pick(smoke=4, cpu=50, gpu=400)
 grown, growing, stages = train(total, PHASES, ganlib.Every(every, film))
 viz.player(
     frames,
@@ -1066,8 +1065,8 @@ if lab.profile == "cpu":
 
 
 # %%
-# alt-en: FID against time. The growing game's curve starts first, high, and falls in steps towards dashed lines, which mark the best that pictures of 4, 8 and 16 pixels could reach; the fixed-size curve begins later and falls smoothly.
-# alt-zh: FID 随时间的变化。增长的一局开始得早，起点高，逐级下降；几条虚线是 4、8、16 像素的图至多能达到的最好成绩。固定大小的一局起步晚，平滑地下降。
+# alt-en: FID against time, with dashed lines for real faces of 4, 8, 16 and 32 pixels. The growing game's curve starts near the line of 4 pixels, falls to that of 8, jumps up again while the last level fades in, and returns; the fixed-size curve begins later and falls to about the same height.
+# alt-zh: FID 随时间的变化，几条虚线是 4、8、16、32 像素的真图的成绩。增长的一局从 4 像素那条线附近开始，降到 8 像素那条线，最后一级淡入时又跳上去，然后回来；固定大小的一局起步晚，降到差不多的高度。
 def seconds(images, grows):
     if not grows:
         return images * clock[TOP, False]
@@ -1088,23 +1087,26 @@ for name, found in {"growing": growing, "fixed size": constant}.items():
     ax.plot(times, [value for *_, value in found], "o-", label=lab.t(name))
 for side, floor in zip(SIDES, floors, strict=True):
     ax.axhline(floor, color=viz.INK, lw=0.8, ls=(0, (4, 3)))
-    ax.annotate(f"{side}×{side}", (0, floor), fontsize=8, va="bottom")
+    at = {"xy": (1.01, floor), "xycoords": ("axes fraction", "data")}
+    ax.annotate(f"{side}×{side}", **at, fontsize=8, va="center")
 ax.set(xlabel=lab.t("seconds"), ylabel="FID", ylim=(0, None))
 ax.legend()
 fig
 # %% [markdown] lang="en"
-# <!-- CHECK: who is ahead, and by how much; the whole paragraph -->
-# The dashed lines are what *real* faces get when they are averaged to $4$, $8$, $16$ pixels and enlarged, 146, 61 and 20: no generator of that level can be expected below. (Other real faces of full size get 5.) So the first half of the growing curve says little; only the last stage can be compared. Read it with the page's cautions: at equal time the growing game has seen fewer pictures at full size. One seed and a few minutes do not decide which way is better, nor whether growing lowers the risk of collapse. `benchmarks/progressive.py` plays both with three seeds, at equal images and at equal time.
+# The dashed lines are what *real* faces get when they are averaged to $4$, $8$ and $16$ pixels and enlarged: 146, 61 and 20. (Other real faces of full size get 5.) They are no bounds, but they say how much of the early height of the growing curve is size alone; only the last stage can be compared. And the last birth costs: when the final level has just been faded in, FID is twice what it was before, and it needs the next 4,000 pictures to come back. The fade keeps the function at its beginning, not the quality on its way.
+#
+# At the end the growing game stands at 65 and the other at 74. Does growing win? With seeds 1 and 2 it is 73 to 71 and 77 to 71: at this size and in this time neither is ahead, and the growing game has seen fewer pictures at full size, as the page says it must. One seed decides nothing; nor does this say whether growing lowers the risk of collapse. `benchmarks/progressive.py` plays both with three seeds, at equal images and at equal time.
 #
 # Fresh samples of both, beside real faces:
 # %% [markdown] lang="zh"
-# <!-- CHECK: who is ahead, and by how much; the whole paragraph -->
-# 虚线是*真*图取平均到 $4$、$8$、$16$ 像素再放大的成绩，即 146、61、20；停在那一级的生成器，不能指望比它更低。（最终大小的另一批真图是 5。）所以增长的曲线，前一半说明不了什么，能比的只有最后一个阶段。读的时候要记着理论页的两点：时间相同时，增长的一局看到的最终大小的图像更少。一个种子、几分钟，定不了哪种办法更好，也定不了增长是否降低坍塌的风险。`benchmarks/progressive.py` 用三个种子，在图像数相同与时间相同两种条件下都下了这两盘棋。
+# 虚线是*真*图取平均到 $4$、$8$、$16$ 像素再放大的成绩，即 146、61、20（最终大小的另一批真图是 5）。它们不是下界，但看得出增长的曲线开头那么高，有多少只是因为图小；能比的只有最后一个阶段。还有，最后一次出生是要付代价的：最终的一级刚刚淡入完毕时，FID 是之前的两倍，又看了 4,000 幅图才回来。淡入在起点上保住了函数，并没有一路保住质量。
+#
+# 到头来，增长的一局是 65，另一局是 74。增长赢了吗？换种子 1 与 2，是 73 对 71、77 对 71：在这个大小、这点时间里，谁也没有领先；而增长的一局看到的最终大小的图像更少，正如理论页所说。一个种子定不了输赢，增长是否降低坍塌的风险，这里也看不出来。`benchmarks/progressive.py` 用三个种子，在图像数相同与时间相同两种条件下都下了这两盘棋。
 #
 # 两局的新样本，旁边是真图：
 # %%
-# alt-en: Three grids of 24 faces: real ones; those of the growing game and of the fixed-size game, in which hair, face and shirt are in place and eyes are blurred.
-# alt-zh: 三块各 24 张人像：真实的；增长的一局与固定大小的一局画的，头发、脸、上衣都在该在的地方，眼睛模糊。
+# alt-en: Three grids of 24 faces: real ones; those of the growing game and of the fixed-size game, alike in quality: hair, face and shirt are in place, eyes are smeared, some faces dissolve.
+# alt-zh: 三块各 24 张人像：真实的；增长的一局与固定大小的一局画的，水平相当：头发、脸、上衣都在该在的地方，眼睛糊了，有几张脸散了形。
 viz.grid(
     {
         lab.t("real"): data.pixels[:24],
@@ -1147,12 +1149,11 @@ for (images, *_), (own, other) in zip(growing[-4:], memory, strict=True):
     print(f"{images:8,} {own:14.3f} {other:14.3f}")
 assert memory[0][0] < 1e-5
 if lab.profile == "cpu":
-    assert memory[1][0] > 0.02  # CHECK
+    assert memory[1][0] > 0.3
 
 
 # %% [markdown] lang="en"
-# <!-- CHECK: when it is forgotten -->
-# The fade itself begins it: the old mouth has less and less say, and the features turn to the new one. What remains after the fade drifts, for want of a gradient.
+# It happens in the fade itself. At its end the old mouth is 0.72 away from the picture that it ought to speak, hardly less than from another face's (0.80); with seeds 1 and 2 it is much the same. The old mouth has less and less say, and the features turn to the new one. What comes after the fade changes little.
 #
 # ### Is a collapsed batch seen?
 #
@@ -1160,8 +1161,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** By how much does a real face lose if its group consists of copies?
 # %% [markdown] lang="zh"
-# <!-- CHECK: when it is forgotten -->
-# 遗忘在淡入时就开始了：旧的嘴越来越没有分量，特征都转向新的嘴。淡入之后剩下的，没有梯度管着，就慢慢漂走了。
+# 就在淡入之中。淡入完毕时，旧的嘴离它该说的图像已有 0.72，比离别人的脸（0.80）近不了多少；种子 1 与 2 也差不多。旧的嘴越来越没有分量，特征都转向新的嘴。淡入之后，变化不大。
 #
 # ### 坍塌的批次，看得见吗？
 #
@@ -1188,17 +1188,15 @@ for name, row in {
 lower = (crowd < company).double().mean().item()
 print(f"{lower:.0%} {lab.t('scored lower')}")
 if lab.profile == "cpu":
-    assert lower > 0.6  # CHECK
+    assert lower > 0.9
 # %% [markdown] lang="en"
-# <!-- CHECK: numbers -->
-# The scores of the very same pictures fall when their group is a crowd of copies. The discriminator has learned that sameness is a sign of fakes, though it has hardly ever met it.
+# Practically every picture loses, on average by two and a half of the standard deviations between faces: among copies of themselves, real faces score lower than generated ones. The discriminator has learned that sameness is a sign of fakes, though it has hardly ever met it.
 #
 # ## 7 · The zoo's sheet
 #
 # The game of section 1 was trained longer than the lab can wait. What it is worth, measured here on a thousand samples, and a walk through its latents:
 # %% [markdown] lang="zh"
-# <!-- CHECK: numbers -->
-# 同样的图像，同组若全是副本，分数就下降。判别器学会了“千篇一律就像假的”，尽管它几乎没有遇到过。
+# 几乎没有一幅图像不掉分，平均掉了两个半标准差（各张脸之间的）；与自己的副本为伍，真脸的分数比生成的还低。判别器学会了“千篇一律就像假的”，尽管它几乎没有遇到过。
 #
 # ## 7 · 模型库的成绩单
 #
@@ -1226,8 +1224,7 @@ viz.latent_walk(
     painter, painter.latent_dim, live=lab.live, copies=6, steps=16
 )
 # %% [markdown] lang="en"
-# <!-- CHECK: numbers and the walk; add the record of the zoo's game -->
-# `ganlib sample zoo:progan-avatars` draws more; its [record](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json) says how it was made. Does growing pay in the long run, and does it lower the risk of collapse? <!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
+# A FID of 28, where real faces get 5 and the two games above 65 and 74. `ganlib sample zoo:progan-avatars` draws more; its [record](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json) says how it was made. Does growing pay in the long run, and does it lower the risk of collapse? <!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
 #
 # ## Try it
 #
@@ -1293,8 +1290,7 @@ viz.latent_walk(
 #
 # Back to [the theory](../../book/en/12-progan.md), with its exercises.
 # %% [markdown] lang="zh"
-# <!-- CHECK: numbers and the walk; add the record of the zoo's game -->
-# `ganlib sample zoo:progan-avatars` 再画一些；它是怎样训练的，见[记录](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json)。增长长远看划算吗？坍塌的风险低了吗？<!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
+# FID 是 28；真图是 5，上面那两局是 65 与 74。`ganlib sample zoo:progan-avatars` 再画一些；它是怎样训练的，见[记录](https://github.com/gans-dtm/gans-dtm/blob/main/ganlib/zoo/trained/progan-avatars.json)。增长长远看划算吗？坍塌的风险低了吗？<!-- CHECK: two lines @ RECORD progressive images @ and @ RECORD progressive time @ (without the blanks), and what they say -->
 #
 # ## 动手试试
 #
