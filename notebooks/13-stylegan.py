@@ -4,7 +4,7 @@
 # A style-based generator paints every picture on the same canvas, a learned constant. What makes it this face and no other are loudness settings, two numbers for each channel of each layer, all read from one vector $w$. That sounds too little to paint with. Here you measure how far it goes.
 #
 # In this lab you will
-# * build AdaIN by hand, and see a style erased without a trace, and yet be heard;
+# * build AdaIN by hand, see it erase a style, and see what still gets through;
 # * watch the canvas being switched on by a single step of Adam;
 # * take a corner out of the data, first on the plane and then among faces, and measure what it does to a generator;
 # * find one vector out of eight that decides the mean colour alone, to the last digit;
@@ -16,16 +16,16 @@
 # %% [markdown] lang="zh" matches="35288d0ce0f6"
 # # 实验 13 · 调音台上画出来的图像
 #
-# 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。听上去，这点东西哪里够作画？够到什么程度，这里亲手量一量。
+# 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
 #
 # 在这个实验里，你将
 # * 亲手写出 AdaIN，看一种风格怎样被抹得不留痕迹，却照样听得见；
-# * 看 Adam 只走一步，画布就亮了；
-# * 从数据里挖掉一个角，先在平面上，再在人像里，量一量生成器因此怎样了；
+# * 看画布怎样在 Adam 的一步之内点亮；
+# * 从数据里挖掉一个角，先在平面上，再在人像里，量一量这对生成器有什么影响；
 # * 找出八个向量里的一个，平均颜色由它独自决定，一位数字都不差；
 # * **度量** 13 种属性各归哪些层管，并用两个对照来检验这个度量；
 # * 开关噪声，转动 $\psi$，比较 $\mathcal Z$ 与 $\mathcal W$ 里路径的长度；
-# * 从头训练两个小的，再亲手把两张脸一层一层地混合。
+# * 从头训练两个小的生成器，再亲手把两张脸一层一层地混合。
 #
 # 公式都在[理论页](../../book/zh/13-stylegan.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，三分之一用在从头训练上。
 # %%
@@ -43,7 +43,7 @@ lab = ganlib.Lab("13-stylegan", lang="@LANG@", data="avatars")
 # %% [markdown] lang="en"
 # ## 1 · Two knobs a channel
 #
-# The whole meeting of style and picture, as it runs:
+# Style and picture meet in one place only. This is the code that runs:
 # %% [markdown] lang="zh"
 # ## 1 · 每个通道两个旋钮
 #
@@ -99,42 +99,51 @@ wrong = (
 ).mean((2, 3))
 assert (wrong - shift).abs().max() > 0.05
 # %% [markdown] lang="en"
-# Whatever came in, out comes what the style says. So what is left of a style when the *next* AdaIN has spoken? Each row does something to the first style or to the input, and prints how far the output of the second AdaIN moves (root mean square, where its channels have deviations around 1).
+# Whatever came in, out comes what the style says. So what is left of a style when the *next* AdaIN has spoken? Each row does something to the first style or to the input, and prints how far the output of the second AdaIN moves (root mean square; its channels have deviations of 1 to 3).
 #
 # **Predict** for each row: nothing, or something?
 # 1. the input times 1000, plus 7;
 # 2. another first style, and the second AdaIN right behind it;
-# 3. another first style, and a $3\times3$ convolution with LeakyReLU between the two, as in the network;
+# 3. another first style, and a $3\times3$ convolution with LeakyReLU between the two;
 # 4. as 3, but the first style is only made three times as large;
-# 5. as 4, but one of its four channels only.
+# 5. as 4, but one of its four channels only;
+# 6. as 3, but only the first style's offsets change, by 1;
+# 7. as 6, without the LeakyReLU.
 # %% [markdown] lang="zh"
-# 不管进来的是什么，出去的总是风格所要的。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入动一个手脚，打印第二个 AdaIN 的输出挪动了多少（均方根；它的各通道标准差在 1 左右）。
+# 不管进来的是什么，出去的总是风格所要的。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入作一处改动，打印第二个 AdaIN 的输出变了多少（均方根；作为尺度，输出各通道的标准差在 1 到 3 之间）。
 #
 # 每一行都**先猜**：毫无影响，还是有影响？
 # 1. 输入乘 1000 再加 7；
-# 2. 换第一种风格，第二个 AdaIN 紧跟其后；
-# 3. 换第一种风格，两个 AdaIN 之间隔着 $3\times3$ 卷积与 LeakyReLU，与网络里一样；
+# 2. 把第一种风格换成另一种，第二个 AdaIN 紧跟其后；
+# 3. 把第一种风格换成另一种，两个 AdaIN 之间隔着 $3\times3$ 卷积与 LeakyReLU；
 # 4. 同第 3 行，但第一种风格只是放大到三倍；
-# 5. 同第 4 行，但只放大四个通道里的一个。
+# 5. 同第 4 行，但只放大四个通道里的一个；
+# 6. 同第 3 行，但第一种风格只改平移量，各加 1；
+# 7. 同第 6 行，去掉 LeakyReLU。
 # %% tags=["strict"]
-from torch.nn.functional import conv2d, leaky_relu
+from torch.nn.functional import conv2d, leaky_relu, pad
 
 kernel = torch.randn(4, 4, 3, 3, dtype=torch.float64) / 6
+# en: Signs of scales get through any AdaIN; here all are positive.
+# zh: 缩放的正负号，哪个 AdaIN 都挡不住；这里都取正。
 first = scale.abs(), shift
 other = 0.5 + torch.rand(2, 4, dtype=torch.float64), shift.roll(1, 1)
 second = style_of.style(w.roll(1, 1)).chunk(2, dim=1)
 second = 1 + second[0].abs(), second[1]
 louder = tuple(3 * part for part in first)
 one_louder = tuple(part * torch.tensor([3.0, 1, 1, 1]) for part in first)
+shifted = first[0], first[1] + 1
 
 
 def behind(style, x=x):
     return adain(adain(x, *style), *second)
 
 
-def through(style):
-    between = leaky_relu(conv2d(adain(x, *style), kernel, padding=1), 0.2)
-    return adain(between, *second)
+def through(style, slope=0.2):
+    # en: Padded with the other side, so that the border plays no part.
+    # zh: 用对边来填充，免得边界掺和进来。
+    padded = pad(adain(x, *style), (1, 1, 1, 1), "circular")
+    return adain(leaky_relu(conv2d(padded, kernel), slope), *second)
 
 
 def moved(one, two):
@@ -147,11 +156,13 @@ rows = {
     "another, convolution": moved(through(other), through(first)),
     "all louder": moved(through(louder), through(first)),
     "one louder": moved(through(one_louder), through(first)),
+    "shifted": moved(through(shifted), through(first)),
+    "shifted, straight": moved(through(shifted, 1), through(first, 1)),
 }
 for key, distance in rows.items():
     print(f"{distance:8.4f}  {lab.t(key)}")
 heard = [distance > 0.05 for distance in rows.values()]
-assert heard == [False, False, True, False, True]
+assert heard == [False, False, True, False, True, True, False]
 assert (
     max(d for d, h in zip(rows.values(), heard, strict=True) if not h)
     < 1e-6
@@ -163,19 +174,19 @@ for style in (first, other, one_louder):
     assert torch.allclose(mean, second[1], atol=1e-6)
     assert torch.allclose(std, second[0].abs(), atol=1e-6)
 # %% [markdown] lang="en"
-# Right behind it, nothing is left of the first style, to the last digit. With a convolution in between it is heard clearly, though mean and deviation of every channel are those of the second style in all rows. What gets through is the *proportion* of the channels (row 5 against row 4) and the thresholds at which the LeakyReLU bends. "A style acts on one layer only" is true of statistics and false of pictures.
+# Right behind it, nothing is left of the first style. With a convolution in between it is heard clearly, though mean and deviation of every channel are those of the second style in all rows. What gets through is the *proportion* of the channels (row 5 against row 4), and offsets, as thresholds at which the LeakyReLU bends (row 6 against row 7). (The network's layers have a bias and noise as well, which do not grow with the style, so that there row 4 is not exactly nothing.) "A style acts on one layer only" is true of statistics and false of pictures.
 #
 # ### How the canvas is switched on
 #
-# The constant begins as ones, all pixels alike. AdaIN subtracts the mean: there is nothing on it. Then one single step of Adam with the rate 0.001, for a loss that wants some random picture.
+# The constant begins as ones, all pixels alike. AdaIN subtracts the mean: there is nothing on it. Then one single step of Adam with the rate 0.001, on the squared distance to a random picture.
 #
 # **Predict.** How much contrast has the canvas after this step, if 1 is the full contrast that the style asks for? And with a rate of $10^{-4}$? $10^{-5}$?
 # %% [markdown] lang="zh"
-# 紧跟其后时，第一种风格一点不剩，一位数字都不差。隔着卷积，它就清晰可闻了，尽管每一行里每个通道的均值与标准差都是第二种风格的。传过去的是各通道的*比例*（拿第 5 行与第 4 行比），还有 LeakyReLU 转折的阈值。“一种风格只管一层”，对统计量成立，对图像不成立。
+# 第二个 AdaIN 紧跟其后时，第一种风格一点不剩。隔着卷积，它就清晰可闻了，尽管每一行里每个通道的均值与标准差都是第二种风格的。传过去的是各通道的*比例*（拿第 5 行与第 4 行比），还有平移量，它成了 LeakyReLU 转折的阈值（拿第 6 行与第 7 行比）。（网络的层里还有偏置与噪声，不随风格放大，所以在那里第 4 行并不恰好是零。）“一种风格只管一层”，对统计量成立，对图像不成立。
 #
 # ### 画布怎样点亮
 #
-# 常数起初全是 1，处处相同。AdaIN 减去均值，画布上便空无一物。然后 Adam 以学习率 0.001 只走一步，损失想要的是某一幅随机的图。
+# 常数起初全是 1，处处相同。AdaIN 减去均值，画布上便空无一物。然后 Adam 以学习率 0.001 只走一步，损失是与一幅随机图的平方距离。
 #
 # **先猜。** 若风格要的满幅对比度是 1，这一步之后，画布的对比度是多少？学习率换成 $10^{-4}$ 呢？$10^{-5}$ 呢？
 # %% tags=["strict"]
@@ -195,35 +206,36 @@ for rate in (1e-2, 1e-3, 1e-4, 1e-5):
     steepness = canvas.grad.norm().item()
     adam.step()
     after = adain(canvas.detach(), one, zero).std(correction=0).item()
-    # en: By the page, if every pixel has moved by the rate.
-    # zh: 照理论页，若每个像素恰好挪动一个学习率。
-    moves = canvas.detach().std(correction=0)
+    # en: By the page: every pixel moves by the rate, up or down.
+    # zh: 照理论页：每个像素或上或下，都动一个学习率。
+    ups = (canvas.detach() > 1).double().mean()
+    moves = 2 * rate * (ups * (1 - ups)).sqrt()
     theory = (moves / (moves.square() + 1e-8).sqrt()).item()
     contrast[rate] = after
     print(f"{rate:8.0e}{steepness:10.0f}{after:9.3f}{theory:9.3f}")
-    assert before.std() == 0 and abs(after - theory) < 1e-6
+    assert before.std() == 0 and abs(after - theory) < 1e-4
 assert contrast[1e-3] > 0.98 and contrast[1e-5] < 0.15
 # en: In half precision 1e-8 is 0, and the start is 0/0.
-# zh: 半精确率里 1e-8 就是 0，这样的开局是 0/0。
+# zh: 半精度里 1e-8 就是 0，这样的开局是 0/0。
 assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 # %% [markdown] lang="en"
-# The gradient is in the thousands, since AdaIN divides by $\sqrt\varepsilon=10^{-4}$. Adam does not mind: each pixel takes a step of one rate, up or down, and 0.001 is ten times the threshold $10^{-4}$. One step, and the canvas has 99 % of its contrast: it is not grown, it is switched on. With a rate a tenth of the threshold the same step would be a whisper. (In half precision $\varepsilon$ is rounded to zero, and the start is $0/0$; the last line asserts it. `ganlib` computes these statistics in float32.)
+# The gradient is in the thousands, since AdaIN divides by $\sqrt\varepsilon=10^{-4}$. Adam does not mind: each pixel takes a step of one rate, up or down, and 0.001 is ten times the threshold $10^{-4}$. One step, and the canvas has 99 % of its contrast: it is not grown, it is switched on. With a rate at the threshold it would have 0.7 of it, with a tenth of that rate a tenth. (In the network the strength of the noise makes the same jump, from 0 to one rate, so that part of what is switched on is noise.) (In half precision $\varepsilon$ is rounded to zero, and the start is $0/0$; the last line asserts it. `ganlib` computes these statistics in float32.)
 #
 # ## 2 · A corner is missing, on the plane
 #
-# Now to where $w$ comes from. Hair length is $a$, glasses are $b$, both from 0 to 1, and nobody has both above $s$: the uniform law on a square without its upper right quarter. Two independent uniform numbers $u_1,u_2$ are to make it. The page has two exact maps, Rosenblatt's, which tears, and a bent one.
+# Now to where $w$ comes from. Hair length is $a$, glasses are $b$, both from 0 to 1, and nobody has both above $s$: the uniform law on a square without its upper right corner. Two independent uniform numbers $u_1,u_2$ are to make it. The page has two exact maps, Rosenblatt's, which tears, and a bent one.
 #
-# Call a portrait long-haired if $a>s$ and bespectacled if $b>s$. Below are what $u_1$ leaves open about the hair, what $u_2$ leaves open about the glasses, their sum, and the mutual information $I$ of the two attributes, in nats: by the theorem the sum cannot be less than $I$. The last two columns are path lengths over twice the variance, with steps $\varepsilon$ of $0.1$ and $0.01$ of the path; 1 is the least possible.
+# Call a portrait long-haired if $a>s$ and bespectacled if $b>s$. Below are what $u_1$ leaves open about the hair, what $u_2$ leaves open about the glasses, their sum, and the mutual information $I$ of the two attributes, in nats: by the theorem the sum cannot be less than $I$. The last two columns are path lengths over twice the variance: the mean of $\|g(t+\varepsilon)-g(t)\|^2/\varepsilon^2$ along straight paths from one random point to another, with $\varepsilon$ of $0.1$ and $0.01$ of the path. It is a mean square; as $\varepsilon\to0$ it cannot be less than 1 (section 8).
 #
 # **Predict.** Rosenblatt's map gives the hair to $u_1$ alone. What does it pay for that? And what do the last two columns say of a map that tears? The third row reads $w=(a,b)$ itself, whose law is *not* a product.
 # %% [markdown] lang="zh"
-# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率若只有阈值的十分之一，同样一步就轻得听不见。（半精确率里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
+# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率恰等于阈值时，是七成；再降到十分之一，只有一成，像耳语。（在网络里，噪声的强度同时也从 0 跳到一个学习率，所以点亮的东西里有一份是噪声。）（半精度里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
 #
 # ## 2 · 平面上缺一个角
 #
-# 再来看 $w$ 从哪里来。头发长度是 $a$，眼镜是 $b$，都从 0 到 1，没有人两样都超过 $s$：也就是右上角缺了一块的正方形上的均匀分布。要用两个独立的均匀随机数 $u_1,u_2$ 把它造出来。理论页有两个精确的映射：Rosenblatt 变换，有撕裂；还有一个弯的。
+# 再来看 $w$ 从哪里来。头发长度是 $a$，眼镜是 $b$，都从 0 到 1，没有人两样都超过 $s$；设 $(a,b)$ 在缺了右上角的正方形上均匀分布。要用两个独立的均匀随机数 $u_1,u_2$ 把它造出来。理论页有两个精确的映射：一个是 Rosenblatt 变换，有撕裂；一个是弯的，没有撕裂。
 #
-# 若 $a>s$，就算长发；若 $b>s$，就算戴眼镜。下面依次是：关于头发 $u_1$ 没有定下的，关于眼镜 $u_2$ 没有定下的，两者之和，以及两种属性的互信息 $I$，单位都是奈特；照定理，这个和不可能小于 $I$。最后两列是路径长度除以两倍方差，步长 $\varepsilon$ 取路径的 $0.1$ 与 $0.01$；最小可能是 1。
+# 若 $a>s$，就算长发；若 $b>s$，就算戴眼镜。下面依次是：知道 $u_1$ 之后头发还有多少没有定，知道 $u_2$ 之后眼镜还有多少没有定，两者之和，以及两种属性的互信息 $I$，单位都是奈特；照定理，这个和不可能小于 $I$。最后两列是路径长度除以两倍方差：从一个随机点沿直线走到另一个，取 $\|g(t+\varepsilon)-g(t)\|^2/\varepsilon^2$ 的平均，步长 $\varepsilon$ 是路径的 $0.1$ 与 $0.01$。它是平方的平均；$\varepsilon\to0$ 时下限是 1（见第 8 节）。
 #
 # **先猜。** Rosenblatt 变换把头发交给 $u_1$ 独管，代价是什么？有撕裂的映射，最后两列会怎样？第三行直接读 $w=(a,b)$，它的分布*不是*乘积。
 # %% tags=["strict"]
@@ -314,15 +326,15 @@ for s in (0.55, 0.25):
     assert torn[1] > 4 * torn[0] and abs(smooth[1] / smooth[0] - 1) < 0.1
     assert 1.3 < smooth[1] < 2 and abs(straight[1] - 1) < 0.02
 # %% [markdown] lang="en"
-# Every map from independent numbers leaves more open than $I$. Rosenblatt's leaves nothing open about the hair and pays twice: with the glasses, and with a tear, which makes its path length grow without end as the step shrinks (here to five and a half times and to nine times as much, with a tenth of the step). The bent map does not tear. It pays in both attributes, more in all, and its paths are more than half as long again as they need be. $w=(a,b)$ pays nothing at all: the bound is about *independent* coordinates, and that is the point of learning the law of $w$.
+# Both maps from independent numbers leave more open than $I$. Rosenblatt's leaves nothing open about the hair and pays twice: with the glasses, and with a tear, which makes its path length grow without end as the step shrinks (here to five and a half times and to nine times as much, with a tenth of the step). The bent map does not tear. It pays in both attributes, more in all, and its path length is more than half as much again as the least possible. $w=(a,b)$ pays nothing in these columns, by construction: the bound is about *independent* coordinates, and that is the point of learning the law of $w$. (It pays elsewhere: a straight path between two points of the arms leads through the missing corner.)
 #
-# These are maps from a page. What does a generator find that has to learn? A perceptron with a fixed Gaussian $z$ of two numbers, on the corner with $s=\tfrac14$ and, for comparison, on the full square, where no attribute depends on the other and nothing needs to bend. The figure shows where the lines of constant $z_1$ (blue) and of constant $z_2$ (orange) come to lie.
+# These are maps from a page. What does a generator find when it has to learn? A perceptron, with a Gaussian $z$ of two coordinates, on the corner with $s=\tfrac14$ and, for comparison, on the full square, where no attribute depends on the other and nothing needs to bend. The figure shows where the lines of constant $z_1$ (blue) and of constant $z_2$ (orange) come to lie.
 #
 # **Predict.** On which of the two are the lines straight?
 # %% [markdown] lang="zh"
-# 凡是从独立的随机数出发的映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（这里步长缩小到十分之一，它涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径也比必要的长一大半。$w=(a,b)$ 什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。
+# 从独立的随机数出发的这两个映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（步长缩小到十分之一，它在两个 $s$ 之下分别涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径长度也比下限多出一大半。$w=(a,b)$ 按构造，在这几列里什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。（它在别处付：两条臂上的点之间走直线，会穿过缺掉的角。）
 #
-# 这些映射是纸上写好的。要靠学习的生成器，找到的是什么？一个多层感知机，$z$ 是两个数的固定高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性互不相干，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
+# 这些映射是纸上写好的。生成器靠学习，会找到怎样的映射？取一个多层感知机，$z$ 二维，服从固定的高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性独立，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
 #
 # **先猜。** 哪一个里的线是直的？
 # %%
@@ -418,7 +430,7 @@ fig
 # %% [markdown] lang="en"
 # Perhaps the axes are only turned: $\mathcal N(0,I)$ looks the same from all sides, and no loss can see a rotation. So we try all pairs of orthogonal directions, in steps of three degrees, and keep the pair that leaves least open. (Attributes are those of the cut at $s=\tfrac14$ in both.)
 # %% [markdown] lang="zh"
-# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，留下没有定的最少的那一对。（两者的属性都以 $s=\tfrac14$ 为界。）
+# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，取没有定的最少的那一对。（两个正方形上的属性都以 $s=\tfrac14$ 为界。）
 # %%
 def least_open(run, s, bins=60):
     n = lab.pick(smoke=4000, cpu=60_000, gpu=200_000)
@@ -467,19 +479,20 @@ for s, run in plane.items():
     print(f"{ratio:8.2f}   {name}")
     # en: The bound holds for every law, that of a poor model as well.
     # zh: 下界对任何分布都成立，模型再差也不例外。
-    assert total > bound - 0.02 and ratio > 0.95
+    assert total > bound - 0.02
 if lab.profile == "cpu":
+    assert min(found[3] for found in learned.values()) > 0.95
     assert learned[S][2] < 0.05 and learned[1.0][2] > 0.4
     assert learned[S][0] > learned[S][1] + 0.2
     assert learned[1.0][0] < 0.2 and learned[1.0][3] < learned[S][3] - 0.2
 # %% [markdown] lang="en"
 # Columns: share of samples in the corner (long hair *and* glasses), $I$ of the attributes of the samples, what the best pair of directions leaves open, that pair, and the path length over twice the variance.
 #
-# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and paths almost twice as long as needed. The theorem names the least; the knot is what training made of it. (So it was with the seeds 0, 1 and 2: 0.08 to 0.09 nats on the square, 0.67 to 0.73 without the corner, where 0.29 to 0.36 would be necessary; path lengths of 1.2 on the one and 1.7 to 1.9 on the other.)
+# On the full square the learned lines are nearly straight: once the axes are turned the right way, next to nothing is left open ($0.09$ nats), although no loss has asked for it. Take the corner away, and the same network with the same noise ends in a knot: $0.67$ nats, far above the $0.29$ that the theorem demands for the law it has learned, and the path length is almost twice the least possible, that of the square 1.2 times. The theorem names the least; the knot is what training made of it. (Seeds 0, 1 and 2 agree: 0.08 to 0.09 nats on the square, 0.67 to 0.73 without the corner, where 0.29 to 0.36 would be necessary; path lengths of 1.2 on the one and 1.7 to 1.9 on the other.)
 # %% [markdown] lang="zh"
 # 各列依次是：落在角里的样本（长发*又*戴眼镜）的比例，样本属性的 $I$，最好的一对方向没有定下的，这对方向，以及路径长度除以两倍方差。
 #
-# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径也将近必要长度的两倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度一个是 1.2，一个是 1.7 到 1.9。）
+# 在完整的正方形上，学来的线几乎是直的：坐标轴转对了，没有定的就所剩无几（$0.09$ 奈特），尽管没有哪个损失这样要求过。把角拿掉，同样的网络、同样的噪声，最后打成一个结：$0.67$ 奈特，远远高于定理对它学到的分布所要求的 $0.29$，路径长度也将近下限的两倍，完整的正方形上是 1.2 倍。定理说的是最少要多少；那个结，是训练自己打出来的。（种子 0、1、2 都是如此：正方形上 0.08 到 0.09 奈特；缺角时 0.67 到 0.73，必需的是 0.29 到 0.36；路径长度除以两倍方差，前者是 1.2，后者是 1.7 到 1.9。）
 # %% [markdown] lang="en"
 # ## 3 · The painter
 #
@@ -505,13 +518,13 @@ viz.grid(painter.sample(48), columns=16)
 
 
 # %% [markdown] lang="en"
-# The page proves something about the last of these eight styles that needs no training and no luck. We swap the style of one layer at a time for that of another face, and measure by how much the mean colour of the picture moves, and how much the picture as a whole does, both in grey levels. (Pictures are taken as the network makes them; `gan.sample` cuts them to $[-1,1]$.)
+# The page proves something about the last of these eight styles that needs no training and no luck. We swap the style of one layer at a time for that of another face, and measure by how much the mean colour of the picture moves, and how much the picture as a whole does, both as root mean squares in grey levels. (Pictures are taken as the network makes them; `gan.sample` cuts them to $[-1,1]$.)
 #
-# **Predict.** Which layers move the mean colour? Then: mean colours of many faces, regressed linearly on $w$. How large is $R^2$? And for the colour of one pixel in the middle of the face?
+# **Predict.** Which layers move the mean colour? Then: mean colours of many faces, regressed linearly on $w$. How large is $R^2$ on faces that the fit has not seen? And for the colour of one pixel in the middle of the face?
 # %% [markdown] lang="zh"
-# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量图像的平均颜色挪动了多少，整幅图像又挪动了多少，单位都是灰度级。（图像取网络直接给出的；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
+# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量平均颜色变了多少，整幅图像又变了多少，都取均方根，单位是灰度级。（这里的图像由网络直接给出；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
 #
-# **先猜。** 哪几层会移动平均颜色？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
+# **先猜。** 换掉哪几层的风格，平均颜色会变？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，在没有拟合过的脸上，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
 # %% tags=["strict"]
 @torch.no_grad()
 def raw(styles, noise="fixed"):
@@ -536,10 +549,14 @@ def styles(n, seed):
 
 
 def r_squared(x, y):
-    x = torch.cat([x, torch.ones(len(x), 1)], 1).double().cpu()
-    y = (y - y.mean(0)).double()
-    rest = y - x @ torch.linalg.lstsq(x, y, driver="gelsd").solution
-    return 1 - (rest.square().sum() / y.square().sum()).item()
+    # en: Fitted to the first half, measured on the second.
+    # zh: 用前一半拟合，在后一半上量。
+    x = torch.cat([x.cpu(), torch.ones(len(x), 1)], 1).double()
+    y, half = y.double(), len(y) // 2
+    fitted = torch.linalg.lstsq(x[:half], y[:half], driver="gelsd")
+    rest = (y - x @ fitted.solution)[half:]
+    spread = y[half:] - y[half:].mean(0)
+    return 1 - (rest.square().sum() / spread.square().sum()).item()
 
 
 one, two = styles(20, 1), styles(20, 2)
@@ -549,13 +566,13 @@ for layer in range(LAYERS):
     swapped = painter.generator.for_layers(one).clone()
     swapped[:, layer] = two
     change = raw(swapped) - base
-    colour = change.mean((2, 3)).norm(dim=1).mean().item()
+    colour = change.mean((2, 3)).square().mean().sqrt().item()
     whole = change.square().mean().sqrt().item()
     print(
         f"{layer + 1:6}{4 * 2 ** (layer // 2):6}{colour:9.2f}{whole:9.0f}"
     )
-    assert (colour < 1e-3) == (layer < LAYERS - 1) and whole > 0.1
-w = styles(300, 3)
+    assert (colour < 0.02) == (layer < LAYERS - 1) and whole > 0.1
+w = styles(1000, 3)
 many = raw(w)
 fit = {
     "mean colour": r_squared(w, many.mean((2, 3))),
@@ -566,7 +583,7 @@ fit = {
 }
 for key, digits in zip(fit, (6, 2, 2), strict=True):
     print(f"{fit[key]:9.{digits}f}  {lab.t(key)}")
-assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
+assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 # %% [markdown] lang="en"
 # CHECK
 # Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture by many grey levels. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law, and cutting colours to $[-1,1]$ blurs it.
@@ -575,7 +592,7 @@ assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
 #
 # Another painter of the zoo, `stylegan-corner`, has learned from portraits among which no one has long hair *and* glasses. A network that has read many portraits (and of which the painter knows nothing) says who has which. Like every reader it errs, so it reads real portraits first, with the corner and without it.
 #
-# Then the painter's own: unmixed portraits, with one $w$ for all layers; and the mixed ones that the discriminator saw in training, nine of ten with two vectors and a crossover in between. If hair and glasses are made on different sides of the crossover, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden.
+# Then the painter's own: unmixed portraits, with one $w$ for all layers; and the mixed ones that the discriminator saw in training, nine of ten with two vectors and a crossover in between. If hair and glasses are made on different sides of the crossover, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden. Two controls, in case the reader misreads a spoilt face: freckles, as frequent as glasses and bound by no rule; and the painter of section 3, who has seen everybody.
 #
 # **Predict.** How many of the long-haired wear glasses, unmixed and mixed?
 # %% [markdown] lang="zh"
@@ -586,7 +603,7 @@ assert 1 - fit["mean colour"] < 1e-6 < 1 - fit["one pixel"]
 #
 # 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来说（画师对它一无所知）。凡是读者都会读错，所以先让它读真实的人像，一组有那个角，一组没有。
 #
-# 然后读画师自己的：不混合的人像，各层共用一个 $w$；还有判别器训练时看到的混合人像，十幅里有九幅用两个向量，中间有个交叉点。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。
+# 然后读画师自己的：不混合的人像，各层共用一个 $w$；还有判别器训练时看到的混合人像，十幅里有九幅用两个向量，中间有个交叉点。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。读者也可能把画坏的脸读错，所以有两个对照：雀斑，与眼镜一样常见，却没有规矩管它；还有第 3 节的画师，他什么人都见过。
 #
 # **先猜。** 长发的人里有多少戴眼镜？不混合的呢？混合的呢？
 # %%
@@ -605,14 +622,18 @@ def paint(gan, w, noise="fresh", psi=1.0):
     ).cpu()
 
 
-def bespectacled(seen):
-    # en: Glasses among the long-haired: share, error, and among all.
-    # zh: 长发之中戴眼镜的：比例、误差，以及在所有人之中的比例。
+def among_long(seen, name):
+    # en: How many of the long-haired have it, and how many there are.
+    # zh: 长发之中有多少人有它，以及长发的有多少人。
     long = seen["hair_length"] == 2
-    glasses = (seen["glasses"] == 1).double()
-    n = max(1, long.sum().item())
-    share = glasses[long].sum().item() / n
-    return share, math.sqrt(share * (1 - share) / n), glasses.mean().item()
+    return (long & (seen[name] == 1)).sum().item(), long.sum().item()
+
+
+def error(k, n):
+    # en: Of a share k / n, and not zero where nobody is counted.
+    # zh: 比例 k / n 的标准误差；一个也没数到时也不为零。
+    p = (k + 1) / (n + 2)
+    return math.sqrt(p * (1 - p) / (n + 2))
 
 
 n = lab.pick(smoke=20, cpu=1000, gpu=5000)
@@ -626,28 +647,36 @@ rows = {
         ).normalised()
     ),
 }
-cornered = zoo(CORNER)
-with torch.no_grad():
+games = {"full": painter, "cornered": zoo(CORNER)}
+drawn = {}
+for name, gan in games.items():
     ganlib.seed(4)
-    w, other = (
-        cornered.generator.for_layers(
-            cornered.generator.mapping(cornered.latent(n).to(lab.device))
-        )
-        for _ in range(2)
-    )
-rows["unmixed"] = read(paint(cornered, w))
-rows["mixed"] = read(paint(cornered, crossed(w, other, LAYERS, 0.9)))
+    with torch.no_grad():
+        drawn[name] = w, other = [
+            gan.generator.for_layers(
+                gan.generator.mapping(gan.latent(n).to(lab.device))
+            )
+            for _ in range(2)
+        ]
+    rows[f"{name}, unmixed"] = read(paint(gan, w))
+    mixed = crossed(w, other, LAYERS, 0.9)
+    rows[f"{name}, mixed"] = read(paint(gan, mixed))
 print(lab.t("glasses head"))
 among = {}
 for name, seen in rows.items():
-    among[name] = bespectacled(seen)
-    share, error, overall = among[name]
-    print(f"{share:8.1%} ± {error:4.1%}{overall:8.1%}   {lab.t(name)}")
+    line = f"{among_long(seen, 'glasses')[1] / n:6.0%}"
+    for what in ("glasses", "freckles"):
+        k, long = among_long(seen, what)
+        among[name, what] = k / max(long, 1), error(k, long)
+        line += "{:9.1%} ± {:4.1%}".format(*among[name, what])
+    print(f"{line}   {lab.t(name)}")
 if lab.profile == "cpu":
-    assert (
-        among["real faces"][0] > 0.25 > 0.05 > among["real, no corner"][0]
+    least, most = (
+        among["cornered, " + how, "glasses"]
+        for how in ("unmixed", "mixed")
     )
-    assert among["unmixed"][0] < among["mixed"][0]
+    assert most[0] - least[0] > 2 * math.hypot(least[1], most[1])
+    assert among["real, no corner", "glasses"][0] < 0.05
 # %% [markdown] lang="en"
 # CHECK
 # The reader errs once in a hundred real faces, so the first two rows are what to compare with. The painter, with one $w$ for all layers, nearly keeps the rule that nobody told him. His mixed faces break it several times as often, and the discriminator has seen this in every batch.
@@ -657,28 +686,27 @@ if lab.profile == "cpu":
 # CHECK
 # 读者读真实的人像，一百幅里读错一幅，前两行就是用来比较的。各层共用一个 $w$ 时，画师几乎不犯规，尽管没有人告诉过他规矩。混合的脸犯规的次数是它的几倍，而判别器在每一批里都看到了。
 #
-# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是全凭运气会得到的，即戴眼镜的人在所有人之中的比例；点线是不混合的人像的。
+# 该怪哪些交叉点？把交叉点依次放在每一处再量。虚线是两种属性无关时的值，即所有人之中戴眼镜的比例；点线是不混合的人像的比例。
 # %%
 # alt-en: A curve with error bars over the crossover from 1 to 7: the share of glasses among the long-haired rises from near zero to the dashed line of chance, and falls again.
 # alt-zh: 一条带误差线的曲线，横轴是交叉点，从 1 到 7：长发之中戴眼镜的比例从接近零升到表示运气的虚线，然后回落。
-curve = []
+w, other = drawn["cornered"]
+counts = []
 for crossover in range(1, LAYERS):
     mixed = w.clone()
     mixed[:, crossover:] = other[:, crossover:]
-    curve.append(bespectacled(read(paint(cornered, mixed))))
-shares, errors, _ = zip(*curve, strict=True)
+    seen = read(paint(games["cornered"], mixed))
+    counts.append(among_long(seen, "glasses"))
+shares = [k / max(long, 1) for k, long in counts]
+errors = [error(k, long) for k, long in counts]
+overall = (rows["cornered, unmixed"]["glasses"] == 1).double().mean()
 fig, (ax,) = viz.panels(1, width=5.4, height=2.9)
 ax.errorbar(range(1, LAYERS), shares, errors, fmt="o-", capsize=3)
-ax.axhline(among["unmixed"][2], color=viz.INK, lw=0.9, ls=(0, (4, 3)))
-ax.axhline(among["unmixed"][0], color=viz.INK, lw=0.9, ls=":")
+ax.axhline(overall, color=viz.INK, lw=0.9, ls=(0, (4, 3)))
+alone = among["cornered, unmixed", "glasses"][0]
+ax.axhline(alone, color=viz.INK, lw=0.9, ls=":")
 ax.set(ylim=(0, None), xlabel=lab.t("crossover"))
 ax.set_ylabel(lab.t("glasses among long-haired"))
-# en: Training draws all crossovers alike: 1 − m unmixed, m of the mean.
-# zh: 训练时各交叉点机会均等：1 − m 不混合，m 取各处的平均。
-predicted = 0.1 * among["unmixed"][0] + 0.9 * sum(shares) / len(shares)
-if lab.profile == "cpu":
-    error = math.hypot(among["mixed"][1], among["unmixed"][1])
-    assert abs(predicted - among["mixed"][0]) < 4 * error
 fig
 # %% [markdown] lang="en"
 # CHECK
@@ -690,7 +718,7 @@ fig
 #
 # ## 5 · Which layer carries what?
 #
-# StyleGAN's most famous picture: faces of the left column, of which each row takes *some* layers from the face above. Second and third row, coarse: sides 4 and 8, layers 1 to 4. Fourth and fifth, middle: 16. Last two, fine: 32.
+# StyleGAN's most famous picture. Each row shows the face at its left, with *some* layers taken from the face at the top of the column. Counting the top row as the first: second and third row, coarse: sides 4 and 8, layers 1 to 4. Fourth and fifth, middle: 16. Last two, fine: 32.
 #
 # **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
 # %% [markdown] lang="zh"
@@ -705,7 +733,7 @@ fig
 #
 # StyleGAN 最有名的图：左列是几张脸，每一行从上方的脸那里拿来*某几层*。第二、三行，粗：边长 4 与 8，第 1 到 4 层。第四、五行，中：边长 16。最后两行，细：边长 32。
 #
-# **先猜。** 头发的长短在哪里？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
+# **先猜。** 头发长度归哪几层管？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
 # %%
 # alt-en: A grid of drawn faces. The top row shows six faces, the left column two faces, repeated for three bands. In the band coarse, the faces of a row take on shapes from above, in the band fine colours.
 # alt-zh: 人像网格。顶行是六张脸，左列是两张脸，在三个区段里重复。“粗”的区段里，一行的脸从上方取得形状，“细”的区段里取得颜色。
@@ -723,13 +751,9 @@ for layers in GROUPS.values():
         ]
 viz.grid(torch.cat(sheet), columns=7, scale=2)
 # %% [markdown] lang="en"
-# Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what both have. For each attribute we look only at those pairs that *differ* in it, and count how often the mixed face has taken on the value of the second.
-#
-# Two controls. If the second face is the first one, nothing may move at all. And since a spoilt face might happen to be read as something else, the last column looks at pairs that *agree* in the attribute and counts how often the mixed face has the value of a third, different face, which it has never met (the largest of the three groups).
+# Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what both have. For each attribute we look only at those pairs that *differ* in it (the last column says how many), and count how often the mixed face has taken on the value of the second. The fourth column is a control: in how many of these pairs the mixed face has *neither* value, if the worst of the three groups is handed over. A spoilt face would be read as anything.
 # %% [markdown] lang="zh"
-# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*不同*的那些对，数一数混合的脸有多少取了第二张的值。
-#
-# 有两个对照。若第二张就是第一张，那么什么都不许动。又因为画坏的脸也可能碰巧读成别的值，最后一列看的是两张脸*相同*的那些对，数一数混合的脸有多少取了与它们不同的第三张脸的值，而它从没见过这张脸（三组中最大的）。
+# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*在这种属性上不同*的那些对（最后一列是有多少对），数一数混合的脸有多少取了第二张的值。第四列是对照：这些对里，混合的脸*哪一张的值也没取*的有多少，取三组中最差的。画坏的脸，读成什么都有可能。
 # %%
 n = lab.pick(smoke=15, cpu=500, gpu=4000)
 ganlib.seed(6)
@@ -748,40 +772,41 @@ def mixed_faces(second, layers):
 first = mixed_faces(one, [])
 assert torch.equal(mixed_faces(one, range(LAYERS)), first)
 seen = {"first": read(first), "second": read(mixed_faces(two, range(8)))}
+apart = {k: v != seen["second"][k] for k, v in seen["first"].items()}
 
 
-def taken(mixed, giver, where):
-    # en: Of these pairs, if the giver differs, how many have its value.
-    # zh: 在这些对里，凡给予者不同的，取了它的值的比例。
-    found = {}
-    for name, value in mixed.items():
-        had, gives = seen["first"][name], giver[name]
-        right = (value == gives)[where[name] & (had != gives)].double()
-        found[name] = right.mean().item() if len(right) else 0.0
-    return found
+def like(mixed, whom):
+    # en: Where the two differ: how many have the value of `whom`.
+    # zh: 在两张脸不同的那些对里，取了 whom 的值的比例。
+    return {
+        name: (value == seen[whom][name])[apart[name]]
+        .double()
+        .mean()
+        .item()
+        for name, value in mixed.items()
+    }
 
 
-agree = {k: v == seen["second"][k] for k, v in seen["first"].items()}
-apart = {k: ~v for k, v in agree.items()}
-third = {k: v.roll(1) for k, v in seen["second"].items()}
-moves, chance = {}, {}
+moves, kept = {}, {}
 for group, layers in GROUPS.items():
     mixed = read(mixed_faces(two, layers))
-    moves[group] = taken(mixed, seen["second"], apart)
-    chance[group] = taken(mixed, third, agree)
+    moves[group], kept[group] = like(mixed, "second"), like(mixed, "first")
 print(lab.t("groups head"))
+neither = {}
 for name in seen["first"]:
     numbers = [moves[group][name] for group in GROUPS]
-    accident = max(chance[group][name] for group in GROUPS)
+    neither[name] = max(
+        1 - moves[group][name] - kept[group][name] for group in GROUPS
+    )
     row = "".join(f"{number:8.0%}" for number in numbers)
-    print(f"{row}{accident:10.0%}   {lab.t(name)}")
+    pairs = apart[name].sum().item()
+    print(f"{row}{neither[name]:9.0%}{pairs:7}   {lab.t(name)}")
 if lab.profile == "cpu":
     best = {
         name: max(moves[group][name] for group in GROUPS)
         for name in seen["first"]
     }
     assert sum(best.values()) > 0.4 * len(best)
-    assert all(max(chance[group].values()) < 0.3 for group in GROUPS)
 # %% [markdown] lang="en"
 # CHECK
 # Each group has its own business. Coarse layers hand over what is large and has a place: which way the head is turned, how long the hair is. Fine layers hand over colours. The middle has what is small and has an outline, the glasses. The control is a few per cent: mixing spoils little.
@@ -796,7 +821,7 @@ if lab.profile == "cpu":
 # alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value.
 # alt-zh: 13 种属性乘 8 层的表，按混合的脸取第二张脸的值的比例着色。
 each = [
-    taken(read(mixed_faces(two, [layer])), seen["second"], apart)
+    like(read(mixed_faces(two, [layer])), "second")
     for layer in range(LAYERS)
 ]
 names = list(seen["first"])
@@ -820,7 +845,7 @@ fig
 #
 # ## 6 · Noise, on and off
 #
-# Every layer gets a fresh noise image, times a factor per channel that it has learned. The rows: without noise, two draws of it, the mean of a hundred draws, and (brightened) the standard deviation of each pixel over these draws.
+# Every layer gets a fresh noise image, times a factor per channel that it has learned. The rows: without noise, two draws of it, the mean of several hundred draws, and (brightened) the standard deviation of each pixel over these draws.
 #
 # **Predict.** Is the first row the same as the fourth? And where in the face is the last row bright?
 # %% [markdown] lang="zh"
@@ -829,13 +854,13 @@ fig
 #
 # ## 6 · 开关噪声
 #
-# 每层都得到一幅新的噪声图，乘上各通道学来的系数。各行依次是：没有噪声；噪声抽两次；抽一百次的平均；以及（调亮了的）每个像素在这些图里的标准差。
+# 每层都得到一幅新的噪声图，乘上各通道学来的系数。各行依次是：没有噪声；噪声抽两次；抽几百次的平均；以及（调亮了的）每个像素在这些图里的标准差。
 #
 # **先猜。** 第一行与第四行相同吗？最后一行，脸上哪里亮？
 # %%
 # alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright along outlines and dark in even areas.
 # alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，轮廓处亮，平整处暗。
-draws = lab.pick(smoke=4, cpu=100, gpu=400)
+draws = lab.pick(smoke=4, cpu=400, gpu=1000)
 eight = styles(8, 7)
 silent = raw(eight, "none")
 noisy = torch.stack([raw(eight, "fresh") for _ in range(draws)])
@@ -846,13 +871,13 @@ grey_levels = [silent, noisy[0], noisy[1], mean]
 shown = [part.clamp(-127.5, 127.5) / 127.5 for part in grey_levels]
 viz.grid(torch.cat([*shown, loudest]), columns=8, scale=2)
 # %% [markdown] lang="en"
-# In numbers, in grey levels: how far the *mean colour* wanders over the draws; the deviation of a pixel; how far the silent picture is from the mean over the noise, beside what chance would allow that distance to be after so many draws.
+# In numbers, in grey levels: how far the *mean colour* wanders over the draws; the deviation of a pixel; how far the silent picture is from the mean over the noise, and beside it the distance that sampling error alone would give.
 #
-# Then what the reader says of several hundred faces: the share of verdicts that differ between two draws of the noise, between noise and silence, and, for scale, between two different faces. Fixed noise, drawn once and kept, gives the same face the same picture: the control.
+# Then what the reader says of several hundred faces: the share of verdicts that differ between two draws of the noise, between noise and silence, and, for scale, between two different faces. Fixed noise, drawn once and kept, gives the same face the same picture (asserted).
 # %% [markdown] lang="zh"
-# 用数字来说，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；无声的图像离对噪声取的平均有多远，旁边是抽了这么多次之后，光凭运气这段距离会有多大。
+# 看数字，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；关掉噪声的图像离对噪声取的平均有多远，旁边是抽了这么多次，单由随机误差会有的距离。
 #
-# 然后让读者读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图：这是对照。
+# 然后让读者读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图（断言里验过）。
 # %%
 wander = noisy.mean((3, 4)).std(0).max().item()
 away = (silent - mean).square().mean().sqrt().item()
@@ -863,7 +888,7 @@ print(f"{away:8.2f}  {lab.t('silence, mean')}", end="   ")
 print(f"({lab.t('chance')} {allowed:.2f})")
 assert wander < 1e-2
 if lab.profile == "cpu":
-    assert away > 3 * allowed
+    assert away > 2 * allowed
 
 w = styles(n, 8)
 looks = {
@@ -911,7 +936,7 @@ if lab.profile == "cpu":
 #
 # 1. 用 $z$ 的一半代替 $z$：图像改变多少个灰度级？
 # 2. $\psi=0$：图像之间相差多少？
-# 3. $\psi=\tfrac12$：*平均颜色的方差*剩下几分之几，要精确的数？
+# 3. $\psi=\tfrac12$：*平均颜色的方差*恰好剩下几分之几？
 # 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为 1。
 # %% tags=["strict"]
 truncated = painter.generator.truncated
@@ -924,12 +949,14 @@ alike = raw(truncated(w, 0.0)).std(0).max().item()
 full, halved = (
     raw(truncated(w, psi)).mean((2, 3)).var(0) for psi in (1.0, 0.5)
 )
+pixels = raw(truncated(w, 0.5)).var(0).mean() / raw(w).var(0).mean()
 fresh = styles(10_000, 9)
 spread = fresh.var(0).sum().sqrt()
 lag = ((fresh.mean(0) - painter.generator.w_mean).norm() / spread).item()
 print(f"{nothing:8.2f}  {lab.t('half of z')}")
 print(f"{alike:8.2f}  {lab.t('psi is 0')}")
 print(f"{(halved / full).mean():8.4f}  {lab.t('variance left')}")
+print(f"{pixels:8.4f}  {lab.t('pixels left')}")
 print(f"{lag:8.2f}  {lab.t('tracked mean')}")
 assert nothing < 0.5 and alike < 1e-2
 assert (halved / full - 0.25).abs().max() < 1e-3
@@ -937,15 +964,15 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; the variance of pixels falls only *about* so.
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$ there is one picture, that of $\bar w$. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number. The tracked mean differs from a fresh one by a hundredth of the spread that ten thousand draws cost anyway, and by what $\bar w$ lags behind the averaged weights. CHECK
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。在 $\mathcal W$ 里走一半，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差只是*大致*如此。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 时只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。跟踪的均值与新算的之差，有百分之一的散布来自那一万次抽样，其余的是 $\bar w$ 比平均后的权重慢的那一点。CHECK
 #
-# 滑块转动 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上播放。
+# 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
 # **先猜。** 到了 $\psi=0$，第二行的十张脸各自还剩什么？第三行呢？$\psi>1$ 会怎样？
 # %%
@@ -995,11 +1022,15 @@ else:
     )
 shown
 # %% [markdown] lang="en"
-# Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs.
+# CHECK: At $\psi=0$ the ten faces of the second row have one shape and keep their own colours; those of the third have one colouring and keep their own shapes. Beyond 1 everything is exaggerated.
+#
+# Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page, where truncation leaves the mean of the features in place, FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs. So the table also has the part of FID that is the distance of the means, and the width: the variance of the features, over that of real ones.
 #
 # **Predict.** Where is the lowest FID? And what does recall do?
 # %% [markdown] lang="zh"
-# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，怎么截断都要付出。
+# CHECK：$\psi=0$ 时，第二行的十张脸形状都一样，颜色还是各自的；第三行颜色都一样，形状还是各自的。超过 1，一切都夸张起来。
+#
+# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，若截断不改变特征的均值，那么只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，一截断 FID 就变差。所以表里还列出 FID 中属于均值之差的那部分，以及宽窄，即特征的方差除以真实人像的。
 #
 # **先猜。** FID 在哪里最低？召回率又怎样？
 # %%
@@ -1021,7 +1052,7 @@ held, held_too = (
 )
 PSIS = lab.pick(
     smoke=(0.5, 1.0),
-    cpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2),
+    cpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
     gpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
 )
 w = styles(n, 11)
@@ -1029,7 +1060,15 @@ w = styles(n, 11)
 
 def quality(fake):
     precision, recall = precision_recall(held, fake, **small)
-    return fid(held, fake, **small), precision, recall
+    return fid(held, fake, **small), precision, recall, *moments(fake)
+
+
+def moments(fake):
+    # en: The part of FID that is the means' distance, and the width.
+    # zh: FID 里属于均值之差的部分，以及宽窄。
+    real, made = held.values.double(), fake.values.double()
+    means = (real.mean(0) - made.mean(0)).square().sum().item()
+    return means, (made.var(0).sum() / real.var(0).sum()).item()
 
 
 floor = quality(held_too)
@@ -1048,11 +1087,21 @@ for ax in (left, right):
     ax.set(xlabel="ψ", ylim=(0, None))
     ax.legend()
 fig
+
+
 # %%
+def psi_line(results):
+    distance, precision, recall, means, width = results
+    return (
+        f"{distance.value:9.1f}{means:9.1f}{width:9.2f}"
+        f"{precision.value:11.3f}{recall.value:9.3f}"
+    )
+
+
 print(lab.t("psi head"))
 for psi, results in found.items():
-    print(f"{psi:5.1f}" + "".join(f"{r.value:10.3f}" for r in results))
-print(f"{lab.t('real'):>5}" + "".join(f"{r.value:10.3f}" for r in floor))
+    print(f"{psi:5.1f}" + psi_line(results))
+print(lab.t("psi real") + psi_line(floor))
 best = min(found, key=lambda psi: found[psi][0].value)
 print(lab.t("best psi", psi=best))
 if lab.profile == "cpu":
@@ -1073,7 +1122,7 @@ if lab.profile == "cpu":
 # CHECK
 # 截断换来一点精确率，召回率当场付账。FID 在 $\psi=1$ 附近最低：这位画师并不太宽，照理论页的公式，$\psi<1$ 一律是亏本的。哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型尾部不好。
 #
-# ## 8 · 两个指标，各值多少
+# ## 8 · 两种度量，各有多大用处
 #
 # ### 路径长度
 #
@@ -1134,19 +1183,19 @@ for key, (game, latent, way, least) in games.items():
     numbers = "".join(f"{ratio:9.2f}" for ratio in ratios[key])
     print(f"{numbers}{least:9.2f}   {lab.t(key)}")
     assert ratios[key][0] > 0.97 * least
-assert ratios["squares, straight"][0] > 1.1
+assert abs(ratios["squares, straight"][0] - 2) < 0.2
 # %% [markdown] lang="en"
-# The straight line obeys to the last digit shown, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not obey: they are even functions, so that going from a latent to its opposite costs a way and makes no difference. (Whole paths cost exactly 2 for Gaussian latents, starts exactly 4: what starts say depends on where one begins.)
+# The straight line obeys to the last digit shown, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not: they are even functions, so that going from a latent to its opposite takes a path and ends at the same output. (By the page it is exactly 2 for whole paths and 4 for their starts, which lie farther out than their middles.)
 #
 # Now the painter: in $\mathcal Z$ along great circles, in $\mathcal W$ along straight lines, over whole paths and at their starts only, with the features of the reader's network and with plain pixels. Every length is divided by twice the variance of what is made, so that 1 (in $\mathcal W$) and 1.23 (in $\mathcal Z$) are the least possible for whole paths. Noise is fixed.
 #
-# **Predict.** Which space is nearer to its floor?
+# **Predict.** Which space is nearer to its floor? (The last column of the whole paths is the length over its floor.)
 # %% [markdown] lang="zh"
-# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方不服从：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：起点说什么，全看从哪里出发。）
+# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方则不然：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：只看起点得到多少，全看从哪里出发。）
 #
-# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里最小可能是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
+# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里的下限是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
 #
-# **先猜。** 哪一个空间离自己的下限更近？
+# **先猜。** 哪一个空间离自己的下限更近？（整条路径的最后一列是长度除以下限。）
 # %%
 n = lab.pick(smoke=12, cpu=500, gpu=5000)
 
@@ -1183,16 +1232,17 @@ for seen_by, values in shown_to.items():
             )
             ratio, error = result.value / least, result.error / least
             lengths[seen_by, space, ends] = ratio, error, floor_of
-            limit = "" if ends else f"{floor_of:.2f}"
+            limit = f"{floor_of:7.2f}{ratio / floor_of:7.2f}"
+            limit = " " * 14 if ends else limit
             where = lab.t("starts" if ends else "whole paths")
             print(
-                f"{ratio:8.2f} ± {error:4.2f}{limit:>7}   "
+                f"{ratio:8.2f} ± {error:4.2f}{limit}   "
                 f"{space}, {where}, {lab.t('seen by ' + seen_by)}"
             )
 if lab.profile == "cpu":
     for (_, _, ends), (ratio, error, least) in lengths.items():
         # en: Whole paths obey the floor, but for chance.
-        # zh: 整条路径不低于下限，除去偶然。
+        # zh: 除去随机误差，整条路径不低于下限。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
 # CHECK
@@ -1200,7 +1250,7 @@ if lab.profile == "cpu":
 #
 # ### Separability
 #
-# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. Left: a verdict that *is* a hyperplane, and the entropy that is left behind another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Right: 400 points in 300 dimensions with verdicts from a coin.
+# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. First, a verdict that *is* a hyperplane, and the entropy that is left if one knows the side of another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Second, 400 points in 300 dimensions with verdicts from a coin.
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
@@ -1209,7 +1259,7 @@ if lab.profile == "cpu":
 #
 # ### 可分性
 #
-# 知道隐变量在最佳超平面的哪一侧之后，对图像的判断还有多少没有定？先用数字提两点警告。其一：判断*就是*一个超平面，看另一个转过 $\theta$ 角的超平面还留下多少熵；照理论页是 $h(\theta/\pi)$。其二：300 维里的 400 个点，判断由掷硬币决定。
+# 知道隐变量在最佳超平面的哪一侧之后，对图像的判断还有多少没有定？先用数字提两点警告。其一：判断*恰由*一个超平面给出；知道在另一个转过 $\theta$ 角的超平面的哪一侧之后，还剩多少熵；照理论页是 $h(\theta/\pi)$。其二：300 维里的 400 个点，判断由掷硬币决定。
 #
 # **先猜。** 在拟合超平面所用的那些点上测量，硬币有多可分？换成新的点呢？
 # %% tags=["strict"]
@@ -1253,11 +1303,11 @@ assert same < 1.05 and new > 1.95
 # %% [markdown] lang="en"
 # On its own points the coin is perfectly separable (score 1), on new ones not at all (score 2). `ganlib` fits on one half and measures on the other.
 #
-# **Predict.** Thirteen attributes, hyperplanes in $\mathcal Z$ and in $\mathcal W$. In which is less left open, and for which attributes will no hyperplane help? The last column knows nothing but the shares, which is what a hyperplane through random latents gets.
+# **Predict.** Thirteen attributes, hyperplanes in $\mathcal Z$ and in $\mathcal W$. In which is less left open, and for which attributes will no hyperplane help? In the last column each picture is paired with the $w$ of another, so that only the shares are known. Here too hyperplanes are fitted on one half and measured on the other; of the verdicts the surer half counts, and where an attribute has more than two values there is a hyperplane for each and the best says which. The sums come with half as many faces as well: with few points per dimension part of what is left open is only not learned yet.
 # %% [markdown] lang="zh"
 # 在自己的点上，硬币完全可分（分数 1）；换成新的点，一点也不可分（分数 2）。`ganlib` 用一半的点来拟合，在另一半上测量。
 #
-# **先猜。** 13 种属性，超平面分别在 $\mathcal Z$ 与 $\mathcal W$ 里。哪里没有定的更少？哪些属性，什么超平面都帮不上忙？最后一列只知道比例，随便配来的隐变量得到的就是它。
+# **先猜。** 13 种属性，超平面分别在 $\mathcal Z$ 与 $\mathcal W$ 里。哪里没有定的更少？哪些属性，什么超平面都帮不上忙？最后一列把隐变量打乱，超平面便只知道各个值的比例，别的一无所知。这里也是用一半的点拟合，在另一半上量；判断只取较有把握的一半；取值多于两个的属性，每个值一个超平面，哪个最有把握就算哪个。合计还用一半的人像再算一次：维数多而点少时，没有定下的有一部分只是还没学到。
 # %%
 n = lab.pick(smoke=100, cpu=4000, gpu=40_000)
 ganlib.seed(16)
@@ -1276,8 +1326,17 @@ print(lab.t("separability head"))
 for name in verdicts:
     row = (scores[place].details[name] for place in places)
     print("".join(f"{value:8.3f}" for value in row), f"  {lab.t(name)}")
+fewer = {
+    name: separability(
+        latents[: n // 2],
+        {key: value[: n // 2] for key, value in verdicts.items()},
+        **small,
+    )
+    for name, latents in places.items()
+}
 for place, result in scores.items():
-    print(f"{math.log(result.value):8.3f}  {lab.t('sum in ' + place)}")
+    total, before = (math.log(r.value) for r in (result, fewer[place]))
+    print(f"{total:8.3f}{before:8.3f}  {lab.t('sum in ' + place)}")
 if lab.profile == "cpu":
     known, blind = (
         math.log(scores[place].value) for place in ("W", "shuffled")
@@ -1291,7 +1350,7 @@ if lab.profile == "cpu":
 #
 # ## 9 · From scratch
 #
-# The zoo's painter had its time. Here are two small ones that begin now: a third of the channels, fifteen thousand faces, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ, with the weight that the page recommends for small pictures. Everything else is equal.
+# The zoo's painter had its time. Here are two small ones that begin now: a third of the channels, 8,000 faces, each seen about twice, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ, with $\gamma=0.1$, the best of the three that the page reports. Everything else is equal; the rate was chosen for WGAN-GP.
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
@@ -1302,7 +1361,7 @@ if lab.profile == "cpu":
 #
 # ## 9 · 从头训练
 #
-# 模型库的画师练过很久。这里有两个小的，现在才开始：通道只有三分之一，看一万五千幅人像，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，权重照理论页按小图来取。别的都一样。
+# 模型库的画师练过很久。这里有两个小的生成器，现在才开始：通道只有三分之一，8,000 幅人像，每幅看两遍左右，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，$\gamma=0.1$，是理论页试过的三个里最好的。别的都一样；学习率是按 WGAN-GP 选的。
 #
 # **先猜。** 最先画出来的是什么：头发、眼睛，还是背景？
 # %%
@@ -1364,24 +1423,26 @@ viz.player(
     seconds=8,
 )
 # %% [markdown] lang="en"
-# Upper row WGAN-GP, lower row R1. In numbers: FID before the first step, at the end, and of the zoo's painter, all with the same number of samples; and how steep each discriminator is.
+# Upper row WGAN-GP, lower row R1. In numbers: FID before the first step, at the end, and of the zoo's painter, all with the same number of samples; and how steep each discriminator is, where its penalty looks: between real and generated pictures for WGAN-GP, at real ones for R1.
 # %% [markdown] lang="zh"
-# 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡。
+# 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡，在各自的罚款所看的地方量：WGAN-GP 在真假之间，R1 在真图处。
 # %%
 # alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP stays near one, that of R1 is smaller; kinks where a level is faded in.
-# alt-zh: 判别器的斜率随步数变化，两条线，另有一条虚线在一处：WGAN-GP 的在一附近，R1 的更小；淡入新一级时有折点。
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率在 1 附近，R1 的更小；淡入新一级时有折点。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
 def distance(maker):
-    made = torch.cat([maker.sample(n // 5).cpu() for _ in range(5)])
+    made = [maker.sample(n // 5, noise="fresh").cpu() for _ in range(5)]
+    made = torch.cat(made)
     seen = features.extract(features.to_bytes(made), "avatars")
     return fid(held, seen, **small)
 
 
 ganlib.seed(17)
 untrained = ganlib.build("stylegan", faces, **OPTIONS)
-makers = {"no step yet": untrained, **runs, "zoo": painter}
+averaged = {name: run.ema.gan for name, run in runs.items()}
+makers = {"no step yet": untrained, **averaged, "zoo": painter}
 fids = {name: distance(maker) for name, maker in makers.items()}
 for name, result in fids.items():
     print(f"{result.value:8.1f}  {lab.t(name)}")
@@ -1418,7 +1479,7 @@ viz.curves(
 #
 # ## 10 · 亲手混合两张脸
 #
-# 两张脸，每层一个开关：关，用第一张的风格；开，用第二张的。（在运行着的笔记本里。网页上播放的是：交叉点从细的一端移到粗的一端；第一行是第一张脸，最后一行是第二张。）
+# 两张脸，每层一个开关：关，用第一张的风格；开，用第二张的。（在运行着的笔记本里。网页上播放的是：交叉点从细的一端移到粗的一端；第一行是各对的第一张脸，最后一行是各对的第二张。）
 #
 # **试一试。** 只把头发交出去，别的都不动。再试眼镜。与第 5 节的表比一比。
 # %%
@@ -1488,7 +1549,7 @@ shown
 # %% [markdown] lang="en"
 # ## Try it
 #
-# 1. **A smaller corner, a larger one.** Train the perceptron of section 2 with $s=0.55$ and with $s=0.1$. How much is left open by the best pair of directions, and how much would the theorem allow?
+# 1. **A smaller corner, a larger one.** Train the perceptron of section 2 with $s=0.55$ and with $s=0.1$. How much is left open by the best pair of directions, and what is the least that the theorem demands?
 #
 # <details><summary>Answer 1</summary>
 #
@@ -1499,7 +1560,7 @@ shown
 #     print(s, f"{both:.1%} {bound:.3f} {total:.3f}")
 # ```
 #
-# When we tried: with $s=0.55$ the pair leaves $0.41$ nats open and the theorem would allow $0.12$; with $s=0.1$ it is $0.72$ against $0.52$. In both less than one per cent of the samples lie in the corner. The narrower the arms, the more *must* be left open; how much more is left than must be is a matter of training, and here it is always a good deal.
+# When we tried: with $s=0.55$ the pair leaves $0.41$ nats open where the theorem demands $0.12$; with $s=0.1$ it is $0.72$ against $0.52$. In both less than one per cent of the samples lie in the corner. The narrower the arms, the more *must* be left open; how much more is left than must be is a matter of training, and here it is always a good deal.
 #
 # </details>
 #
@@ -1513,13 +1574,13 @@ shown
 # newborn = ganlib.build("stylegan", (3, 32, 32), **options)
 # maker = newborn.generator
 # with torch.no_grad():
-#     w = maker.mapping(torch.randn(300, 32))
+#     w = maker.mapping(torch.randn(1000, 32))
 #     made = maker.synthesis(maker.for_layers(w), newborn.last)
 # for name, pictures in (("as it is", made), ("tanh", made.tanh())):
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# It prints 1.000000 and 0.920004: the law holds before any training, and a tanh ends it, since the mean of a curved function is not that function of the mean. Instead of the mean colour, the mean of what goes *into* the tanh would obey.
+# It prints 1.000000 and 0.895501: the law holds before any training, and a tanh ends it, since the mean of a curved function is not that function of the mean. The law then holds for the mean of what enters the tanh.
 #
 # </details>
 #
@@ -1556,7 +1617,7 @@ shown
 # %% [markdown] lang="zh"
 # ## 动手试试
 #
-# 1. **角小一点，角大一点。** 用 $s=0.55$ 与 $s=0.1$ 训练第 2 节的感知机。最好的一对方向没有定下的有多少？定理允许的是多少？
+# 1. **角小一点，角大一点。** 用 $s=0.55$ 与 $s=0.1$ 训练第 2 节的多层感知机。最好的一对方向没有定下的有多少？按定理至少是多少？
 #
 # <details><summary>答案 1</summary>
 #
@@ -1567,7 +1628,7 @@ shown
 #     print(s, f"{both:.1%} {bound:.3f} {total:.3f}")
 # ```
 #
-# 我们试的那一次：$s=0.55$ 时，那一对方向没有定下 $0.41$ 奈特，定理允许的是 $0.12$；$s=0.1$ 时是 $0.72$ 与 $0.52$。两次落在角里的样本都不到百分之一。臂越窄，*不得不*留下的就越多；实际比不得不留的多出多少，要看训练，而这里总是多出不少。
+# 我们试的那一次：$s=0.55$ 时，没有定下的是 $0.41$ 奈特，定理的下界只有 $0.12$；$s=0.1$ 时是 $0.72$ 与 $0.52$。两次落在角里的样本都不到百分之一。臂越窄，下界越高；实际比下界高出多少，要看训练，而这里总是高出不少。
 #
 # </details>
 #
@@ -1581,13 +1642,13 @@ shown
 # newborn = ganlib.build("stylegan", (3, 32, 32), **options)
 # maker = newborn.generator
 # with torch.no_grad():
-#     w = maker.mapping(torch.randn(300, 32))
+#     w = maker.mapping(torch.randn(1000, 32))
 #     made = maker.synthesis(maker.for_layers(w), newborn.last)
 # for name, pictures in (("as it is", made), ("tanh", made.tanh())):
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# 打印的是 1.000000 与 0.920004：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是进入 tanh 之前的平均。
+# 打印的是 1.000000 与 0.895501：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
 #
 # </details>
 #

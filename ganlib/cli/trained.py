@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
     command.add_argument("--label", type=int, action="append", metavar="K", help=f"of this class; {asked}")
     command.add_argument("--caption", action="append", metavar="TEXT", help=f"as 'red eyes, blue hair' says; {asked}")
     command.add_argument("--psi", metavar="PSI", help="truncation of styles: 0.7, or one a layer as 0.5,0.5,1,1,1,1")
-    command.add_argument("--noise", metavar="KIND", help="fixed, fresh or none, of a game with noise in its layers")
+    command.add_argument("--noise", metavar="KIND", help="of a game with noise in its layers: fresh, fixed or none")
     command.add_argument(
         "--mix",
         metavar="LAYERS",

@@ -29,6 +29,7 @@ class StyleGAN(Styled, GrowingGAN):
         widest: int = 256,
         depth: int = 8,
         mixing: float = 0.9,
+        mapping_lr: float = 0.01,
         group: int = 4,
         start: int = 8,
         fade: int = 600_000,
@@ -52,6 +53,7 @@ class StyleGAN(Styled, GrowingGAN):
             widest: the largest number of channels.
             depth: layers of the mapping from z to w.
             mixing: share of the samples with styles of two latents, in training.
+            mapping_lr: factor on the learning rate of the mapping.
             group: samples whose spread the discriminator sees.
             start: sides of the first images in pixels.
             fade: real images during which a level is faded in.
@@ -67,7 +69,7 @@ class StyleGAN(Styled, GrowingGAN):
             beta2: Adam's beta2, for both players.
         """
         return cls(
-            StyleGenerator(shape, latent_dim, width, widest, depth, mixing),
+            StyleGenerator(shape, latent_dim, width, widest, depth, mixing, mapping_lr),
             ProgressiveDiscriminator(shape, width, widest, group, blurred=True),
             *(latent_dim, last_level(shape), start, fade, stable, largest_batch, grow),
             *(loss, penalty_weight, drift, full_size_slopes, lr, beta1, beta2),

@@ -25,7 +25,7 @@ class Styled(LatentGAN):
         z: Tensor | None = None,
         w: Tensor | None = None,
         psi: float | Sequence[float] = 1.0,
-        noise: str | Sequence[Tensor] = "fixed",
+        noise: str | Sequence[Tensor] | None = None,
     ) -> Tensor:
         """Generated samples.
 
@@ -35,7 +35,9 @@ class Styled(LatentGAN):
             w: styles (N, w_dim), or (N, layers, w_dim) with one for each layer.
             psi: ψ, how far from the mean style, 1 for as far as in training; a number, or one for each layer.
             noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``; where the generator takes them,
-                images of noise, one for each layer that has some.
+                images of noise, one for each layer that has some. By default fresh for fresh latents, whose samples
+                then follow the law that the discriminator was shown, and fixed for those that are given: equal styles
+                make equal images. So the authors measure FID and path length.
 
         Returns:
             (N, *shape) in [−1, 1].
@@ -43,6 +45,8 @@ class Styled(LatentGAN):
         Raises:
             GanlibError: none or several of n, z and w are given, or one of another shape; or psi or noise is wrong.
         """
+        if noise is None:
+            noise = "fixed" if n is None else "fresh"
         with evaluating(self.generator):
             return self._drawn(self._styles(n, z, w), psi, noise)
 

@@ -21,18 +21,23 @@ DECAY = 0.995  # of the mean style, a turn of the generator
 
 
 class Mapping(nn.Sequential):
-    """z → w: z on the sphere, then layers with LeakyReLU that learn a hundred times more slowly than all others.
+    """z → w: z on the sphere, then layers with LeakyReLU that learn more slowly than all others.
 
     Args:
         dim: length of z.
         depth: layers.
-        lr_multiplier: how fast they learn.
+        lr_multiplier: how fast they learn, beside other layers.
         w_dim: length of w and of what is between them, if it is another one.
+
+    Raises:
+        GanlibError: a rate that is none.
 
     *Source*: Karras et al. (2019), section 2 and appendix C.
     """
 
     def __init__(self, dim: int, depth: int = 8, lr_multiplier: float = 0.01, w_dim: int | None = None):
+        if not 0 < lr_multiplier < math.inf:
+            raise GanlibError(f"a rate of {lr_multiplier} was given for the mapping; expected a number above 0")
         sizes = [dim, *[w_dim or dim] * depth]
         layers = [(EqualisedLinear(*pair, lr_multiplier=lr_multiplier), nn.LeakyReLU(0.2)) for pair in pairwise(sizes)]
         super().__init__(PixelNorm(), *(part for layer in layers for part in layer))
@@ -248,9 +253,10 @@ class StyleGenerator(StyleBased):
         width, widest: see `StyleSynthesis`.
         depth: layers of the mapping.
         mixing: share of the samples with styles of two latents.
+        lr_multiplier: how fast the mapping learns, beside all other layers.
 
     Raises:
-        GanlibError: a share that is none, or images that do not fit.
+        GanlibError: a share or a rate that is none, or images that do not fit.
 
     *Source*: Karras et al. (2019), section 2.
     """
@@ -263,8 +269,9 @@ class StyleGenerator(StyleBased):
         widest: int = 256,
         depth: int = 8,
         mixing: float = 0.9,
+        lr_multiplier: float = 0.01,
     ):
-        mapping = Mapping(latent_dim, whole("depth", depth, 0))
+        mapping = Mapping(latent_dim, whole("depth", depth, 0), lr_multiplier)
         synthesis = StyleSynthesis(shape, latent_dim, width, widest)
         super().__init__(mapping, synthesis, len(synthesis.layers), latent_dim, mixing)
 

@@ -56,7 +56,7 @@ def test_styles_to_order(home, drawn):
         (["--psi", 0.7], {"psi": 0.7}),
         (["--psi", ",".join(map(str, psi))], {"psi": psi}),
         (["--noise", "none", "--psi", -1], {"noise": "none", "psi": -1.0}),
-        (["--noise", "fresh"], {"noise": "fresh"}),
+        (["--noise", "fixed"], {"noise": "fixed"}),
         ([], {}),
     ):
         assert run("sample", path, "--n", 3, "--seed", 4, *words) == 0

@@ -86,13 +86,15 @@ def test_noise_is_one_image_for_all_channels_and_another_for_each_sample():
     assert not layer(torch.zeros(4, 3, 8, 8), "none").any()
 
 
-def test_noise_is_fresh_in_training_and_fixed_in_samples():
+def test_noise_is_fresh_in_training_and_for_fresh_latents_and_fixed_for_given_ones():
     gan, z = built(mixing=0.0), torch.randn(1, 4).expand(3, -1)
     images = gan.sample(z=z)
     assert torch.allclose(images[0], images[1], atol=1e-6) and torch.allclose(gan.sample(z=z), images, atol=1e-6)
     assert not torch.allclose(gan.sample(z=z, noise="none"), images, atol=1e-3)
-    fresh = gan.sample(z=z, noise="fresh")
-    assert (fresh[0] - fresh[1]).abs().max() > 1e-2
+    for fresh in (gan.sample(z=z, noise="fresh"), gan.sample(2, psi=0.0)):  # fresh latents have fresh noise
+        assert (fresh[0] - fresh[1]).abs().max() > 1e-2
+    alike = gan.sample(2, psi=0.0, noise="fixed")
+    assert torch.allclose(alike[0], alike[1], atol=1e-6)
     with torch.no_grad():
         trained = gan.generator.train()(z, 2)
     assert (trained[0] - trained[1]).abs().max() > 1e-2
@@ -110,6 +112,20 @@ def test_the_mapping_learns_slowly_and_sees_only_the_direction_of_z():
     for layer in layers:
         x = torch.nn.functional.leaky_relu(x @ layer.weight.T * (0.01 * math.sqrt(2 / 16)), 0.2)
     assert torch.allclose(mapping(z), x, atol=1e-5)
+
+
+def test_how_fast_the_mapping_learns_can_be_chosen():
+    """Another factor changes no picture, and a step of Adam moves the mapping's weights that much, by their length."""
+    ways = {}
+    for rate in (0.01, 0.5):
+        gan = built(mapping_lr=rate)
+        first = next(layer for layer in gan.generator.mapping if hasattr(layer, "lr_multiplier"))
+        before = first.weight.detach().clone()
+        optimizer = torch.optim.Adam(gan.generator.parameters(), 1e-3, (0.0, 0.99))
+        gan.generator(torch.randn(8, 4), 2).square().mean().backward()
+        optimizer.step()
+        ways[rate] = ((first.weight - before).norm() / before.norm()).item()
+    assert ways[0.5] / ways[0.01] == pytest.approx(50, rel=0.3)
 
 
 # -- mixing ------------------------------------------------------------------------------------------------------------
@@ -151,7 +167,7 @@ def test_a_grid_of_mixtures():
     w[:, [0, 5]] = g.mapping(two)[:, None]
     assert torch.allclose(gan.mix(one, two, [0, 5]), gan.sample(w=w), atol=1e-6)
     assert not torch.allclose(gan.mix(one, two, [0, 5]), gan.sample(z=one), atol=1e-2)
-    assert torch.allclose(gan.mix(one, two, [1], psi=0.0), gan.sample(3, psi=0.0), atol=1e-6)
+    assert torch.allclose(gan.mix(one, two, [1], psi=0.0), gan.sample(z=one, psi=0.0), atol=1e-6)
     for layers in ([6], [-1], [0.5]):
         with pytest.raises(GanlibError, match="layer must be a whole number from 0 to 5"):
             gan.mix(one, two, layers)
@@ -252,6 +268,7 @@ def test_many_seeds_at_once():
     ("options", "words"),
     [
         ({"mixing": 1.5}, "mixing=1.5 was given; expected a share from 0 to 1"),
+        ({"mapping_lr": 0.0}, "a rate of 0.0 was given for the mapping; expected a number above 0"),
         ({"depth": -1}, "depth must be a whole number 0 or more"),
         ({"loss": "wgan"}, "unknown loss 'wgan'"),
     ],
