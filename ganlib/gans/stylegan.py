@@ -31,6 +31,7 @@ class StyleGAN(Styled, GrowingGAN):
         mixing: float = 0.9,
         mapping_lr: float = 0.01,
         group: int = 4,
+        blurred: bool = True,
         start: int = 8,
         fade: int = 600_000,
         stable: int = 600_000,
@@ -55,6 +56,7 @@ class StyleGAN(Styled, GrowingGAN):
             mixing: share of the samples with styles of two latents, in training.
             mapping_lr: factor on the learning rate of the mapping.
             group: samples whose spread the discriminator sees.
+            blurred: blur in the discriminator before each halving.
             start: sides of the first images in pixels.
             fade: real images during which a level is faded in.
             stable: real images for which a level is played as a whole.
@@ -70,7 +72,7 @@ class StyleGAN(Styled, GrowingGAN):
         """
         return cls(
             StyleGenerator(shape, latent_dim, width, widest, depth, mixing, mapping_lr),
-            ProgressiveDiscriminator(shape, width, widest, group, blurred=True),
+            ProgressiveDiscriminator(shape, width, widest, group, blurred),
             *(latent_dim, last_level(shape), start, fade, stable, largest_batch, grow),
             *(loss, penalty_weight, drift, full_size_slopes, lr, beta1, beta2),
         )

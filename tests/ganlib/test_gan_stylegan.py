@@ -283,5 +283,6 @@ def test_the_settings_of_the_paper():
     assert gan.grown(0) == (1, 1.0) and gan.loss.name == "non_saturating" and gan.penalty_weight == 10
     assert gan.generator.mixing == 0.9 and len(gan.generator.mapping) == 17 and gan.discriminator.blurred
     assert gan.generator.synthesis.constant.eq(1).all()
+    assert not built(blurred=False).discriminator.blurred
     wasserstein = ganlib.build("stylegan", SHAPE, loss="wgan-gp", **SMALL)
     assert set(wasserstein.discriminator_loss(Batch(torch.rand(4, *SHAPE)))[0]) == {"discriminator", "penalty", "drift"}

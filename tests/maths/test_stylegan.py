@@ -222,6 +222,46 @@ def test_learning_rate_multiplier():
     assert close((adam[0] - start).abs().max(), lam * eta, 1e-4)  # Adam's first step is the rate
 
 
+def forgets(c: float, a: float) -> float:
+    """The cosine behind a wide random layer with a LeakyReLU of slope a."""
+    both = 2 / math.pi * (math.sqrt(1 - c * c) + c * math.asin(c))
+    return ((1 + a) ** 2 * c + (1 - a) ** 2 * both) / (2 * (1 + a * a))
+
+
+@pytest.mark.proves("prop-stylegan-forgets")
+def test_a_random_network_forgets():
+    # A quadrature of the Gaussian integrals that the proof solves. The kinks at 0 are between its nodes.
+    node = torch.linspace(-8, 8, 1601)[:-1] + 0.005
+    weight = torch.exp(-(node**2) / 2)
+    weight = weight / weight.sum()
+    for a in (0.0, 0.2, 0.7):
+        for c in (-0.9, -0.3, 0.0, 0.4, 0.95):
+            t = c * node[:, None] + math.sqrt(1 - c * c) * node
+            top = weight @ (F.leaky_relu(node, a)[:, None] * F.leaky_relu(t, a)) @ weight
+            assert close(forgets(c, a), top / (weight @ F.leaky_relu(node, a) ** 2), 1e-4), (a, c)
+            assert forgets(c, a) > c
+        assert close(forgets(1.0, a), 1)
+    # Layers that are wide but finite, and the numbers of the page.
+    c, cosines = 0.0, []
+    x = torch.linalg.qr(torch.randn(2000, 2))[0]  # cosine 0
+    for _ in range(8):
+        c, x = forgets(c, 0.2), F.leaky_relu(torch.randn(2000, 2000) @ x, 0.2)
+        cosines.append(F.cosine_similarity(x[:, 0], x[:, 1], dim=0).item())
+        assert abs(cosines[-1] - c) < 0.04
+    assert [round(value, 2) for value in (forgets(0, 0.2), forgets(forgets(0, 0.2), 0.2), c)] == [0.20, 0.34, 0.71]
+    # The share of w that is the same for all z, and the effective rank of the rest.
+    ranks = []
+    for depth in (2, 8):
+        w = torch.randn(4000, 100)
+        for _ in range(depth):
+            w = F.leaky_relu(w @ torch.randn(100, 100), 0.2)
+        common = w.mean(0).square().sum() / w.square().sum(1).mean()
+        assert abs(common - cosines[depth - 1]) < 0.06
+        eigenvalues = torch.linalg.eigvalsh(torch.cov(w.T))
+        ranks.append((eigenvalues.sum() ** 2 / eigenvalues.square().sum()).item())
+    assert 32 < ranks[0] < 44 and 7 < ranks[1] < 13
+
+
 # ------------------------------------------------------------------------------------------------------------- AdaIN
 
 
