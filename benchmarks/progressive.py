@@ -261,9 +261,10 @@ def figure(record: dict[str, Any]) -> Any:
             ]
             label = ROWS[name][0] if run is row["runs"][0] else None
             panel.plot(*zip(*line, strict=True), "o-", color=color, markersize=3, linewidth=1, label=label)
-    for found in record["references"].values():
+    for title, found in record["references"].items():
         panel.axhline(found["FID"], color=viz.INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    panel.set(xlabel="time, 1 for the game at full size", ylabel="FID", yscale="log")
+        panel.annotate(title, (0, found["FID"]), (0, 3), textcoords="offset points", fontsize="x-small")
+    panel.set(xlabel="time, 1 for the game at full size", ylabel="FID", xlim=(0, None), ylim=(0, None))
     panel.legend(fontsize="small")
     return fig
 

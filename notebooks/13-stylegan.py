@@ -1,14 +1,14 @@
 # %% [markdown] lang="en"
 # # Lab 13 · Pictures from a mixing desk
 #
-# A style-based generator paints every picture on the same canvas, a learned constant. What makes it this face and no other are loudness settings, two numbers for each channel of each layer, all read from one vector $w$. That sounds too little to paint with. Here you measure how far it goes.
+# A style-based generator paints every picture on the same canvas, a learned constant. What makes it this face and no other is a set of loudness settings, two numbers for each channel of each layer, all read from one vector $w$. That sounds too little to paint with. Here you measure how far it goes.
 #
 # In this lab you will
 # * build AdaIN by hand, see it erase a style, and see what still gets through;
 # * watch the canvas being switched on by a single step of Adam;
 # * take a corner out of the data, first on the plane and then among faces, and measure what it does to a generator;
-# * find one vector out of eight that decides the mean colour alone, to the last digit;
-# * **measure** which layers carry which of thirteen attributes, and check the measurement against two controls;
+# * find one style out of eight that decides the mean colour alone, to the last digit;
+# * **measure** which layers carry which of thirteen attributes, and check the measurement against a control;
 # * switch the noise, turn $\psi$, and compare the lengths of paths in $\mathcal Z$ and $\mathcal W$;
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
@@ -19,12 +19,12 @@
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
 #
 # 在这个实验里，你将
-# * 亲手写出 AdaIN，看一种风格怎样被抹得不留痕迹，却照样听得见；
+# * 亲手写出 AdaIN，看它怎样抹去前一种风格，又有什么漏了过去；
 # * 看画布怎样在 Adam 的一步之内点亮；
 # * 从数据里挖掉一个角，先在平面上，再在人像里，量一量这对生成器有什么影响；
-# * 找出八个向量里的一个，平均颜色由它独自决定，一位数字都不差；
-# * **度量** 13 种属性各归哪些层管，并用两个对照来检验这个度量；
-# * 开关噪声，转动 $\psi$，比较 $\mathcal Z$ 与 $\mathcal W$ 里路径的长度；
+# * 找出八个风格里的一个，平均颜色由它独自决定，一位数字都不差；
+# * **度量** 13 种属性各归哪些层管，并用一个对照来检验这个度量；
+# * 开关噪声，调节 $\psi$，比较 $\mathcal Z$ 与 $\mathcal W$ 里路径的长度；
 # * 从头训练两个小的生成器，再亲手把两张脸一层一层地混合。
 #
 # 公式都在[理论页](../../book/zh/13-stylegan.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，三分之一用在从头训练上。
@@ -43,7 +43,7 @@ lab = ganlib.Lab("13-stylegan", lang="@LANG@", data="avatars")
 # %% [markdown] lang="en"
 # ## 1 · Two knobs a channel
 #
-# Style and picture meet in one place only. This is the code that runs:
+# Style and picture meet in one place only. This is all of it, the code that runs in training:
 # %% [markdown] lang="zh"
 # ## 1 · 每个通道两个旋钮
 #
@@ -99,7 +99,7 @@ wrong = (
 ).mean((2, 3))
 assert (wrong - shift).abs().max() > 0.05
 # %% [markdown] lang="en"
-# Whatever came in, out comes what the style says. So what is left of a style when the *next* AdaIN has spoken? Each row does something to the first style or to the input, and prints how far the output of the second AdaIN moves (root mean square; its channels have deviations of 1 to 3).
+# Whatever came in, out comes what the style says (where it asks for a negative scale, the deviation is $|y_s|$). So what is left of a style when the *next* AdaIN has spoken? Each row does something to the first style or to the input, and prints how far the output of the second AdaIN moves (root mean square; its channels have deviations of 1 to 3).
 #
 # **Predict** for each row: nothing, or something?
 # 1. the input times 1000, plus 7;
@@ -110,7 +110,7 @@ assert (wrong - shift).abs().max() > 0.05
 # 6. as 3, but only the first style's offsets change, by 1;
 # 7. as 6, without the LeakyReLU.
 # %% [markdown] lang="zh"
-# 不管进来的是什么，出去的总是风格所要的。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入作一处改动，打印第二个 AdaIN 的输出变了多少（均方根；作为尺度，输出各通道的标准差在 1 到 3 之间）。
+# 不管进来的是什么，出去的总是风格所要的（缩放若是负的，标准差就是 $|y_s|$）。那么，*下一个* AdaIN 说过话之后，前一种风格还剩下什么？下面每行对第一种风格或输入作一处改动，打印第二个 AdaIN 的输出变了多少（均方根；作为尺度，输出各通道的标准差在 1 到 3 之间）。
 #
 # 每一行都**先猜**：毫无影响，还是有影响？
 # 1. 输入乘 1000 再加 7；
@@ -229,7 +229,7 @@ assert adain(canvas.detach().half() * 0 + 1, one, zero).isnan().all()
 #
 # **Predict.** Rosenblatt's map gives the hair to $u_1$ alone. What does it pay for that? And what do the last two columns say of a map that tears? The third row reads $w=(a,b)$ itself, whose law is *not* a product.
 # %% [markdown] lang="zh"
-# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率恰等于阈值时，是七成；再降到十分之一，只有一成，像耳语。（在网络里，噪声的强度同时也从 0 跳到一个学习率，所以点亮的东西里有一份是噪声。）（半精度里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
+# 梯度有几千那么大，因为 AdaIN 要除以 $\sqrt\varepsilon=10^{-4}$。Adam 并不在乎：每个像素或上或下，只走一个学习率那么远，而 0.001 已是阈值 $10^{-4}$ 的十倍。只走一步，画布就有了 99% 的对比度：它不是慢慢长出来的，是一下子点亮的。学习率恰等于阈值时，是七成；再降到十分之一，只有一成。（在网络里，噪声的强度同时也从 0 跳到一个学习率，所以点亮的东西里有一份是噪声。）（半精度里 $\varepsilon$ 舍入成零，开局就是 $0/0$，最后一行断言了这一点。`ganlib` 用 float32 算这些统计量。）
 #
 # ## 2 · 平面上缺一个角
 #
@@ -328,13 +328,13 @@ for s in (0.55, 0.25):
 # %% [markdown] lang="en"
 # Both maps from independent numbers leave more open than $I$. Rosenblatt's leaves nothing open about the hair and pays twice: with the glasses, and with a tear, which makes its path length grow without end as the step shrinks (here to five and a half times and to nine times as much, with a tenth of the step). The bent map does not tear. It pays in both attributes, more in all, and its path length is more than half as much again as the least possible. $w=(a,b)$ pays nothing in these columns, by construction: the bound is about *independent* coordinates, and that is the point of learning the law of $w$. (It pays elsewhere: a straight path between two points of the arms leads through the missing corner.)
 #
-# These are maps from a page. What does a generator find when it has to learn? A perceptron, with a Gaussian $z$ of two coordinates, on the corner with $s=\tfrac14$ and, for comparison, on the full square, where no attribute depends on the other and nothing needs to bend. The figure shows where the lines of constant $z_1$ (blue) and of constant $z_2$ (orange) come to lie.
+# These are maps from a page. What does a generator find when it has to learn? A perceptron, with a Gaussian $z$ of two coordinates, on the corner with $s=\tfrac14$ and, for comparison, on the full square, where neither attribute depends on the other. The figure shows where the lines of constant $z_1$ (blue) and of constant $z_2$ (orange) come to lie.
 #
 # **Predict.** On which of the two are the lines straight?
 # %% [markdown] lang="zh"
 # 从独立的随机数出发的这两个映射，没有定下的都多于 $I$。Rosenblatt 变换把头发定得清清楚楚，代价要付两回：一回在眼镜上，一回在撕裂上，步长越小，路径长度就越大，没有止境（步长缩小到十分之一，它在两个 $s$ 之下分别涨到五倍半与九倍）。弯的映射不撕裂，两种属性都要付出，合计更多，路径长度也比下限多出一大半。$w=(a,b)$ 按构造，在这几列里什么都不用付：下界说的是*独立*的坐标，而学习 $w$ 的分布，图的正是这一点。（它在别处付：两条臂上的点之间走直线，会穿过缺掉的角。）
 #
-# 这些映射是纸上写好的。生成器靠学习，会找到怎样的映射？取一个多层感知机，$z$ 二维，服从固定的高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性独立，什么都不必弯。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
+# 这些映射是纸上写好的。生成器靠学习，会找到怎样的映射？取一个多层感知机，$z$ 二维，服从固定的高斯分布，数据取 $s=\tfrac14$ 的缺角正方形；作为对照，再取完整的正方形，那里两种属性独立。图中画出 $z_1$ 为常数的线（蓝）与 $z_2$ 为常数的线（橙）落在哪里。
 #
 # **先猜。** 哪一个里的线是直的？
 # %%
@@ -430,7 +430,7 @@ fig
 # %% [markdown] lang="en"
 # Perhaps the axes are only turned: $\mathcal N(0,I)$ looks the same from all sides, and no loss can see a rotation. So we try all pairs of orthogonal directions, in steps of three degrees, and keep the pair that leaves least open. (Attributes are those of the cut at $s=\tfrac14$ in both.)
 # %% [markdown] lang="zh"
-# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，取没有定的最少的那一对。（两个正方形上的属性都以 $s=\tfrac14$ 为界。）
+# 也许只是坐标轴转了：$\mathcal N(0,I)$ 从哪个方向看都一样，而旋转是任何损失都看不见的。所以把各对正交方向都试一遍，每次转三度，取没有定下的合计最少的那一对。（两个正方形上的属性都以 $s=\tfrac14$ 为界。）
 # %%
 def least_open(run, s, bins=60):
     n = lab.pick(smoke=4000, cpu=60_000, gpu=200_000)
@@ -518,11 +518,11 @@ viz.grid(painter.sample(48), columns=16)
 
 
 # %% [markdown] lang="en"
-# The page proves something about the last of these eight styles that needs no training and no luck. We swap the style of one layer at a time for that of another face, and measure by how much the mean colour of the picture moves, and how much the picture as a whole does, both as root mean squares in grey levels. (Pictures are taken as the network makes them; `gan.sample` cuts them to $[-1,1]$.)
+# The page proves something about the colours of these pictures that needs no training and no luck. We swap the style of one layer at a time for that of another face, and measure by how much the mean colour of the picture moves, and how much the picture as a whole does, both as root mean squares in grey levels. (Pictures are taken as the network makes them; `gan.sample` cuts them to $[-1,1]$.)
 #
 # **Predict.** Which layers move the mean colour? Then: mean colours of many faces, regressed linearly on $w$. How large is $R^2$ on faces that the fit has not seen? And for the colour of one pixel in the middle of the face?
 # %% [markdown] lang="zh"
-# 关于这八个风格里的最后一个，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量平均颜色变了多少，整幅图像又变了多少，都取均方根，单位是灰度级。（这里的图像由网络直接给出；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
+# 关于这些图像的颜色，理论页证明了一件事，不靠训练，也不靠运气。每次把一层的风格换成另一张脸的，量一量平均颜色变了多少，整幅图像又变了多少，都取均方根，单位是灰度级。（这里的图像由网络直接给出；`gan.sample` 会把它截到 $[-1,1]$ 之内。）
 #
 # **先猜。** 换掉哪几层的风格，平均颜色会变？再猜：拿许多张脸的平均颜色对 $w$ 作线性回归，在没有拟合过的脸上，$R^2$ 有多大？换成脸中央一个像素的颜色呢？
 # %% tags=["strict"]
@@ -585,23 +585,23 @@ for key, digits in zip(fit, (6, 2, 4), strict=True):
     print(f"{fit[key]:9.{digits}f}  {lab.t(key)}")
 assert 1 - fit["mean colour"] < 1e-5 < 1 - fit["one pixel"]
 # %% [markdown] lang="en"
-# Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law. Cutting colours to $[-1,1]$ breaks it, though with this painter, who rarely leaves the interval, by little.
+# Seven of eight styles have no say in the mean colour whatsoever, though each of them changes the picture. The eighth decides it alone, by an affine function that is the same for all faces: $R^2=1$ to six digits. Nothing of this was learned. If a paper shows you that fine layers carry the colours, remember that to this extent they cannot help it. A single pixel does not obey the law. Cutting colours to $[-1,1]$ breaks it, though with this painter by little: one value in twenty leaves the interval.
 #
 # ## 4 · A corner is missing, among faces
 #
 # Another painter of the zoo, `stylegan-corner`, has learned from portraits among which no one has long hair *and* glasses. A network that has read many portraits (and of which the painter knows nothing) says who has which. Like every reader it errs, so it reads real portraits first, with the corner and without it. Then those of the two painters, with one $w$ for all layers.
 #
-# The table asks how many wear glasses, among the long-haired and among all others: where nothing forbids it, both are the same. Freckles are a control. They are as frequent as glasses and bound by no rule.
+# The table asks how many wear glasses, among the long-haired and among all others: in the data with all faces both are the same. Freckles are a control. They are as frequent as glasses and bound by no rule.
 #
-# **Predict.** Nobody has told the painter the rule. Does he keep it?
+# **Predict.** Nobody has told the painter the rule. Does it keep it?
 # %% [markdown] lang="zh"
-# 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文给你看细的层管颜色，请记住，就这一点而言，它们想不管也不行。单个像素不守这条规律。把颜色截到 $[-1,1]$ 也会破坏它，不过这位画师很少越界，破坏得不多。
+# 八个风格里有七个，对平均颜色毫无发言权，尽管每一个都让图像变了。第八个独自决定它，用的是一个仿射函数，对所有的脸都一样：$R^2=1$，六位数字不差。这里没有什么是学来的。要是哪篇论文说颜色归细的层管，请记住：就这一点而言，这些层不管也得管。单个像素不守这条规律。把颜色截到 $[-1,1]$ 也会破坏它，不过破坏得不多：这位画师二十个值里只有一个越界。
 #
 # ## 4 · 人像里缺一个角
 #
-# 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来说（画师对它一无所知）。凡是读者都会读错，所以先让它读真实的人像，一组有那个角，一组没有；再读两位画师的，各层共用一个 $w$。
+# 模型库里另有一位画师 `stylegan-corner`，他学的人像里没有一个人既是长发*又*戴眼镜。谁有哪一样，由一个读过许多人像的网络来判断，下面叫它*判读网络*（画师对它一无所知）。判读总会有错，所以先让它读真实的人像，一组有那个角，一组没有；再读两位画师的，各层共用一个 $w$。
 #
-# 表里问的是：长发的人里有多少戴眼镜，其余的人里又有多少；若没有什么禁令，两者应当相同。雀斑是对照，它与眼镜一样常见，却没有规矩管它。
+# 表里问的是：长发的人里有多少戴眼镜，其余的人里又有多少；什么人都有的数据里，两者相同。雀斑是对照，它与眼镜一样常见，却没有规矩管它。
 #
 # **先猜。** 没有人告诉过画师这条规矩。他守规矩吗？
 # %%
@@ -675,20 +675,24 @@ if lab.profile == "cpu":
     among, others = found["cornered", "glasses"]
     assert others[0] - among[0] > 3 * math.hypot(others[1], among[1])
 # %% [markdown] lang="en"
-# Where the combination does not exist, the reader finds none, and in real faces with all combinations as many glasses among the long-haired as among the others. The painter has noticed the rule and does not keep it: fewer of his long-haired wear glasses than of the others, but every fifth does. The control is level, so this is no matter of spoilt faces. And the painter who has seen everybody errs the other way: he paints too many glasses, and most of them on the long-haired, where his data have no rule at all.
+# Where the combination does not exist, the reader finds none, and in real faces of all kinds as many glasses among the long-haired as among the others. The painter that has never seen the combination paints it all the same: of its long-haired 21 % wear glasses, of the others 30 %. The control is level, so it is not that the reader sees fewer small things on the long-haired in general. But look at the other painter, which has seen everybody: too many glasses in both groups, and ten points more among the long-haired, where its data have no rule at all. So a difference of ten points can arise without any rule, and of the nine one run cannot say how many are the rule's.
 #
 # In training the discriminator has mostly seen *mixed* faces: the first $\kappa$ layers with the style of one vector, the rest with that of another. If hair is made on one side of the crossover and glasses on the other, a mixed face has the hair of one portrait and the glasses of another, and knows nothing of what is forbidden. So here is the crossover at each place in turn. At $\kappa=8$ nothing is mixed.
 #
+# The figure is about the difference itself, whatever made it: where does it vanish?
+#
 # **Predict.** Long hair is large, glasses are small. At which $\kappa$ do the two curves meet?
 # %% [markdown] lang="zh"
-# 数据里没有这种组合，读者就一例也没读到；各种组合都有的真实人像里，长发的人与其余的人戴眼镜的一样多。画师看出了规矩，却没有守住：他画的长发人像里戴眼镜的比其余的少，但五个里还是有一个。对照是平的，可见不是脸画坏了的缘故。什么人都见过的那位则错在另一头：眼镜画多了，又多半戴在长发的人脸上，而他的数据里本来什么规矩也没有。
+# 数据里没有这种组合，判读网络就一例也没读到；什么人都有的真实人像里，长发的人与其余的人戴眼镜的一样多。从没见过这种组合的画师，照样把它画了出来：长发的人里 21% 戴眼镜，其余的人里 30%。对照没有差别，可见并不是长发人像上的小东西一概少读了。不过再看另一位什么人都见过的画师：两组人的眼镜都画多了，长发的人里又比其余的人高出 10 个百分点，而他的数据里本来什么规矩也没有。可见 10 个百分点的差别，没有规矩也会出现；前一位的 9 个百分点里有多少出于规矩，单凭一次训练说不清。
 #
 # 训练中判别器看到的，多半是*混合的*脸：前 $\kappa$ 层用一个向量的风格，其余的用另一个的。倘若头发与眼镜分别在交叉点的两侧画出，混合的脸就有一幅人像的头发和另一幅的眼镜，哪里知道什么是禁止的。下面把交叉点依次放在每一处；$\kappa=8$ 就是不混合。
 #
-# **先猜。** 长发大，眼镜小。两条曲线在哪个 $\kappa$ 处碰到一起？
+# 这幅图问的是那个差别本身，不管它从何而来：它在哪里消失？
+#
+# **先猜。** 长发大，眼镜小。两条曲线在哪个 $\kappa$ 处相遇？
 # %%
-# alt-en: Two curves with error bars over the crossover from 1 to 8, the share of glasses among the long-haired and among the others. The upper one, of the others, wavers about 0.3. The lower one lies at 0.17 up to 3, jumps to the height of the upper one at 4 and 5, and lies below it again.
-# alt-zh: 两条带误差线的曲线，横轴是交叉点，从 1 到 8：长发的人与其余的人里戴眼镜的比例。上面一条是其余的人，在 0.3 上下浮动；下面一条到 3 为止都在 0.17，在 4 与 5 处跳到上面那条的高度，然后又落到它下面。
+# alt-en: Two curves with error bars over the crossover from 1 to 8, the share of glasses among the long-haired and among the others. The upper one, of the others, wavers between 0.26 and 0.34. The lower one lies at 0.17 up to 3, comes within its error bars of the upper one at 4, is level with it at 5, and lies below it again.
+# alt-zh: 两条带误差线的曲线，横轴是交叉点，从 1 到 8：长发的人与其余的人里戴眼镜的比例。上面一条是其余的人，在 0.26 与 0.34 之间浮动；下面一条到 3 为止都在 0.17，在 4 处升到误差线相接，在 5 处与之齐平，然后又落到它下面。
 w, other = drawn["cornered"]
 mixed = {}
 for crossover in range(1, LAYERS):
@@ -720,9 +724,9 @@ if lab.profile == "cpu":
     assert more > 2 * math.hypot(error, among[1])
 fig
 # %% [markdown] lang="en"
-# With the crossover behind layer 1, 2 or 3 the gap is as wide as without one: hair and glasses still come from the same vector. Behind 4 and 5 it closes. Now the hair comes from one and the glasses from the other, and the combination that does not exist in the data is as frequent as chance has it. Further on the gap opens again. So the length of the hair is made around layer 4; section 5 finds it there by other means.
+# With the crossover after layer 1, 2 or 3 the gap is as wide as without one: hair and glasses still come from the same vector. After 4 and 5 it closes. Now one comes from the first vector and the other from the second, and the combination that does not exist in the data is as frequent as if the two were independent. From 6 on the gap opens again: both come from the first vector. So one of the two attributes is decided in layer 4, the other in layer 6. In the other painter section 5 will find the length of the hair in layer 4, and glasses at their highest in layer 6.
 #
-# Training wants mixed faces to pass for real ones. The theorem on the page says that no law of $w$ can achieve it for any network, with a missing combination and the two attributes in layers apart. The generator has two ways out, both attributes in one layer, or fewer long-haired and fewer wearers of glasses at all.
+# Training wants mixed faces to pass for real ones. The theorem on the page says that no law of $w$ can achieve it, for any network, with a missing combination and the two attributes in layers apart. One thing would help the generator, both attributes in one layer. Another only lessens the harm, fewer long-haired or fewer wearers of glasses.
 #
 # One painter is one run. What mixing does over several seeds, `benchmarks/styles.py` measures: data with and without the corner, training with and without mixing.
 #
@@ -734,22 +738,22 @@ fig
 #
 # **Predict.** Where is hair length? Glasses? A smile? The colour of the shirt, of the skin, of the eyes?
 # %% [markdown] lang="zh"
-# 交叉点在第 1、2、3 层之后时，两条曲线的差距与不混合时一样大：头发与眼镜仍出自同一个向量。在第 4、5 层之后，差距没有了：头发出自一个，眼镜出自另一个，数据里不存在的组合，就与碰运气一样常见。再往后，差距又拉开。可见头发的长短是在第 4 层前后画的；第 5 节用别的办法也会找到那里。
+# 交叉点在第 1、2、3 层之后时，两条曲线的差距与不混合时一样大：头发与眼镜仍出自同一个向量。在第 4、5 层之后，差距没有了：一样出自第一个向量，另一样出自第二个，数据里不存在的组合，出现得就同两者独立时一样频繁。从 6 起差距又拉开：两样又都出自第一个向量了。可见一样定于第 4 层，另一样定于第 6 层。在另一位画师那里，第 5 节会看到头发长度在第 4 层，眼镜在第 6 层最高。
 #
-# 训练要混合的脸以假乱真。理论页的定理说，换哪个网络都一样：缺了一种组合，两种属性又在不同的层里，$w$ 取什么分布都办不到。生成器只有两条出路：把两种属性放在同一层里做，或者干脆少画长发，也少画眼镜。
+# 训练要混合的脸以假乱真。理论页的定理说，换哪个网络都一样：缺了一种组合，两种属性又在不同的层里，$w$ 取什么分布都办不到。生成器真正的出路只有一条：把两种属性放在同一层里做。少画长发、少画眼镜，只能减轻损害。
 #
-# 一位画师只是一次训练。换几个种子，混合会怎样，由 `benchmarks/styles.py` 来量：数据带不带那个角，训练时混合不混合。
+# 一位画师只代表一次训练。换几个种子，混合会怎样，由 `benchmarks/styles.py` 来量：数据带不带那个角，训练时混合不混合。
 #
 # CHECK：表 `styles corner` 量好之后放在这里。
 #
 # ## 5 · 哪一层管什么？
 #
-# StyleGAN 最有名的图：左列是几张脸，每一行从上方的脸那里拿来*某几层*。第二、三行，粗：边长 4 与 8，第 1 到 4 层。第四、五行，中：边长 16。最后两行，细：边长 32。
+# StyleGAN 最有名的图：左列是几张脸，每一行从上方的脸那里拿来*某几层*的风格（顶行算第一行）。第二、三行，粗：边长 4 与 8，第 1 到 4 层。第四、五行，中：边长 16。最后两行，细：边长 32。
 #
 # **先猜。** 头发长度归哪几层管？眼镜呢？微笑呢？上衣、皮肤、眼睛的颜色呢？
 # %%
-# alt-en: A grid of drawn faces. The top row shows six faces, the left column two faces, repeated for three bands. In the band coarse, the faces of a row take on shapes from above, in the band fine colours.
-# alt-zh: 人像网格。顶行是六张脸，左列是两张脸，在三个区段里重复。“粗”的区段里，一行的脸从上方取得形状，“细”的区段里取得颜色。
+# alt-en: A grid of drawn faces, seven columns. The top row has an empty cell and six faces; below, two faces at the left, three times. Coarse: each row keeps its colours, the length of the hair and the outline vary. Middle: hair and skin take new colours. Fine: background and shirt take those of the top row.
+# alt-zh: 人像网格，七列。顶行是一个空格和六张脸，下面左列是同样两张脸，重复三次。粗：每行颜色不变，头发长短与轮廓在变。中：头发与皮肤换了颜色。细：背景与上衣取自顶行。
 GROUPS = {"coarse": range(4), "middle": range(4, 6), "fine": range(6, 8)}
 ganlib.seed(5)
 above, beside = painter.latent(6), painter.latent(2)
@@ -764,9 +768,9 @@ for layers in GROUPS.values():
         ]
 viz.grid(torch.cat(sheet), columns=7, scale=2)
 # %% [markdown] lang="en"
-# Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what both have. For each attribute we look only at those pairs that *differ* in it (the last column says how many), and count how often the mixed face has taken on the value of the second. The fourth column is a control: in how many of these pairs the mixed face has *neither* value, if the worst of the three groups is handed over. A spoilt face would be read as anything.
+# Looking is pleasant, and proves little. So measure it: several hundred pairs of faces, the reader says what each has. For each attribute we look only at those pairs that *differ* in it (the last column says how many), and count how often the mixed face has taken on the value of the second. The fourth column is a control: in how many of these pairs the mixed face has *neither* value, for the worst of the three groups. A spoilt face would be read as anything.
 # %% [markdown] lang="zh"
-# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由那个读者来说。对每种属性，只看两张脸*在这种属性上不同*的那些对（最后一列是有多少对），数一数混合的脸有多少取了第二张的值。第四列是对照：这些对里，混合的脸*哪一张的值也没取*的有多少，取三组中最差的。画坏的脸，读成什么都有可能。
+# 看着赏心悦目，却证明不了多少。那就来量：几百对脸，两张各有什么，由判读网络来判断。对每种属性，只看两张脸*在这种属性上不同*的那些对（最后一列是有多少对），数一数混合的脸有多少取了第二张的值。第四列是对照：这些对里，混合的脸*哪一张的值也没取*的有多少，取三组中最差的。画坏的脸，读成什么都有可能。
 # %%
 n = lab.pick(smoke=15, cpu=500, gpu=4000)
 ganlib.seed(6)
@@ -821,16 +825,16 @@ if lab.profile == "cpu":
     }
     assert sum(best.values()) > 0.4 * len(best)
 # %% [markdown] lang="en"
-# No group hands over an attribute whole. Coarse layers come nearest with what is large and has a place, the length of the hair and the shape of the face; fine layers have more say in colours. And the control is not small: in up to half of the pairs the mixed face has a colour of hair, skin or shirt that *neither* of the two had. It is no spoilt face. Middle and fine layers make the colour together, and half of one recipe with half of another is a third colour. (What has two values only cannot be a third; there 50 % is what a coin would give, and from 40 % in all groups nothing follows.)
+# No group hands over an attribute whole. Coarse layers come nearest with what is large and has a place, the length of the hair and the shape of the face. In colours they have least say: that of the hair comes above all from the middle layers, the background from the fine ones, skin and shirt from both alike. And the control is not small. In up to half of the pairs the mixed face has a colour of hair or skin that *neither* of the two had. That is no sign of a spoilt face, since the reader is nearly as sure of these as of others (its most likely answer has a probability of 0.90 on the average, 0.91 for unmixed faces): middle and fine layers make a colour together, and half of one recipe with half of another is a third colour. With the style of the hair it is the same. (What has two values only cannot be a third; there 50 % is what a coin would give, and from 40 % in all groups nothing follows.)
 #
 # Now layer by layer:
 # %% [markdown] lang="zh"
-# 没有哪一组能把一种属性整个交出去。最接近的是粗的层，交出的是大而有位置的东西，即头发长度与脸形；颜色则是细的层更有发言权。而对照并不小：混合的脸，头发、皮肤或上衣的颜色与两张脸*都不同*的，最多的占一半。这不是画坏了：颜色由中间的层与细的层合画，半份配方加上另半份，就是第三种颜色。（只有两个值的属性，谈不上第三种；掷硬币也有 50%，所以各组都是 40% 左右，什么也说明不了。）
+# 没有哪一组能把一种属性整个交出去。最接近的是粗的层，交出的是大而有位置的东西，即头发长度与脸形。颜色上，它们最没有发言权：头发的颜色主要出自中间的层，背景出自细的层，皮肤与上衣则两边差不多。而对照并不小：混合的脸，头发或皮肤的颜色与两张脸*都不同*的，最多的占一半。这并不表示脸画坏了，因为判读网络对它们几乎同样有把握（最可能的答案，概率平均 0.90，不混合的脸是 0.91）：颜色由中间的层与细的层合画，半份配方加上另半份，就是第三种颜色。发型也是如此。（只有两个值的属性，谈不上第三种；掷硬币也有 50%，所以各组都是 40% 左右，什么也说明不了。）
 #
 # 再一层一层地看：
 # %%
-# alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value.
-# alt-zh: 13 种属性乘 8 层的表，按混合的脸取第二张脸的值的比例着色。
+# alt-en: A table of thirteen attributes by eight layers, shaded by the share of pairs in which the mixed face takes on the second face's value. Darkest are hair length and smile in layer 4, about one half; the colour of the hair stands out in 6, the background in 8; layers 1 and 2 are nearly white; mouth, glasses and freckles are middling from 4 to 7.
+# alt-zh: 13 种属性乘 8 层的表，按混合的脸取第二张脸的值的比例着色。最深的是第 4 层的头发长度与微笑，约一半；头发颜色在第 6 层、背景在第 8 层突出；第 1、2 层几乎全白；嘴、眼镜与雀斑从第 4 到第 7 层都是中等。
 each = [
     like(read(mixed_faces(two, [layer])), "second")
     for layer in range(LAYERS)
@@ -851,7 +855,7 @@ ax.set_xlabel(lab.t("layer and side"))
 ax.grid(visible=False)
 fig
 # %% [markdown] lang="en"
-# **What do you see?** Read the rows: the length of the hair and the smile have a layer of their own, the fourth; the hair's colour has the sixth, and no other. Eyes, skin and shirt are spread over many layers, each of which hands them over in one pair of five at best: they are a matter of several layers together. Read the columns: the two layers of $4\times4$ hand over next to nothing (this painter could do without them), and the last decides the background, the largest area of all, as by the arithmetic of section 3 it must.
+# **What do you see?** Read the rows. The length of the hair has a layer of its own, the fourth; the colour of the hair is above all a matter of the sixth. Eyes, skin and shirt are spread over many layers, each of which hands them over in one pair of four at best. Layer 4 disturbs the smile most, but 52 % of two values is what a coin would give: whether it hands the smile over or draws it anew, the table cannot tell. Of glasses it says still less, 24 to 41 % in layers 4 to 7. Read the columns. The two layers of $4\times4$ hand over next to nothing. (With $\bar w$ in these two for all faces, `psi=[0, 0, 1, 1, 1, 1, 1, 1]`, FID rises only from 44 to 45.) The last has most say in the background, the largest area of all; that fits section 3, for whoever moves the mean colour alone is bound to be seen there.
 #
 # ## 6 · Noise, on and off
 #
@@ -859,7 +863,7 @@ fig
 #
 # **Predict.** Is the first row the same as the fourth? And where in the face is the last row bright?
 # %% [markdown] lang="zh"
-# **你看到了什么？** 横着看：头发长度与微笑有自己的一层，第四层；头发的颜色归第六层，别的层都插不上手。眼睛、皮肤与上衣分散在许多层里，每一层顶多在五对里交出一对：要几层一起才管得了。竖着看：$4\times4$ 的两层几乎什么也交不出（这位画师不要它们也行）；最后一层决定背景，那是最大的一片，照第 3 节的算术，必然如此。
+# **你看到了什么？** 横着看。头发长度有自己的一层，第四层；头发的颜色主要归第六层。眼睛、皮肤与上衣分散在许多层里，每一层顶多四对里交出一对。微笑受第四层影响最大，但它只有两个值，52% 与掷硬币无异：究竟是交出去了，还是重新抽了一次，这张表分不出来。眼镜这一行说明的更少，第 4 到 7 层是 24% 到 41%。竖着看。$4\times4$ 的两层几乎什么也交不出。（这两层对所有的脸都用 $\bar w$，即 `psi=[0, 0, 1, 1, 1, 1, 1, 1]`，FID 也只从 44 升到 45。）最后一层对背景最有发言权，那是最大的一片；这与第 3 节相合：独自决定平均颜色的那一层，最容易在这里显出来。
 #
 # ## 6 · 开关噪声
 #
@@ -867,8 +871,8 @@ fig
 #
 # **先猜。** 第一行与第四行相同吗？最后一行，脸上哪里亮？
 # %%
-# alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright at the eyes and the mouth and dark in even areas.
-# alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，眼睛与嘴亮，平整处暗。
+# alt-en: Five rows of eight faces. The first four rows look nearly alike; the fifth shows grey maps that are bright at the eyes and the mouth, in some at the edge of the hair, and dark in even areas.
+# alt-zh: 五行，每行八张脸。前四行看上去几乎一样；第五行是灰色的图，眼睛与嘴亮，有几张头发边缘也亮，平整处暗。
 draws = lab.pick(smoke=4, cpu=400, gpu=1000)
 eight = styles(8, 7)
 silent = raw(eight, "none")
@@ -884,9 +888,9 @@ viz.grid(torch.cat([*shown, loudest]), columns=8, scale=2)
 #
 # Then what the reader says of several hundred faces: the share of verdicts that differ between two draws of the noise, between noise and silence, and, for scale, between two different faces. Fixed noise, drawn once and kept, gives the same face the same picture (asserted).
 # %% [markdown] lang="zh"
-# 看数字，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；关掉噪声的图像离对噪声取的平均有多远，旁边是抽了这么多次，单由随机误差会有的距离。
+# 看数字，单位是灰度级：*平均颜色*随噪声游移多少；一个像素的标准差；不加噪声的图像与对噪声取的平均相距多远，括号里是单由抽样误差造成的距离。
 #
-# 然后让读者读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图（断言里验过）。
+# 然后让判读网络读几百张脸：两次噪声之间、有噪声与没有噪声之间，判断不同的比例各是多少；作为尺度，再看两张不同的脸之间。固定的噪声抽一次就留用，同一张脸总是同一幅图（断言里验过）。
 # %%
 wander = noisy.mean((3, 4)).std(0).max().item()
 away = (silent - mean).square().mean().sqrt().item()
@@ -920,13 +924,13 @@ if lab.profile == "cpu":
     )
     assert again < 0.5 * others
 # %% [markdown] lang="en"
-# The noise changes two verdicts in a hundred on what is large, the colours of hair, shirt and background, and up to fifteen on what is small or lies between two values, the mouth, glasses, freckles. Another face changes thirty to ninety.
+# The noise changes two verdicts in a hundred on what is large, the colours of hair, shirt and background, and up to fifteen on what is small or ambiguous to begin with, the mouth, glasses, freckles. Another face changes thirty to ninety. Bright in the last row are the eyes with their glasses and the mouth.
 #
-# The mean colour does not move: the first number is rounding. Noise may replace, it may not add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise: that is what the LeakyReLU does with symmetric noise, and the division by the deviation, in which the noise has its share.
+# The mean colour does not move: the first number is rounding. Noise can replace, but cannot add (AdaIN has fixed mean and deviation of every channel), and what averages out over the picture is all that it can touch. The silent picture is *not* the mean over the noise, though near it: some 0.7 grey levels, where noise moves a pixel by 3.7. That is what the LeakyReLU does with symmetric noise, and the division by the deviation, in which the noise has its share.
 # %% [markdown] lang="zh"
-# 大的东西，即头发、上衣与背景的颜色，噪声在一百个判断里只改变两个；小的东西，或者本来就在两可之间的，如嘴、眼镜、雀斑，最多改变十五个。换一张脸，改变的是三十到九十个。
+# 大的东西，即头发、上衣与背景的颜色，噪声在一百个判断里只改变两个；小的东西，或者本来就在两可之间的，如嘴、眼镜、雀斑，最多改变十五个。换一张脸，改变的是三十到九十个。最后一行里亮的，是眼睛（连同眼镜）和嘴。
 #
-# 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。无声的图像*不是*对噪声取的平均：对称的噪声过了 LeakyReLU，就是这个结果；何况 AdaIN 所除的标准差里也有噪声的一份。
+# 平均颜色纹丝不动，第一个数只是舍入。噪声只能替换，不能添加（各通道的均值与标准差，AdaIN 已经定死），它碰得到的只有在整幅图上平均得掉的东西。不加噪声的图像*不是*对噪声取的平均，不过相去不远：约 0.7 个灰度级，而噪声使一个像素变动 3.7。对称的噪声过了 LeakyReLU，就是这个结果；何况 AdaIN 所除的标准差里也有噪声的一份。
 # %% [markdown] lang="en"
 # ## 7 · Truncation
 #
@@ -944,7 +948,7 @@ if lab.profile == "cpu":
 # 1. 用 $z$ 的一半代替 $z$：图像改变多少个灰度级？
 # 2. $\psi=0$：图像之间相差多少？
 # 3. $\psi=\tfrac12$：*平均颜色的方差*恰好剩下几分之几？
-# 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为 1。
+# 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为单位。
 # %% tags=["strict"]
 truncated = painter.generator.truncated
 z = torch.randn(20, painter.latent_dim, device=lab.device)
@@ -971,13 +975,13 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$ there is one picture, that of $\bar w$. Half of the way in $\mathcal W$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels not quite: what is left is the fourth number. The tracked mean differs from a fresh one by a hundredth of the spread that ten thousand draws cost anyway, and by what $\bar w$ lags behind the averaged weights.
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$, with the same noise, there is one picture, that of $\bar w$. $\psi=\tfrac12$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels more than half is left, since pixels are far from affine in $w$. The tracked mean is 0.01 of the spread away from a fresh one, hardly more than the chance of the ten thousand draws ($1/\sqrt{10\,000}$) and of the tracking itself; of a lag nothing can be seen.
 #
-# The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you choose yourself; the page plays.
+# The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you move it yourself; on the page it plays by itself.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 时只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差就不那么准，剩下的是第四个数。跟踪的均值与新算的之差，有百分之一的散布来自那一万次抽样，其余的是 $\bar w$ 比平均后的权重慢的那一点。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 而噪声相同时，只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差却剩下一半多：像素远不是 $w$ 的仿射函数。跟踪的均值与新算的相距 0.01 个散布，与一万次抽样的误差（$1/\sqrt{10\,000}$）加上跟踪本身的误差相当；滞后则看不出来。
 #
 # 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
@@ -1029,20 +1033,20 @@ else:
     )
 shown
 # %% [markdown] lang="en"
-# At $\psi=0$ the ten faces of the second row have nearly one outline and keep their own colours. Those of the third have nearly one background and keep their own shapes, and of the hair's colour what layer 6 gives. Beyond 1 everything is exaggerated.
+# At $\psi=0$ the ten faces of the second row have nearly one outline and keep their own colours. Those of the third have nearly one background and keep their own shapes, and that part of the hair's colour that comes from layer 6. Beyond 1 everything is exaggerated.
 #
-# Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page, where truncation leaves the mean of the features in place, FID can be best below $\psi=1$ only if the model is *too wide*; for a model of the right width every truncation costs. So the table also has the part of FID that is the distance of the means, and the width: the variance of the features, over that of real ones.
+# Does it pay? FID, precision and recall against held-out faces, over $\psi$; dotted, what real faces get against real ones. By the page, if truncation leaves the mean of the features in place and the model's covariance is a multiple of the data's, FID can be best below $\psi=1$ only if the model is *too wide*. So the table also has the part of FID that is the distance of the means, and the width: the variance of the features, over that of real ones.
 #
-# **Predict.** Where is the lowest FID? And what does recall do?
+# **Predict.** Where is the lowest FID, between $\psi=0.3$ and 1.4? And what does recall do?
 # %% [markdown] lang="zh"
 # $\psi=0$ 时，第二行的十张脸轮廓几乎都一样，颜色还是各自的；第三行背景几乎都一样，形状还是各自的，头发的颜色也还留着第 6 层给的那一份。超过 1，一切都夸张起来。
 #
-# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，若截断不改变特征的均值，那么只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小；宽窄合适的模型，一截断 FID 就变差。所以表里还列出 FID 中属于均值之差的那部分，以及宽窄，即特征的方差除以真实人像的。
+# 划算吗？FID、精确率与召回率，对照留出的人像，随 $\psi$ 变化；点线是真实人像对真实人像的值。照理论页，若截断不改变特征的均值，模型的协方差又与数据的成比例，那么只有模型*太宽*，FID 才会在 $\psi=1$ 以下最小。所以表里还列出 FID 中属于均值之差的那部分，以及宽度，即特征的方差除以真实人像的。
 #
-# **先猜。** FID 在哪里最低？召回率又怎样？
+# **先猜。** $\psi$ 从 0.3 到 1.4，FID 在哪里最低？召回率又怎样？
 # %%
-# alt-en: Two panels over psi from 0.3 to 1.2. Left, FID falls all the way, steeply at first. Right, precision stays just below 1, above the dotted line of real faces, and recall close to 0, far below its own.
-# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.2。左图 FID 一路下降，先陡后缓。右图精确率一直略低于 1，高于真实人像的点线；召回率接近 0，远低于自己的点线。
+# alt-en: Two panels over psi from 0.3 to 1.4. Left, FID falls, steeply at first, and is level from 1 on, far above the dotted line of real faces. Right, precision stays just below 1, above the dotted line of real faces, and recall close to 0, far below its own.
+# alt-zh: 两个子图，横轴是 ψ，从 0.3 到 1.4。左图 FID 先陡后缓地下降，从 1 起变平，远高于真实人像的点线。右图精确率一直略低于 1，高于真实人像的点线；召回率接近 0，远低于自己的点线。
 from ganlib.metrics.fid import fid
 from ganlib.metrics.precision_recall import precision_recall
 
@@ -1059,8 +1063,8 @@ held, held_too = (
 )
 PSIS = lab.pick(
     smoke=(0.5, 1.0),
-    cpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
-    gpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
+    cpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4),
+    gpu=(0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4),
 )
 w = styles(n, 11)
 
@@ -1072,7 +1076,7 @@ def quality(fake):
 
 def moments(fake):
     # en: The part of FID that is the means' distance, and the width.
-    # zh: FID 里属于均值之差的部分，以及宽窄。
+    # zh: FID 里属于均值之差的部分，以及宽度。
     real, made = held.values.double(), fake.values.double()
     means = (real.mean(0) - made.mean(0)).square().sum().item()
     return means, (made.var(0).sum() / real.var(0).sum()).item()
@@ -1115,7 +1119,7 @@ if lab.profile == "cpu":
     assert found[0.3][2].value < found[1.0][2].value
     assert found[0.3][0].value > found[best][0].value
 # %% [markdown] lang="en"
-# Truncation buys two points of precision. What it takes from recall cannot be seen here, since this painter has next to none: his samples are typical faces all, with less than two thirds of the variance of real ones. A model that is too narrow has nothing to gain from $\psi<1$, as the page's formula says, and his FID is least *beyond* 1. (It grows also because the face of $\bar w$ is not the mean of all faces: the column of the means.) Where a paper reports a better FID with $\psi=0.7$, it reports that its model is too wide.
+# Truncation buys two points of precision. What it takes from recall cannot be seen here, since this painter has next to none: its samples are typical faces all, with less than two thirds of the variance of real ones. Its FID is least beyond 1, at 1.2, as the page has it for a model that is too narrow, though width is the smaller part of what ails it: the covariances differ in shape as well. (Far below 1 FID grows so fast also because the face of $\bar w$ is not the mean of all faces: of the 146 at $\psi=0.3$ the means make 62.) Where a paper reports a better FID with $\psi=0.7$, it reports something about the tails of its model: too wide, or wide in the wrong directions.
 #
 # ## 8 · Two measures, and what they are worth
 #
@@ -1125,7 +1129,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** A second generator makes the square of the first, number by number. Is its path length still twice its variance?
 # %% [markdown] lang="zh"
-# 截断换来两个百分点的精确率。召回率付出了多少，这里看不出来，因为这位画师本来就几乎没有：他画的都是典型的脸，方差不到真实人像的三分之二。太窄的模型，$\psi<1$ 什么好处也没有，理论页的公式说的就是这个；他的 FID 要到 1 *以上*才最小。（FID 变大还有一个原因：$\bar w$ 的那张脸并不是所有脸的平均，见均值那一列。）哪篇论文若报告 $\psi=0.7$ 时 FID 更好，它报告的就是自己的模型太宽。
+# 截断换来两个百分点的精确率。召回率付出了多少，这里看不出来，因为这位画师本来就几乎没有：他画的都是典型的脸，方差不到真实人像的三分之二。他的 FID 在 1 以上，到 1.2 才最小，与理论页所说太窄的模型相合；不过窄只是毛病里较小的一份，两个协方差的形状也不同。（$\psi$ 小时 FID 涨得这样快，还因为 $\bar w$ 的那张脸并不是所有脸的平均：$\psi=0.3$ 时，146 里均值之差就占 62。）哪篇论文报告 $\psi=0.7$ 时 FID 更好，它说出的其实是模型的尾部有毛病：太宽，或者宽错了方向。
 #
 # ## 8 · 两种度量，各有多大用处
 #
@@ -1190,19 +1194,19 @@ for key, (game, latent, way, least) in games.items():
     assert ratios[key][0] > 0.97 * least
 assert abs(ratios["squares, straight"][0] - 2) < 0.2
 # %% [markdown] lang="en"
-# The straight line obeys to the last digit shown, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not: they are even functions, so that going from a latent to its opposite takes a path and ends at the same output. (By the page it is exactly 2 for whole paths and 4 for their starts, which lie farther out than their middles.)
+# The straight line obeys, the great circles pay their surcharge ($1.26$; with more latents it sinks to $1.23$). The squares do not: they are even functions, so that going from a latent to its opposite takes a path and ends at the same output. (For Gaussian latents it is exactly 2 for whole paths and 4 for their starts: starts lie farther out than middles.)
 #
 # Now the painter: in $\mathcal Z$ along great circles, in $\mathcal W$ along straight lines, over whole paths and at their starts only, with the features of the reader's network and with plain pixels. Every length is divided by twice the variance of what is made, so that 1 (in $\mathcal W$) and 1.23 (in $\mathcal Z$) are the least possible for whole paths. Noise is fixed.
 #
 # **Predict.** Which space is nearer to its floor? (The last column of the whole paths is the length over its floor.)
 # %% [markdown] lang="zh"
-# 直线分毫不差；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方则不然：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：只看起点得到多少，全看从哪里出发。）
+# 直线守规矩；大圆要加收一笔（$1.26$，隐变量多了就降到 $1.23$）。平方则不然：它是偶函数，从一个隐变量走到它的相反数，路走了，结果却不变。（对高斯的隐变量，整条路径恰好是 2，只看起点恰好是 4：起点比路径的中段离中心更远。）
 #
-# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用读者那个网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里的下限是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
+# 现在轮到画师：$\mathcal Z$ 里沿大圆，$\mathcal W$ 里沿直线，整条路径与只看起点各一次，分别用判读网络的特征与原始像素。每个长度都除以两倍方差，所以对整条路径，$\mathcal W$ 里的下限是 1，$\mathcal Z$ 里是 1.23。噪声是固定的。
 #
 # **先猜。** 哪一个空间离自己的下限更近？（整条路径的最后一列是长度除以下限。）
 # %%
-n = lab.pick(smoke=12, cpu=500, gpu=5000)
+n = lab.pick(smoke=12, cpu=1000, gpu=5000)
 
 
 def latent_w(n):
@@ -1250,15 +1254,15 @@ if lab.profile == "cpu":
         # zh: 除去随机误差，整条路径不低于下限。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
-# Neither comes near 1: on the way from one face to another something always jumps, a fringe, a pair of glasses. $\mathcal W$ has the smaller numbers in all four comparisons, as the authors of StyleGAN report. But divided by the floors, of which that of $\mathcal Z$ is higher, little more than the error is left of the difference of whole paths; at their starts it is large. Which of the two one quotes decides what one has found, and the page says how little the starts alone can tell. This is one painter with a mapping network of two layers; the record of several is below.
+# Neither comes near 1: most of the change happens on a short part of the way. $\mathcal W$ has the smaller numbers in all four comparisons, as the authors of StyleGAN report; CHECK. The starts of $\mathcal W$ are only about half of its whole paths. (In $\mathcal Z$ both must be equal, since no place on a great circle is distinguished: what they differ by is chance.) How little the starts alone can tell is on the page. This is one painter with a mapping network of two layers; the record of several is below.
 #
 # ### Separability
 #
-# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? First two warnings in numbers. First, a verdict that *is* a hyperplane, and the entropy that is left if one knows the side of another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. Second, 400 points in 300 dimensions with verdicts from a coin.
+# If one knows on which side of the best hyperplane a latent lies, how much is left open about the verdict on its picture? Two warnings first, in numbers. One: a verdict that *is* a hyperplane, and the entropy that is left if one knows the side of another one, turned by an angle $\theta$; by the page $h(\theta/\pi)$. The other: 400 points in 300 dimensions with verdicts from a coin.
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
-# 两者都远没有到 1：从一张脸走到另一张，总有什么东西要跳一下，一绺刘海，一副眼镜。四次比较，都是 $\mathcal W$ 的数小，与 StyleGAN 作者所报告的一致。不过 $\mathcal Z$ 的下限更高，各自除以下限之后，整条路径的差别就比误差大不了多少；只看起点，差别才大。报告哪一种，就得出哪一种结论；而只看起点能说明的很少，理论页说了。这只是一位画师，映射网络只有两层；几个种子的记录在下面。
+# 两者都远没有到 1：大部分变化都挤在一小段路上。四次比较，都是 $\mathcal W$ 的数小，与 StyleGAN 作者所报告的一致；CHECK。$\mathcal W$ 里起点的值只有整条路径的一半左右。（在 $\mathcal Z$ 里两者本应相等，大圆上没有哪一处特殊：两个数之差只是偶然。）只看起点能说明的很少，理论页说了。这只是一位画师，映射网络只有两层；几个种子的记录在下面。
 #
 # ### 可分性
 #
@@ -1306,7 +1310,7 @@ assert same < 1.05 and new > 1.95
 # %% [markdown] lang="en"
 # On its own points the coin is perfectly separable (score 1), on new ones not at all (score 2). `ganlib` fits on one half and measures on the other.
 #
-# **Predict.** Thirteen attributes, hyperplanes in $\mathcal Z$ and in $\mathcal W$. In which is less left open, and for which attributes will no hyperplane help? In the last column each picture is paired with the $w$ of another, so that only the shares are known. Here too hyperplanes are fitted on one half and measured on the other; of the verdicts the surer half counts, and where an attribute has more than two values there is a hyperplane for each and the best says which. The sums come with half as many faces as well: with few points per dimension part of what is left open is only not learned yet.
+# **Predict.** Thirteen attributes, hyperplanes in $\mathcal Z$ and in $\mathcal W$. In which is less left open, and for which attributes will no hyperplane help? In the last column each picture is paired with the $w$ of another, so that only the shares are known. Here too hyperplanes are fitted on one half and measured on the other; only the half of the verdicts counts of which the reader is surest, and where an attribute has more than two values there is a hyperplane for each, of which the surest decides. The sums come with half as many faces as well: with few points per dimension part of what is left open is only not learned yet.
 # %% [markdown] lang="zh"
 # 在自己的点上，硬币完全可分（分数 1）；换成新的点，一点也不可分（分数 2）。`ganlib` 用一半的点来拟合，在另一半上测量。
 #
@@ -1346,23 +1350,23 @@ if lab.profile == "cpu":
     )
     assert known < blind - 0.2
 # %% [markdown] lang="en"
-# Hyperplanes in $\mathcal W$ leave less open than those in $\mathcal Z$, in the sum and for every attribute. But much is left that no hyperplane settles, above all for attributes with many values that depend on fine detail, and for those that the painter gets wrong.
+# In $\mathcal W$ less is left open than in $\mathcal Z$, in the sum and for every attribute, for mouth and freckles by a hair. In proportion to what the shares alone leave, hair length, shirt and background are a quarter to a third open, eyes, mouth and freckles nine tenths: what is small has no hyperplane. Both sums fall by more than a nat with twice the faces, so do not trust their level; their difference stays at about two.
 #
 # CHECK: here the table `styles spaces` as soon as it has been measured.
 #
 # ## 9 · From scratch
 #
-# The zoo's painter had its time. Here are two small ones that begin now: a third of the channels, 8,000 faces, each seen about twice, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ, with $\gamma=0.1$, the best of the three that the page reports. Everything else is equal; the rate was chosen for WGAN-GP.
+# The zoo's painter was trained for two hours. Here are two small ones that begin now: a third of the channels, 8,000 faces, each seen about twice, growing from $8\times8$ to $32\times32$. One plays with WGAN-GP, as the paper did for CelebA-HQ, the other with the non-saturating loss and R1, as it did for FFHQ, with $\gamma=0.1$, the best of the three that the page reports. Everything else is equal; the rate was chosen for WGAN-GP.
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
-# $\mathcal W$ 里的超平面没有定下的比 $\mathcal Z$ 里的少，合计如此，每种属性也如此。但还有许多，哪个超平面都定不了，尤其是那些取值多、要看细节的属性，以及画师自己画不准的属性。
+# $\mathcal W$ 里没有定下的比 $\mathcal Z$ 里的少，合计如此，每种属性也如此，只是嘴与雀斑相差极微。与只知道比例时相比，头发长度、上衣与背景只剩四分之一到三分之一，眼睛、嘴与雀斑却还剩九成：细小的东西没有自己的超平面。人像加倍，两个合计都还要降一奈特多，所以数值本身不可轻信；两者之差则一直在 2 上下。
 #
 # CHECK：表 `styles spaces` 量好之后放在这里。
 #
 # ## 9 · 从头训练
 #
-# 模型库的画师练过很久。这里有两个小的生成器，现在才开始：通道只有三分之一，8,000 幅人像，每幅看两遍左右，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，$\gamma=0.1$，是理论页试过的三个里最好的。别的都一样；学习率是按 WGAN-GP 选的。
+# 模型库的画师练过很久。这里有两个小的生成器，现在才开始：通道只有三分之一，8,000 幅人像，每幅约看两遍，从 $8\times8$ 长到 $32\times32$。一个用 WGAN-GP，论文对 CelebA-HQ 就是这样；另一个用非饱和损失加 R1，论文对 FFHQ 就是这样，$\gamma=0.1$，是理论页试过的三个里最好的。别的都一样；学习率是按 WGAN-GP 选的。
 #
 # **先猜。** 最先画出来的是什么：头发、眼睛，还是背景？
 # %%
@@ -1424,12 +1428,12 @@ viz.player(
     seconds=8,
 )
 # %% [markdown] lang="en"
-# Upper row WGAN-GP, lower row R1. In numbers: FID before the first step, at the end, and of the zoo's painter, all with the same number of samples; and how steep each discriminator is, where its penalty looks: between real and generated pictures for WGAN-GP, at real ones for R1.
+# Upper row WGAN-GP, lower row R1. In numbers: FID before the first step, at the end, and of the zoo's painter, all with the same number of samples; and how steep each discriminator is, measured where its penalty is taken: between real and generated pictures for WGAN-GP, at real ones for R1.
 # %% [markdown] lang="zh"
-# 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡，在各自的罚款所看的地方量：WGAN-GP 在真假之间，R1 在真图处。
+# 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡，在各自的惩罚项取值的地方量：WGAN-GP 在真假之间，R1 在真图处。
 # %%
-# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP comes down to a little above one and stays there; that of R1 climbs from near zero, crosses the dashed line halfway and ends above the other.
-# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率降到略高于 1，便停在那里；R1 的从接近零往上爬，走到一半时越过虚线，最后高过前者。
+# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP leaps to 1.6 and settles at about 1.2; that of R1 climbs from near zero, crosses the dashed line halfway and ends above the other.
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率先冲到 1.6，然后停在 1.2 左右；R1 的从接近零往上爬，走到一半时越过虚线，最后高过前者。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
@@ -1462,19 +1466,19 @@ viz.curves(
 
 
 # %% [markdown] lang="en"
-# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a dark head on a light ground, then hair around it and a shirt below. Eyes would need more of the last level than these steps have, and the faces under R1 still wear the lattice of single pixels with which a level of full size begins.
+# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a dark head on a light ground, at $32\times32$ shoulders below it and, here and there, a face lighter than its hair. Eyes would need more of the last level than these steps have. Both rows, that of R1 more, still wear the lattice of single pixels with which a level of full size begins. The slope under WGAN-GP settles a little above the 1 that its penalty asks for ([chapter 07](../../book/en/07-wgan-gp.md) says why); R1 asks for none and only holds it back.
 #
-# One seed and a few minutes decide nothing between two losses; both are on their way. The row of the [league table](../../book/en/league.md) has three seeds.
+# WGAN-GP is well ahead, 67 against 125, as in the page's 625 steps. But the rate was chosen for it, and this is one seed: it says who starts faster here, not who wins. The row of the [league table](../../book/en/league.md) has three seeds.
 #
 # ## 10 · Mix two faces yourself
 #
-# Two faces, and for each layer a switch: off takes the style of the first, on that of the second. (In a running notebook. The page plays: the crossover moves from the fine end to the coarse one; first row the first faces, last row the second ones.)
+# Two faces, and for each layer a switch: off for the style of the first, on for that of the second. (The switches need a running notebook; the page plays a crossover that moves from the fine end to the coarse one; first row the first faces, last row the second ones.)
 #
 # **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
 # %% [markdown] lang="zh"
-# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时浅底上深色的头，然后是四周的头发和下面的上衣。要画出眼睛，最后一级还得走更多的步数；R1 的脸上，还蒙着最后一级刚开始时那种逐个像素的网纹。
+# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时浅底上深色的头，$32\times32$ 时头下有了肩，偶尔脸色比头发浅。要画出眼睛，最后一级还得走更多的步数。两行都还蒙着最后一级刚开始时那种逐个像素的网纹，R1 的更重。WGAN-GP 的斜率停在略高于 1 的地方，1 是惩罚项所要的（为什么会高一点，见[第 07 章](../../book/zh/07-wgan-gp.md)）；R1 并不规定斜率，只是拖住它。
 #
-# 一个种子、几分钟，分不出两种损失的高下；两个都还在路上。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
+# WGAN-GP 领先不少，67 对 125，与理论页走 625 步时一致。不过学习率是照它选的，种子也只有一个：这说明此处谁起步快，并不说明最后谁赢。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
 #
 # ## 10 · 亲手混合两张脸
 #
@@ -1559,7 +1563,7 @@ shown
 #     print(s, f"{both:.1%} {bound:.3f} {total:.3f}")
 # ```
 #
-# When we tried: with $s=0.55$ the pair leaves $0.41$ nats open where the theorem demands $0.12$; with $s=0.1$ it is $0.72$ against $0.52$. In both less than one per cent of the samples lie in the corner. The narrower the arms, the more *must* be left open; how much more is left than must be is a matter of training, and here it is always a good deal.
+# When we tried: with $s=0.55$ the pair leaves about $0.4$ nats open where the theorem demands $0.1$; with $s=0.1$ it is $0.7$ against $0.5$. In both less than one per cent of the samples lie in the corner. The narrower the arms, the more *must* be left open; how much more is left than must be is a matter of training, and in all three cases it is a good deal.
 #
 # </details>
 #
@@ -1579,7 +1583,7 @@ shown
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# It prints 1.000000 and 0.895501: the law holds before any training, and a tanh ends it, since the mean of a curved function is not that function of the mean. The law then holds for the mean of what enters the tanh.
+# It prints 1.000000 and 0.895501: the law holds before any training, and a tanh ends it, since the mean of a non-linear function is not the function of the mean. The law then holds for the mean of what enters the tanh.
 #
 # </details>
 #
@@ -1626,7 +1630,7 @@ shown
 #     print(s, f"{both:.1%} {bound:.3f} {total:.3f}")
 # ```
 #
-# 我们试的那一次：$s=0.55$ 时，没有定下的是 $0.41$ 奈特，定理的下界只有 $0.12$；$s=0.1$ 时是 $0.72$ 与 $0.52$。两次落在角里的样本都不到百分之一。臂越窄，下界越高；实际比下界高出多少，要看训练，而这里总是高出不少。
+# 我们试的那一次：$s=0.55$ 时，没有定下的约 $0.4$ 奈特，定理的下界只有 $0.1$；$s=0.1$ 时是 $0.7$ 与 $0.5$。两次落在角里的样本都不到百分之一。臂越窄，下界越高；实际比下界高出多少，要看训练，而这三次都高出不少。
 #
 # </details>
 #
@@ -1646,7 +1650,7 @@ shown
 #     print(name, f"{r_squared(w, pictures.mean((2, 3))):.6f}")
 # ```
 #
-# 打印的是 1.000000 与 0.895501：没训练过，规律就已经成立；加上 tanh，规律就没了，因为弯曲的函数取平均，不等于平均之后再取函数。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
+# 打印的是 1.000000 与 0.895501：没训练过，规律就已经成立；加上 tanh，规律就没了，因为先作用非线性函数再取平均，不等于先取平均再作用。这时守规律的不是平均颜色，而是 tanh 的输入的平均。
 #
 # </details>
 #
@@ -1670,12 +1674,12 @@ shown
 #     print(amount, f"{glasses:.0%}", *(f"{share:.0%}" for share in kept))
 # ```
 #
-# 我们试的那一次：什么也不加时，读者在 7% 的脸上看到了眼镜（噪声换了，判断也会变）；加一到三份，依次是 34%、55%、65%。可是只加一份，头发的颜色就有 16% 变了，肤色 30%，背景 39%；加三份，背景变了 72%。在数据里，眼镜与这些毫不相干。两个均值之差，是一个带来眼镜的方向，却不是别的都不动的那一个。
+# 我们试的那一次：什么也不加时，判读网络在 7% 的脸上看到了眼镜（噪声换了，判断也会变）；加一到三份，依次是 34%、55%、65%。可是只加一份，头发的颜色就有 16% 变了，肤色 30%，背景 39%；加三份，背景变了 72%。在数据里，眼镜与这些毫不相干。两个均值之差，是一个带来眼镜的方向，却不是让其余一切都不变的那个方向。
 #
 # </details>
 #
 # ## 有 GPU 时
 #
-# 在第一个单元格里加上 `profile="gpu"`：每项测量用几千张脸，误差就小了；从头训练走 15,000 步。`ganlib train stylegan-avatars --size 64` 训练一位更大的画师。各单元格里关于训练过的博弈的断言是在 `cpu` 配置下试出来的，也只在那里检验。
+# 在第一个单元格里加上 `profile="gpu"`：每项测量用几千张脸，误差就小了；从头训练走 15,000 步。`ganlib train stylegan-avatars --size 64` 训练一位更大的画师。各单元格里关于训练结果的断言是在 `cpu` 配置下试出来的，也只在那里检验。
 #
 # 回到[理论页](../../book/zh/13-stylegan.md)，做做那里的习题。

@@ -13,6 +13,7 @@ from typing import Any
 import drawing
 import matplotlib.pyplot as plt
 from drawing import FAKE, GRID, REAL, SOFT
+from matplotlib.ticker import LogLocator
 
 RECORD = Path(__file__).parents[2] / "benchmarks" / "results" / "league.json"
 COLOURS = {"images": REAL, "time": FAKE}
@@ -59,7 +60,10 @@ def ranking(words: dict[str, str]) -> plt.Figure:
                     label = words[budget] if y == 0 else None
                     axes.plot(statistics.fmean(each), y + shift, "o", color=COLOURS[budget], ms=8, label=label)
         axes.axvline(record["floors"][data]["FID"], color=SOFT, ls=":", lw=1.5, label=words["floor"])
-        axes.set(xlim=(0, None), xlabel=words["axis"], title=words[data], yticks=range(len(titles)), yticklabels=titles)
+        axes.set(xscale="log", xlabel=words["axis"], title=words[data], yticks=range(len(titles)), yticklabels=titles)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_ylim(-0.6, len(titles) - 0.4)
         axes.grid(axis="x", color=GRID, lw=0.7)
     handles, labels = panels[0][0].get_legend_handles_labels()
