@@ -279,8 +279,9 @@ class LatentGAN(GAN):
     def judged_fakes(self, n: int, *conditions: Tensor) -> Tensor:
         """Samples for the generator's turn: (n, *shape), those that the discriminator has judged last in this step.
 
-        The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Samples from
-        new latents if none have been judged.
+        The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Otherwise it
+        is made of the same latents; what a generator draws by itself, such as StyleGAN's noise, is then drawn anew.
+        Samples from new latents if none have been judged.
 
         Args:
             n: how many.
