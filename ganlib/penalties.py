@@ -87,8 +87,7 @@ def gradient_norms(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """How steep the critic is at each sample: the Euclidean norm of ∇f(x) over all that is not the batch.
 
     Args:
-        critic: (N, …) → one number per sample, (N,) or (N, 1). Where samples of a batch influence each other, as
-            by `MinibatchStd`, what one does to the scores of the others is counted in.
+        critic: (N, …) → one number per sample, (N,) or (N, 1). Samples of a batch must not influence each other.
         x: where to look, (N, d) or (N, C, H, W).
 
     Returns:

@@ -245,6 +245,9 @@ class GAN(nn.Module, ABC):
 class LatentGAN(GAN):
     """A game whose generator makes samples of latent vectors; in `ConditionalGAN`, of conditions too.
 
+    Both turns of a step are of the same latents. Where the generator's pass is made twice, what it draws by itself,
+    such as StyleGAN's noise, is drawn anew.
+
     Args:
         generator: (N, latent_dim) → (N, *shape) in [−1, 1].
         latent_dim: length of z ~ N(0, I).
@@ -279,9 +282,8 @@ class LatentGAN(GAN):
     def judged_fakes(self, n: int, *conditions: Tensor) -> Tensor:
         """Samples for the generator's turn: (n, *shape), those that the discriminator has judged last in this step.
 
-        The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Otherwise it
-        is made of the same latents; what a generator draws by itself, such as StyleGAN's noise, is then drawn anew.
-        Samples from new latents if none have been judged.
+        The generator has not moved since, so where its pass was kept (`Phase.keeps`) it is not made again. Samples from
+        new latents if none have been judged.
 
         Args:
             n: how many.

@@ -142,7 +142,7 @@ class MinibatchStd(nn.Module):
         """x: (N, C, H, W) → (N, C + 1, H, W)."""
         n, _, height, width = x.shape
         size = next(size for size in range(min(self.group, n), 0, -1) if n % size == 0)
-        if size == 1 < self.group and self.training:
+        if size == 1 < self.group and self.training and torch.is_grad_enabled():
             raise GanlibError(
                 f"a batch of {n} was given, or so large a part of one; expected a multiple of a number from 2 to "
                 f"{self.group}, since the discriminator compares the samples of groups"

@@ -116,6 +116,8 @@ def test_groups_are_of_the_largest_size_that_fits(n, size):
         assert torch.allclose(values, torch.full((n,), 1e-4))
         with pytest.raises(GanlibError, match=f"a batch of {n} was given"):  # in training that would be no guard
             MinibatchStd(4)(torch.randn(n, 2, 2, 2))
+        with torch.no_grad():  # nothing is learned
+            MinibatchStd(4)(torch.randn(n, 2, 2, 2))
 
 
 def test_a_collapsed_batch_has_a_gradient():
