@@ -100,15 +100,20 @@ class StyleGAN(GrowingGAN):
             psi: ψ, how far from the mean style, 1 for as far as in training; a number, or one for each layer.
             noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``. By default fresh for fresh
                 latents, whose samples then follow the law that the discriminator was shown, and fixed for those that
-                are given: equal styles make equal images. So the authors measure FID and path length.
+                are given: equal styles make equal images. So the authors measure FID and path length, the latter with
+                noise that is drawn once a batch.
 
         Returns:
             (N, *shape) in [−1, 1].
 
         Raises:
             GanlibError: none or several of n, z and w are given, or one of another shape; or psi or noise is wrong.
+
+        *Source*: ψ: Karras et al. (2019), appendix B.
         """
-        noise = noise or ("fixed" if n is None else "fresh")
+        if n is z is w is None:
+            raise GanlibError("sample() takes one of n, a number of samples, z, their latents, and w, their styles")
+        noise = ("fixed" if n is None else "fresh") if noise is None else noise
         with evaluating(self.generator):
             return self._drawn(self._styles(n, z, w), psi, noise)
 
@@ -140,6 +145,8 @@ class StyleGAN(GrowingGAN):
         """
         if len(one) != len(two):
             raise GanlibError(f"{len(one)} and {len(two)} latents were given; expected as many of one as of the other")
+        if not isinstance(layers, Iterable):
+            raise GanlibError(f"layers={layers!r} was given; expected several, e.g. range(4) or [{layers!r}]")
         numbers = [whole("layer", layer, 0, self.generator.n_layers - 1) for layer in layers]
         with evaluating(self.generator):
             w, other = self._styles(None, one, None).clone(), self._styles(None, two, None)

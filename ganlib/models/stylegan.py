@@ -13,7 +13,7 @@ from ganlib.data.images import whole
 from ganlib.device import full_precision
 from ganlib.errors import GanlibError, unknown
 from ganlib.models.equalised import EqualisedConv2d, EqualisedLinear, PixelNorm, blur, up
-from ganlib.models.progressive import ToImages, widths
+from ganlib.models.progressive import ToImages, checked, widths
 
 NOISES = ("fresh", "fixed", "none")
 DECAY = 0.995  # of the mean style, a turn of the generator
@@ -55,7 +55,7 @@ class AdaIN(nn.Module):
         self.style = EqualisedLinear(w_dim, 2 * channels, gain=1.0)
 
     def forward(self, x: Tensor, w: Tensor, epsilon: float = 1e-8) -> Tensor:
-        """x: (N, C, H, W), w: (N, w_dim) → (N, C, H, W)."""
+        """x: (N, C, H, W), w: (N, w_dim) → (N, C, H, W); epsilon is added to the variance."""
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
         with full_precision(x):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -149,9 +149,11 @@ class StyleSynthesis(nn.Module):
         Returns:
             (N, C, 4·2^level, 4·2^level).
         """
-        noise = noise or ("fresh" if self.training else "fixed")
+        noise = ("fresh" if self.training else "fixed") if noise is None else noise
         if noise not in NOISES:
             raise unknown("noise", noise, NOISES)
+        if level is not None:
+            checked(level, self.to_images.last, alpha)
         x, features = self.constant.expand(len(w), -1, -1, -1), []
         for number, layer in enumerate(self.layers if level is None else self.layers[: 2 * (level + 1)]):
             if number and number % 2 == 0:
@@ -179,7 +181,8 @@ class StyleGenerator(nn.Module):
     Attributes:
         mapping: z (N, latent_dim) → w (N, latent_dim).
         synthesis: w (N, layers, latent_dim) → images.
-        w_mean: w̄, a running mean of w.
+        w_mean: w̄, a running mean of w; it moves in each pass of the generator's own turn, so once for each part of a
+            batch that is cut into parts.
         track_running_stats: whether it is followed; see `layers.untracked`.
 
     Raises:
@@ -201,7 +204,7 @@ class StyleGenerator(nn.Module):
         super().__init__()
         if not 0 <= mixing <= 1:
             raise GanlibError(f"mixing={mixing} was given; expected a share from 0 to 1")
-        self.mapping = Mapping(latent_dim, whole("depth", depth, 0), lr_multiplier)
+        self.mapping = Mapping(whole("latent_dim", latent_dim, 1), whole("depth", depth, 0), lr_multiplier)
         self.synthesis = StyleSynthesis(shape, latent_dim, width, widest)
         self.n_layers, self.mixing, self.track_running_stats = len(self.synthesis.layers), mixing, True
         self.register_buffer("w_mean", torch.zeros(latent_dim))
@@ -213,6 +216,8 @@ class StyleGenerator(nn.Module):
 
     def forward(self, z: Tensor, level: int | None = None, alpha: Tensor | None = None) -> Tensor:
         """z: (N, latent_dim) → images of a level, or samples, as in `ProgressiveGenerator`."""
+        if level is not None:
+            checked(level, self.to_images.last, alpha)
         w = self.mapping(z)
         if self.training and self.track_running_stats:
             self.w_mean.add_((w.detach().mean(0, dtype=self.w_mean.dtype) - self.w_mean) * (1 - DECAY))
