@@ -73,7 +73,7 @@ ROWS = {
     "full-plain": Row("all faces, no mixing", options={"mixing": 0.0}),
     "corner": Row("without the corner, mixing", CORNER, {"mixing": MIXING}),
     "corner-plain": Row("without the corner, no mixing", CORNER, {"mixing": 0.0}),
-    "r1": Row("all faces, mixing, R1", options={"mixing": MIXING, "loss": "non_saturating", "penalty_weight": 0.1}),
+    "r1": Row("all faces, mixing, R1", options={"mixing": MIXING, "loss": "non_saturating", "penalty_weight": 10.0}),
 }
 REAL = {(): "real faces", CORNER: "real faces without the corner"}
 
