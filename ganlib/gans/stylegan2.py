@@ -89,6 +89,7 @@ class StyleGAN2(Styled, VanillaGAN):
         widest: int = 256,
         depth: int = 8,
         mixing: float = 0.9,
+        mapping_lr: float = 0.01,
         group: int = 4,
         generator: str = "skip",
         discriminator: str = "residual",
@@ -113,6 +114,7 @@ class StyleGAN2(Styled, VanillaGAN):
             widest: the largest number of channels.
             depth: layers of the mapping from z to w.
             mixing: share of the samples with styles of two latents, in training.
+            mapping_lr: factor on the learning rate of the mapping.
             group: samples whose spread the discriminator sees.
             generator: architecture of the generator.
             discriminator: architecture of the discriminator.
@@ -128,7 +130,7 @@ class StyleGAN2(Styled, VanillaGAN):
             beta2: Adam's beta2, for both players.
         """
         return cls(
-            StyleGAN2Generator(shape, latent_dim, w_dim, width, widest, depth, mixing, generator),
+            StyleGAN2Generator(shape, latent_dim, w_dim, width, widest, depth, mixing, mapping_lr, generator),
             StyleGAN2Discriminator(shape, width, widest, group, discriminator),
             *(latent_dim, loss, penalty_weight, r1_every, path_weight, path_every, path_shrink),
             *(path_decay, lr, beta1, beta2),

@@ -265,6 +265,7 @@ class StyleGAN2Generator(StyleBased):
         width, widest, architecture: see `StyleGAN2Synthesis`.
         depth: layers of the mapping.
         mixing: share of the samples with styles of two latents.
+        lr_multiplier: how fast the mapping learns, beside all other layers.
 
     Raises:
         GanlibError: a value that does not fit.
@@ -281,9 +282,10 @@ class StyleGAN2Generator(StyleBased):
         widest: int = 256,
         depth: int = 8,
         mixing: float = 0.9,
+        lr_multiplier: float = 0.01,
         architecture: str = "skip",
     ):
-        mapping = Mapping(latent_dim, whole("depth", depth, 1), w_dim=whole("w_dim", w_dim, 1))
+        mapping = Mapping(latent_dim, whole("depth", depth, 1), lr_multiplier, whole("w_dim", w_dim, 1))
         synthesis = StyleGAN2Synthesis(shape, w_dim, width, widest, architecture)
         super().__init__(mapping, synthesis, len(synthesis.layers) + 1, w_dim, mixing)
 

@@ -288,6 +288,7 @@ def test_exports_what_it_samples():
         ({"path_shrink": 0}, "path_shrink=0"),
         ({"path_decay": 0.0}, "path_decay=0.0 was given; expected a share above 0, at most 1"),
         ({"mixing": 2.0}, "mixing=2.0 was given"),
+        ({"mapping_lr": 0.0}, "a rate of 0.0 was given for the mapping; expected a number above 0"),
         ({"depth": 0}, "depth must be a whole number 1 or more"),
         ({"w_dim": 0}, "w_dim must be a whole number 1 or more"),
         ({"generator": "orig"}, "unknown architecture 'orig'; known: plain, residual, skip"),
@@ -310,6 +311,12 @@ def test_the_settings_of_the_paper():
     assert gan.discriminator.architecture == "residual"
     assert g.synthesis.constant.std().item() == pytest.approx(1, rel=0.1)
     assert not any(layer.noise.strength.any() for layer in g.synthesis.layers)
+    assert {layer.lr_multiplier for layer in g.mapping if hasattr(layer, "lr_multiplier")} == {0.01}
+
+
+def test_how_fast_the_mapping_learns_can_be_chosen():
+    mapping = ganlib.build("stylegan2", SHAPE, **SMALL | {"mapping_lr": 0.25}).generator.mapping
+    assert {layer.lr_multiplier for layer in mapping if hasattr(layer, "lr_multiplier")} == {0.25}
 
 
 def test_a_w_of_another_length_than_z():
