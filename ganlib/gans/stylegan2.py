@@ -91,6 +91,7 @@ class StyleGAN2(Styled, VanillaGAN):
         mixing: float = 0.9,
         mapping_lr: float = 0.01,
         group: int = 4,
+        blurred: bool = True,
         generator: str = "skip",
         discriminator: str = "residual",
         loss: str = "non_saturating",
@@ -116,6 +117,7 @@ class StyleGAN2(Styled, VanillaGAN):
             mixing: share of the samples with styles of two latents, in training.
             mapping_lr: factor on the learning rate of the mapping.
             group: samples whose spread the discriminator sees.
+            blurred: blur in the discriminator before each halving.
             generator: architecture of the generator.
             discriminator: architecture of the discriminator.
             loss: name of the losses.
@@ -131,7 +133,7 @@ class StyleGAN2(Styled, VanillaGAN):
         """
         return cls(
             StyleGAN2Generator(shape, latent_dim, w_dim, width, widest, depth, mixing, mapping_lr, generator),
-            StyleGAN2Discriminator(shape, width, widest, group, discriminator),
+            StyleGAN2Discriminator(shape, width, widest, group, discriminator, blurred),
             *(latent_dim, loss, penalty_weight, r1_every, path_weight, path_every, path_shrink),
             *(path_decay, lr, beta1, beta2),
         )

@@ -27,13 +27,14 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None = None, resample: s
     """A convolution that keeps the size, doubles or halves it, with the filter (1, 3, 3, 1) against aliasing.
 
     Up is ``conv(blur(up(x)))`` and down ``down(blur(conv(x)))`` with a quarter of the products and the same result but
-    for the border: zeros are put between pixels or left out where only every other is kept.
+    for the border: zeros are put between pixels or left out where only every other is kept. Stride is down without
+    the filter.
 
     Args:
         x: (N, C, H, W).
         weight: (n_out, C/groups, k, k) with an odd k.
         bias: (n_out,).
-        resample: ``"up"``, ``"down"`` or ``""``.
+        resample: ``"up"``, ``"down"``, ``"stride"`` or ``""``.
         groups: as in `torch.nn.functional.conv2d`.
 
     Returns:
@@ -45,7 +46,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None = None, resample: s
     if resample == "down":
         return conv2d(blur(x, 4, 1 + half), weight, bias, stride=2, groups=groups)
     if resample != "up":
-        return conv2d(x, weight, bias, padding=half, groups=groups)
+        return conv2d(x, weight, bias, stride=2 if resample == "stride" else 1, padding=half, groups=groups)
     # Torch transposes the convolution as a matrix; flipped, the kernel is that of a convolution again. One pixel in
     # four is not zero: hence the factor.
     transposed = 4 * weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flip(2, 3)
@@ -61,7 +62,7 @@ class Convolution(EqualisedConv2d):
         n_out: channels after.
         kernel: height and width, odd.
         gain: of the activation that follows, √2 or 1.
-        resample: ``"up"``, ``"down"`` or ``""``.
+        resample: ``"up"``, ``"down"``, ``"stride"`` or ``""``.
         bias: whether there is an offset.
     """
 
@@ -309,6 +310,7 @@ class StyleGAN2Discriminator(nn.Module):
         widest: the largest number of channels.
         group: samples that are compared; see `MinibatchStd`.
         architecture: one of `ARCHITECTURES`.
+        blurred: blur before each halving of features, as in the paper.
 
     Raises:
         GanlibError: another architecture, or images that are not square or of another size than `progressive.SIZES`.
@@ -323,22 +325,24 @@ class StyleGAN2Discriminator(nn.Module):
         widest: int = 256,
         group: int = 4,
         architecture: str = "residual",
+        blurred: bool = True,
     ):
         super().__init__()
         self.shape, self.architecture = tuple(shape), _known(architecture)
         n = widths(shape, width, widest)[::-1]  # in the order of use
+        halve = "down" if blurred else "stride"
         self.from_images = nn.ModuleList(
             nn.Sequential(EqualisedConv2d(shape[0], channels, kernel=1), nn.LeakyReLU(0.2))
             for channels in (n if architecture == "skip" else n[:1])
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                *(convolution(before, before), Convolution(before, after, resample="down"), nn.LeakyReLU(0.2))
+                *(convolution(before, before), Convolution(before, after, resample=halve), nn.LeakyReLU(0.2))
             )
             for before, after in pairwise(n)
         )
         around = pairwise(n) if architecture == "residual" else ()
-        self.shortcuts = nn.ModuleList(shortcut(*pair, "down") for pair in around)
+        self.shortcuts = nn.ModuleList(shortcut(*pair, halve) for pair in around)
         self.end = verdict(n[-1], group)
 
     def forward(self, x: Tensor) -> Tensor:

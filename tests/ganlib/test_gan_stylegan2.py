@@ -309,9 +309,15 @@ def test_the_settings_of_the_paper():
     g = gan.generator
     assert g.mixing == 0.9 and len(g.mapping) == 17 and g.synthesis.architecture == "skip"
     assert gan.discriminator.architecture == "residual"
+    assert gan.discriminator.blocks[0][1].resample == "down"
     assert g.synthesis.constant.std().item() == pytest.approx(1, rel=0.1)
     assert not any(layer.noise.strength.any() for layer in g.synthesis.layers)
     assert {layer.lr_multiplier for layer in g.mapping if hasattr(layer, "lr_multiplier")} == {0.01}
+
+
+def test_the_blur_can_be_left_out():
+    discriminator = ganlib.build("stylegan2", SHAPE, **SMALL | {"blurred": False}).discriminator
+    assert all(block[1].resample == "stride" for block in discriminator.blocks)
 
 
 def test_how_fast_the_mapping_learns_can_be_chosen():

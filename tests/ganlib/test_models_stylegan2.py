@@ -45,6 +45,25 @@ def test_up_and_down_are_what_they_save(kernel):
     assert fast.shape == (2, 5, 4, 4)
     assert torch.allclose(fast[..., 1:-1, 1:-1], slow[..., 1:-1, 1:-1])
     assert torch.equal(convolved(x, weight, bias), conv2d(x, weight, bias, padding=kernel // 2))
+    assert torch.equal(convolved(x, weight, bias, "stride"), convolved(x, weight, bias)[..., ::2, ::2])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_without_blur_features_are_only_left_out(architecture):
+    """Nothing is filtered on the way down: a block's last convolution is the plain one at every other pixel."""
+    torch.manual_seed(2)
+    blurred, plain = (StyleGAN2Discriminator(SHAPE, 4, 6, 2, architecture, blurred=b).double() for b in (True, False))
+    plain.load_state_dict(blurred.state_dict())
+    x = torch.randn(4, *SHAPE).double()
+    assert not torch.allclose(blurred(x), plain(x), atol=1e-3)
+    features = plain.from_images[0](x)
+    first, halving, bend = plain.blocks[0]
+    weight, bias = halving.scaled()
+    expected = bend(conv2d(first(features), weight, bias, padding=1)[..., ::2, ::2])
+    assert torch.allclose(plain.blocks[0](features), expected)
+    if architecture == "residual":
+        weight, _ = plain.shortcuts[0].scaled()
+        assert torch.allclose(plain.shortcuts[0](features), conv2d(features, weight)[..., ::2, ::2])
 
 
 def test_the_filter_is_1331():
