@@ -12,7 +12,7 @@
 # * watch a game grow, **measure** what a picture costs at each stage, and put growing and fixed-size training on one time axis.
 #
 # The formulas are those of [the theory page](../../book/en/12-progan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, most of them for two games on faces.
-# %% [markdown] lang="zh" matches="09dfd68c4b01"
+# %% [markdown] lang="zh" matches="fc878600052a"
 # # 实验 12 · 先画十六个像素
 #
 # 网络先学画 $4\times4$ 像素的小图，一路长到 $32\times32$。增长保得住什么、保不住什么，至多能省多少时间，理论都有话说；这里就拿人像来量一量。

@@ -12,8 +12,8 @@
 # * switch the noise, turn $\psi$, and compare the lengths of paths in $\mathcal Z$ and $\mathcal W$;
 # * train two small ones from scratch, and mix two faces yourself, layer by layer.
 #
-# The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about three minutes, a third of them for training from scratch.
-# %% [markdown] lang="zh" matches="35288d0ce0f6"
+# The formulas are those of [the theory page](../../book/en/13-stylegan.md). Where it says **Predict**, answer before you run the cell. Nothing is downloaded; on two idle cores the lab takes about four minutes, a third of them for training from scratch.
+# %% [markdown] lang="zh" matches="cb7d2d337d94"
 # # 实验 13 · 调音台上画出来的图像
 #
 # 基于风格的生成器，每幅图都画在同一块画布上，那是一个学来的常数。使它成为这张脸而不是那张的，只是各层各通道的响度，每个通道两个数，全都读自同一个向量 $w$。就凭这些，似乎画不出什么来。究竟能画到哪一步，这里亲手量一量。
@@ -27,7 +27,7 @@
 # * 开关噪声，调节 $\psi$，比较 $\mathcal Z$ 与 $\mathcal W$ 里路径的长度；
 # * 从头训练两个小的生成器，再亲手把两张脸一层一层地混合。
 #
-# 公式都在[理论页](../../book/zh/13-stylegan.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约三分钟，三分之一用在从头训练上。
+# 公式都在[理论页](../../book/zh/13-stylegan.md)上。凡有**先猜**之处，请先回答再运行。不需要下载任何东西；在两个空闲的核上，整个实验约四分钟，三分之一用在从头训练上。
 # %%
 import importlib.util
 import subprocess
@@ -955,6 +955,7 @@ if lab.profile == "cpu":
 # 4. 跟踪得到的 $\bar w$ 与一万个新抽的 $w$ 的平均，相距多远？以 $w$ 的散布为单位。
 # %% tags=["strict"]
 truncated = painter.generator.truncated
+ganlib.seed(18)
 z = torch.randn(20, painter.latent_dim, device=lab.device)
 with torch.no_grad():
     w = painter.generator.for_layers(painter.generator.mapping(z))
@@ -979,13 +980,13 @@ assert (halved / full - 0.25).abs().max() < 1e-3
 # zh: 而取 w 的一半不是截断：那是拉向 0，不是拉向 w̄。
 assert (raw(w / 2) - raw(truncated(w, 0.5))).abs().max() > 1
 # %% [markdown] lang="en"
-# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$, with the same noise, there is one picture, that of $\bar w$. $\psi=\tfrac12$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels more than half is left, since pixels are far from affine in $w$. The tracked mean is 0.01 of the spread away from a fresh one, hardly more than the chance of the ten thousand draws ($1/\sqrt{10\,000}$) and of the tracking itself; of a lag nothing can be seen.
+# Half of $z$ does nothing at all, since the mapping network normalises its input. At $\psi=0$, with the same noise, there is one picture, that of $\bar w$. $\psi=\tfrac12$ leaves a quarter of the variance of the mean colour, exactly, because the mean colour is affine in $w$; of the variance of the pixels about half is left (of these twenty faces 0.54, of two thousand 0.52), since pixels are far from affine in $w$. The tracked mean is 0.01 of the spread away from a fresh one, hardly more than the chance of the ten thousand draws ($1/\sqrt{10\,000}$) and of the tracking itself; of a lag nothing can be seen.
 #
 # The slider turns $\psi$ for all layers (first row), for the coarse ones only (second) and for the fine ones only (third). In a running notebook you move it yourself; on the page it plays by itself.
 #
 # **Predict.** At $\psi=0$, what do the ten faces of the second row still have of their own, and what those of the third? What does $\psi>1$ do?
 # %% [markdown] lang="zh"
-# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 而噪声相同时，只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差却剩下一半多：像素远不是 $w$ 的仿射函数。跟踪的均值与新算的相距 0.01 个散布，与一万次抽样的误差（$1/\sqrt{10\,000}$）加上跟踪本身的误差相当；滞后则看不出来。
+# 取 $z$ 的一半毫无作用，因为映射网络会把输入归一化。$\psi=0$ 而噪声相同时，只有一幅图，$\bar w$ 的那一幅。在 $\mathcal W$ 里取 $\psi=\tfrac12$，平均颜色的方差恰好剩四分之一，因为平均颜色是 $w$ 的仿射函数；像素的方差却剩下一半左右（这二十张脸是 0.54，两千张是 0.52）：像素远不是 $w$ 的仿射函数。跟踪的均值与新算的相距 0.01 个散布，与一万次抽样的误差（$1/\sqrt{10\,000}$）加上跟踪本身的误差相当；滞后则看不出来。
 #
 # 拖动滑块改变 $\psi$：第一行对所有的层，第二行只对粗的层，第三行只对细的层。在运行着的笔记本里可以自己选；网页上则自动播放。
 #
@@ -1258,7 +1259,7 @@ if lab.profile == "cpu":
         # zh: 除去随机误差，整条路径不低于下限。
         assert ends or ratio > 0.9 * least - 3 * error
 # %% [markdown] lang="en"
-# Neither comes near 1: most of the change happens on a short part of the way. $\mathcal W$ has the smaller numbers in all four comparisons, as the authors of StyleGAN report; CHECK. The starts of $\mathcal W$ are only about half of its whole paths. (In $\mathcal Z$ both must be equal, since no place on a great circle is distinguished: what they differ by is chance.) How little the starts alone can tell is on the page. This is one painter with a mapping network of two layers; the record of several is below.
+# Neither comes near 1: most of the change happens on a short part of the way. $\mathcal W$ has the smaller numbers in all four comparisons, as the authors of StyleGAN report; over the floors, whole paths in $\mathcal W$ are still shorter by a fifth, which is twice what chance may do with 1,000 pairs. The starts of $\mathcal W$ are only about half of its whole paths. (In $\mathcal Z$ both must be equal, since no place on a great circle is distinguished: what they differ by is chance.) How little the starts alone can tell is on the page. This is one painter with a mapping network of two layers; the record of several is below.
 #
 # ### Separability
 #
@@ -1266,7 +1267,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** How separable is a coin, measured on the points to which the hyperplane was fitted? And on new ones?
 # %% [markdown] lang="zh"
-# 两者都远没有到 1：大部分变化都挤在一小段路上。四次比较，都是 $\mathcal W$ 的数小，与 StyleGAN 作者所报告的一致；CHECK。$\mathcal W$ 里起点的值只有整条路径的一半左右。（在 $\mathcal Z$ 里两者本应相等，大圆上没有哪一处特殊：两个数之差只是偶然。）只看起点能说明的很少，理论页说了。这只是一位画师，映射网络只有两层；几个种子的记录在下面。
+# 两者都远没有到 1：大部分变化都挤在一小段路上。四次比较，都是 $\mathcal W$ 的数小，与 StyleGAN 作者所报告的一致；各自除以下限，$\mathcal W$ 的整条路径仍短五分之一，约为两个标准误（1,000 对）。$\mathcal W$ 里起点的值只有整条路径的一半左右。（在 $\mathcal Z$ 里两者本应相等，大圆上没有哪一处特殊：两个数之差只是偶然。）只看起点能说明的很少，理论页说了。这只是一位画师，映射网络只有两层；几个种子的记录在下面。
 #
 # ### 可分性
 #
@@ -1354,7 +1355,7 @@ if lab.profile == "cpu":
     )
     assert known < blind - 0.2
 # %% [markdown] lang="en"
-# In $\mathcal W$ less is left open than in $\mathcal Z$, in the sum and for every attribute, for mouth and freckles by a hair. In proportion to what the shares alone leave, hair length, shirt and background are a quarter to a third open, eyes, mouth and freckles nine tenths: what is small has no hyperplane. Both sums fall by more than a nat with twice the faces, so do not trust their level; their difference stays at about two.
+# In $\mathcal W$ less is left open than in $\mathcal Z$, in the sum and for every attribute, for mouth and freckles by a hair. In proportion to what the shares alone leave, hair length, shirt and background are 26 to 36 % open, eyes, mouth and freckles nine tenths: what is small has no hyperplane. Both sums fall by more than a nat with twice the faces, so do not trust their level; their difference stays at about two.
 #
 # Both measures for several seeds, of the painters whose table was in section 4:
 #
@@ -1368,7 +1369,7 @@ if lab.profile == "cpu":
 #
 # **Predict.** What will be there first: hair, eyes, or the background?
 # %% [markdown] lang="zh"
-# $\mathcal W$ 里没有定下的比 $\mathcal Z$ 里的少，合计如此，每种属性也如此，只是嘴与雀斑相差极微。与只知道比例时相比，头发长度、上衣与背景只剩四分之一到三分之一，眼睛、嘴与雀斑却还剩九成：细小的东西没有自己的超平面。人像加倍，两个合计都还要降一奈特多，所以数值本身不可轻信；两者之差则一直在 2 上下。
+# $\mathcal W$ 里没有定下的比 $\mathcal Z$ 里的少，合计如此，每种属性也如此，只是嘴与雀斑相差极微。与只知道比例时相比，头发长度、上衣与背景只剩 26% 到 36%，眼睛、嘴与雀斑却还剩九成：细小的东西没有自己的超平面。人像加倍，两个合计都还要降一奈特多，所以数值本身不可轻信；两者之差则一直在 2 上下。
 #
 # 两种度量换几个种子再看，画师就是第 4 节表里的那些：
 #
@@ -1444,8 +1445,8 @@ viz.player(
 # %% [markdown] lang="zh"
 # 上行是 WGAN-GP，下行是 R1。用数字来说：第一步之前、训练结束时、以及模型库画师的 FID，样本数都一样；还有两个判别器各有多陡，在各自的惩罚项取值的地方量：WGAN-GP 在真假之间，R1 在真图处。
 # %%
-# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP leaps to 1.6 and settles at about 1.2; that of R1 climbs from near zero, crosses the dashed line halfway and ends above the other.
-# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率先冲到 1.6，然后停在 1.2 左右；R1 的从接近零往上爬，走到一半时越过虚线，最后高过前者。
+# alt-en: Slope of the discriminator over the steps, two lines and a dashed one at one: that of WGAN-GP leaps to 1.6 and settles at about 1.2; that of R1 stays below 0.25 throughout and ends at 0.15.
+# alt-zh: 判别器的斜率随步数变化，两条线，另有一条高度为 1 的虚线：WGAN-GP 的斜率先冲到 1.6，然后停在 1.2 左右；R1 的始终低于 0.25，最后是 0.15。
 n = lab.pick(smoke=60, cpu=500, gpu=5000)
 
 
@@ -1478,9 +1479,9 @@ viz.curves(
 
 
 # %% [markdown] lang="en"
-# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a dark head on a light ground, at $32\times32$ shoulders below it and, here and there, a face lighter than its hair. Eyes would need more of the last level than these steps have. Both rows, that of R1 more, still wear the lattice of single pixels with which a level of full size begins. The slope under WGAN-GP settles a little above the 1 that its penalty asks for ([chapter 07](../../book/en/07-wgan-gp.md) says why); R1 asks for none and only holds it back.
+# What comes first is what is large and in the same place in all faces: at $8\times8$ a patch in the middle, at $16\times16$ a dark head on a light ground, at $32\times32$ shoulders below it and, here and there, a face lighter than its hair. Eyes would need more of the last level than these steps have. Both rows still wear the lattice of single pixels with which a level of full size begins. The slope under WGAN-GP settles a little above the 1 that its penalty asks for ([chapter 07](../../book/en/07-wgan-gp.md) says why); R1 asks for none and holds it at a sixth of that.
 #
-# WGAN-GP is well ahead, 67 against 125, as in the page's 625 steps. But the rate was chosen for it, and this is one seed: it says who starts faster here, not who wins. The row of the [league table](../../book/en/league.md) has three seeds.
+# R1 is ahead, 60 against 67. In the table of section 4 it is behind: there the networks are twice as wide, a step has 64 faces, and three seeds give 62.1 ± 2.7 for R1 and 56.6 ± 1.4 for WGAN-GP. So this one run says who starts faster here, not who wins.
 #
 # ## 10 · Mix two faces yourself
 #
@@ -1488,9 +1489,9 @@ viz.curves(
 #
 # **Try.** Hand over the hair and nothing else. Then the glasses. Compare with the table of section 5.
 # %% [markdown] lang="zh"
-# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时浅底上深色的头，$32\times32$ 时头下有了肩，偶尔脸色比头发浅。要画出眼睛，最后一级还得走更多的步数。两行都还蒙着最后一级刚开始时那种逐个像素的网纹，R1 的更重。WGAN-GP 的斜率停在略高于 1 的地方，1 是惩罚项所要的（为什么会高一点，见[第 07 章](../../book/zh/07-wgan-gp.md)）；R1 并不规定斜率，只是拖住它。
+# 最先出现的，是大块的、每张脸上位置都一样的东西：$8\times8$ 时中间的一块，$16\times16$ 时浅底上深色的头，$32\times32$ 时头下有了肩，偶尔脸色比头发浅。要画出眼睛，最后一级还得走更多的步数。两行都还蒙着最后一级刚开始时那种逐个像素的网纹。WGAN-GP 的斜率停在略高于 1 的地方，1 是惩罚项所要的（为什么会高一点，见[第 07 章](../../book/zh/07-wgan-gp.md)）；R1 并不规定斜率，只是把它压低，压到了 1 的六分之一左右。
 #
-# WGAN-GP 领先不少，67 对 125，与理论页走 625 步时一致。不过学习率是照它选的，种子也只有一个：这说明此处谁起步快，并不说明最后谁赢。[排行榜](../../book/zh/league.md)里的那一行有三个种子。
+# R1 领先，60 对 67。可是在第 4 节的表里，它落在后面：那里网络宽一倍，每步 64 张脸，三个种子的结果，R1 是 62.1 ± 2.7，WGAN-GP 是 56.6 ± 1.4。所以这一次运行只说明此处谁起步快，并不说明最后谁赢。
 #
 # ## 10 · 亲手混合两张脸
 #

@@ -19,12 +19,12 @@
     ("alpha α beta β gamma γ delta δ epsilon ε varepsilon ε zeta ζ eta η theta θ vartheta θ iota ι kappa κ lambda λ " +
       "mu μ nu ν xi ξ pi π rho ρ varrho ρ sigma σ tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ " +
       "Lambda Λ Xi Ξ Pi Π Sigma Σ Phi Φ Psi Ψ Omega Ω in ∈ notin ∉ subset ⊂ subseteq ⊆ cup ∪ cap ∩ setminus ∖ " +
-      "emptyset ∅ to → mapsto ↦ rightarrow → Rightarrow ⇒ implies ⇒ iff ⇔ sim ∼ approx ≈ equiv ≡ propto ∝ le ≤ leq ≤ " +
-      "ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ times × cdot · circ ∘ pm ± odot ⊙ otimes ⊗ infty ∞ partial ∂ nabla ∇ sum ∑ " +
-      "prod ∏ int ∫ sqrt √ forall ∀ exists ∃ mid | Vert ‖ lVert ‖ rVert ‖ | ‖ ell ℓ prime ′ top ⊤ perp ⊥ star * " +
+      "emptyset ∅ to → mapsto ↦ rightarrow → uparrow ↑ downarrow ↓ Rightarrow ⇒ implies ⇒ iff ⇔ sim ∼ approx ≈ " +
+      "equiv ≡ propto ∝ le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ times × cdot · circ ∘ pm ± odot ⊙ otimes ⊗ " +
+      "infty ∞ partial ∂ nabla ∇ sum ∑ prod ∏ int ∫ sqrt √ forall ∀ exists ∃ mid | Vert ‖ lVert ‖ rVert ‖ | ‖ ell ℓ prime ′ top ⊤ perp ⊥ star * " +
       "ast * dots … ldots … cdots …").match(/\S+ \S+/g).map((pair) => pair.split(" ")),
   );
-  const NAMES = "log ln exp min max inf sup lim arg sin cos tanh det dim Pr".split(" ");
+  const NAMES = "log ln exp min max inf sup lim arg sin cos tan tanh det dim Pr".split(" ");
   const raised = (digits) => digits.replace(/[-\d]/g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
   const lowered = (digits) => digits.replace(/\d/g, (sign) => "₀₁₂₃₄₅₆₇₈₉"[sign]);
   // A formula in plain letters, "…" for one that is long or too much for a line.

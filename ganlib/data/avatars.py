@@ -693,7 +693,20 @@ def avatars_corner(
 ) -> Images:
     """Those of the procedural portraits who do not have long hair and glasses at once (chapter 13).
 
-    Two attributes that are independent among `avatars` depend on each other here. See `avatars` for the arguments.
+    Two attributes that are independent among `avatars` depend on each other here.
+
+    Args:
+        size: height and width in pixels, 16 to 256.
+        split: ``"train"`` or ``"test"``.
+        n: how many images; None for 20,000 (train) or 5,000 (test).
+        seed: another number, another set of portraits; 0 or more.
+        label: the attribute that serves as the class of an image.
+
+    Returns:
+        Images (n, 3, size, size), as from `avatars`.
+
+    Raises:
+        GanlibError: as `avatars`.
     """
     return avatars(size, split, n, seed, CORNER, label)
 

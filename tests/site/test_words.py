@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 CHINESE = [page for page in pages() if page.startswith("zh/")]
 # What is the same in Chinese: names, keys, endings of files. A solution is called by the title of its exercise, too.
-NAMES = r"GAN|LSGAN|Wasserstein|WGAN(?:-GP)?|SNGAN|Dirac-GAN|Adam|FID|KID|"
+NAMES = r"GAN|LSGAN|Wasserstein|WGAN(?:-GP)?|SNGAN|Dirac-GAN|Rosenblatt|Adam|FID|KID|"
 NAMES += r"GitHub|Colab|Kaggle|PDF|Ctrl|Cmd|K|\.ipynb|\.pdf|\.md"
 # The words that the theme and the extensions put on a page, with what screen readers and the mouse show of each
 # element, as [where, text]. The rest is the authors': the article, but for the frame of its boxes, and its titles.
