@@ -260,7 +260,8 @@ def figure(record: dict[str, Any]) -> Any:
                 if look["found"]
             ]
             label = ROWS[name][0] if run is row["runs"][0] else None
-            panel.plot(*zip(*line, strict=True), "o-", color=color, markersize=3, linewidth=1, label=label)
+            times, distances = zip(*line, strict=True) if line else ((), ())
+            panel.plot(times, distances, "o-", color=color, markersize=3, linewidth=1, label=label)
     for title, found in record["references"].items():
         panel.axhline(found["FID"], color=viz.INK, linewidth=0.8, linestyle=(0, (4, 3)))
         panel.annotate(title, (0, found["FID"]), (0, 3), textcoords="offset points", fontsize="x-small")

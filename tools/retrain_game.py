@@ -33,8 +33,9 @@ def planned(commands: list[list[str]], out: Path) -> list[list[str]]:
     if not folder.is_run(out):
         return here
     now = folder.status(out)
-    rest = [words for words in here[1:] if int(words[words.index("--steps") + 1]) > now["step"]]
     unfinished = now["state"] != "finished" and not now["state"].startswith("stopped")
+    done = now["target"] if unfinished else now["step"]  # resumed, a run goes to where it was going
+    rest = [words for words in here[1:] if int(words[words.index("--steps") + 1]) > done]
     return [["ganlib", "train", "--resume", "--out", str(out)], *rest] if unfinished else rest
 
 

@@ -27,7 +27,9 @@ def add_to(commands: Any) -> None:
     asked = "may be given several times, each for an equal part of the samples"
     command.add_argument("--label", type=int, action="append", metavar="K", help=f"of this class; {asked}")
     command.add_argument("--caption", action="append", metavar="TEXT", help=f"as 'red eyes, blue hair' says; {asked}")
-    command.add_argument("--psi", metavar="PSI", help="truncation of styles: 0.7, or one a layer as 0.5,0.5,1,1,1,1")
+    command.add_argument(
+        "--psi", metavar="PSI", help="truncation of styles: 0.7, or one a layer: 0.5,0.5,1,1 (below 0: --psi=-1)"
+    )
     command.add_argument("--noise", metavar="KIND", help="of a game with noise in its layers: fresh, fixed or none")
     command.add_argument(
         "--mix",
@@ -116,8 +118,10 @@ def _mixing(gan: Any, layers: str) -> Callable[..., Any]:
         raise GanlibError(f"--mix was given, but the game {gan.name!r} has no styles")
     parts = [re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in layers.split(",")]
     ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
-    if not all(parts) or not all(ranges):
-        raise GanlibError(f"--mix {layers} was given; expected layers, counted from 0, as 0-3 or 4,5")
+    if not all(parts) or not all(ranges) or any(each[-1] >= gan.generator.n_layers for each in ranges):
+        raise GanlibError(
+            f"--mix {layers} was given; expected layers from 0 to {gan.generator.n_layers - 1}, as 0-3 or 4,5"
+        )
     numbers = [number for each in ranges for number in each]
 
     def mixed(n: int, **asked: Any) -> Any:

@@ -245,6 +245,9 @@ class GAN(nn.Module, ABC):
 class LatentGAN(GAN):
     """A game whose generator makes samples of latent vectors; in `ConditionalGAN`, of conditions too.
 
+    Both turns of a step are of the same latents. Where the generator's pass is made twice, what it draws by itself,
+    such as StyleGAN's noise, is drawn anew.
+
     Args:
         generator: (N, latent_dim) → (N, *shape) in [−1, 1].
         latent_dim: length of z ~ N(0, I).

@@ -25,8 +25,9 @@ class GrowingGAN(VanillaGAN):
     images seen and on nothing else, so that a run that is resumed grows as if it had never stopped.
 
     A level that is not born has no gradient, so that Adam does not know it yet: its moments and its count of steps
-    begin with the level. Those of the others go on. The authors' code forgets them all where a fade begins and where
-    it ends; but at neither place do the gradients of the others jump.
+    begin with the level (a step at exactly α = 0 is counted, with a gradient of 0). Those of the others go on. The
+    authors' code forgets them all where a fade begins and where it ends; but at neither place do the gradients of the
+    others jump.
 
     Images have the level's size, but slopes are per distance of the same images enlarged to full size. Enlarged to
     twice the side, two images are twice as far apart, so that at α = 0 a discriminator with the scores it had before is
@@ -38,7 +39,7 @@ class GrowingGAN(VanillaGAN):
             has grown.
         discriminator: (images of the level, level, alpha) → scores (N,).
         latent_dim: length of z.
-        last: the last level.
+        last: the last level, that of the networks.
         start: sides of the first images in pixels.
         fade: real images during which a level is faded in.
         stable: real images for which a level is played as a whole.
@@ -85,6 +86,8 @@ class GrowingGAN(VanillaGAN):
         sides = (4, *SIZES)[: last + 1]
         if start not in sides:
             raise GanlibError(f"start={start} was given; expected the side of the first images, of {sides}")
+        if generator.to_images.last != last:
+            raise GanlibError(f"last={last} was given; expected {generator.to_images.last}, the generator's last level")
         super().__init__(generator, discriminator, latent_dim, losses.wasserstein if loss == WGAN_GP else loss)
         self.wgan_gp, self.full_size_slopes = loss == WGAN_GP, full_size_slopes
         self.first, self.last = sides.index(start) if grow else last, last
@@ -101,7 +104,14 @@ class GrowingGAN(VanillaGAN):
 
     # -- growth --------------------------------------------------------------------------------------------------------
     def grown(self, images_seen: int) -> tuple[int, float]:
-        """The level that is played after so many real images, and its α; 1 where nothing is faded in."""
+        """The level that is played after so many real images, and its α; 1 where nothing is faded in.
+
+        Args:
+            images_seen: real images, 0 or more.
+
+        Returns:
+            ℓ, for images with sides of 4·2^ℓ, and α from 0 to 1.
+        """
         # As if the first level had been faded in before the first image.
         levels, since = divmod(images_seen + self.fade, self.fade + self.stable)
         if self.first + levels > self.last:
@@ -121,7 +131,10 @@ class GrowingGAN(VanillaGAN):
 
     @property
     def stage(self) -> Hashable:
-        """The level, and whether it is being faded in: what is computed depends on no more than these."""
+        """The level, and whether it is being faded in: what is computed depends on no more than these.
+
+        Of the game that is trained; an averaged copy of it knows from its buffers how far it has grown, for samples.
+        """
         return self._stage
 
     @property
@@ -132,11 +145,13 @@ class GrowingGAN(VanillaGAN):
 
     # -- the losses ----------------------------------------------------------------------------------------------------
     def judge(self, images: Tensor) -> Tensor:
-        """Scores (N,) of images of the level that is played."""
+        """images: (N, C, side, side) of the level that is played → scores (N,), of which those of a group depend on
+        each other (`MinibatchStd`)."""
         return self.discriminator(images, *self.growth)
 
     def slopes(self, images: Tensor) -> Tensor:
-        """How steep the discriminator is at images of the level that is played: (N,)."""
+        """How steep the discriminator is at images (N, C, side, side) of the level that is played: (N,), in scores per
+        distance. What a sample does to the scores of its group is counted in, as in the authors' code."""
         halvings = self.last - self._stage[0] if self.full_size_slopes else 0
         return gradient_norms(self.judge, images) / 2**halvings
 

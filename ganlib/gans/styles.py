@@ -37,7 +37,8 @@ class Styled(LatentGAN):
             noise: ``"fresh"``, ``"fixed"``, the same for all samples, or ``"none"``; where the generator takes them,
                 images of noise, one for each layer that has some. By default fresh for fresh latents, whose samples
                 then follow the law that the discriminator was shown, and fixed for those that are given: equal styles
-                make equal images. So the authors measure FID and path length.
+                make equal images. So the authors measure FID and path length, the latter with noise that is drawn once
+                a batch.
 
         Returns:
             (N, *shape) in [−1, 1].
@@ -45,6 +46,8 @@ class Styled(LatentGAN):
         Raises:
             GanlibError: none or several of n, z and w are given, or one of another shape; or psi or noise is wrong.
         """
+        if n is z is w is None:
+            raise GanlibError("sample() takes one of n, a number of samples, z, their latents, and w, their styles")
         if noise is None:
             noise = "fixed" if n is None else "fresh"
         with evaluating(self.generator):
@@ -79,6 +82,8 @@ class Styled(LatentGAN):
         """
         if len(one) != len(two):
             raise GanlibError(f"{len(one)} and {len(two)} latents were given; expected as many of one as of the other")
+        if not isinstance(layers, Iterable):
+            raise GanlibError(f"layers={layers!r} was given; expected several, e.g. range(4) or [{layers!r}]")
         numbers = [whole("layer", layer, 0, self.generator.n_layers - 1) for layer in layers]
         with evaluating(self.generator):
             w, other = self._styles(None, one, None).clone(), self._styles(None, two, None)

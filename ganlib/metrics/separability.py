@@ -32,7 +32,7 @@ def separability(
     Args:
         latents: (N, d), of the N images; of any space, e.g. z or w. The scale of a coordinate does not matter.
         verdicts: attribute → logits (N, values), as ``zoo.load("avatars").logits`` makes them of features, or what was
-            read, int64 (N,).
+            read, the numbers of the values, bool or integers of at least 0, (N,).
         keep: share of the samples that is kept for an attribute given by logits: those of which the reader is surest.
         seed: of which half of the samples the hyperplanes are fitted on. The entropies are those of the other half:
             with few points in many dimensions any verdicts can be separated, on the points themselves.
@@ -43,8 +43,8 @@ def separability(
         nothing, and for each attribute H(Y | X) in nats.
 
     Raises:
-        GanlibError: numbers of samples that differ, none, too few, latents that are not finite, or a share that is
-            none.
+        GanlibError: numbers of samples that differ, none, too few, latents or logits that are not finite, a single
+            logit, verdicts that are no numbers of values, or a share that is none.
 
     *Source*: Karras et al., StyleGAN (2019), section 4.2; the authors' code fits and measures on the same samples.
     """
@@ -54,6 +54,16 @@ def separability(
     if not verdicts or any(len(given) != n or given.ndim not in (1, 2) for given in verdicts.values()):
         given = {name: tuple(each.shape) for name, each in verdicts.items()}
         raise GanlibError(f"verdicts {given} were given; expected ({n},) or ({n}, values) for at least one attribute")
+    for name, each in verdicts.items():
+        if each.ndim == 2 and (each.shape[1] < 2 or not each.isfinite().all()):
+            raise GanlibError(
+                f"logits {tuple(each.shape)} of {name!r} were given; expected finite ones of 2 or more values"
+            )
+        if each.ndim == 1 and (each.is_floating_point() or each.is_complex() or (n and each.min() < 0)):
+            raise GanlibError(
+                f"verdicts on {name!r} of type {each.dtype} were given, the least of them {each.min()}; expected the "
+                "numbers of values, bool or integers of at least 0"
+            )
     if not 0 < keep <= 1:
         raise GanlibError(f"keep={keep} was given; expected a share above 0, at most 1")
     enough("separability()", n, 1000, "hyperplanes are fitted on half of them", allow_small)

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, linear
 
 from ganlib.data.images import whole
 from ganlib.device import full_precision
+from ganlib.errors import GanlibError
 
 HE = math.sqrt(2)  # before a ReLU, He et al. (2015); the small slope of a leaky one is left out, as in the papers
 
@@ -81,7 +82,6 @@ class EqualisedConv2d(_Equalised):
 
     def __init__(self, n_in: int, n_out: int, kernel: int = 3, gain: float = HE, bias: bool = True):
         super().__init__((n_out, n_in, kernel, kernel), gain, 1.0, bias)
-        self.groups = 1
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_in, H, W) → (N, n_out, H, W)."""
@@ -125,7 +125,10 @@ class MinibatchStd(nn.Module):
     it that does.
 
     Args:
-        group: samples in a group.
+        group: samples in a group; 1 for none.
+
+    Raises:
+        GanlibError: in training, a batch has no groups of two or more, in which nothing could be compared.
 
     *Source*: Karras et al. (2018), section 3, with groups and ε as in the authors' code, which makes a group not of
     neighbours but of every (N/group)-th sample. Where samples are drawn independently, that is the same in law.
@@ -141,6 +144,11 @@ class MinibatchStd(nn.Module):
         """x: (N, C, H, W) → (N, C + 1, H, W)."""
         n, _, height, width = x.shape
         size = next(size for size in range(min(self.group, n), 0, -1) if n % size == 0)
+        if size == 1 < self.group and self.training and torch.is_grad_enabled():
+            raise GanlibError(
+                f"a batch of {n} was given, or so large a part of one; expected a multiple of a number from 2 to "
+                f"{self.group}, since the discriminator compares the samples of groups"
+            )
         with full_precision(x):
             groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (n // size, size))
             # The root has an infinite slope at 0, where a collapsed generator is: hence ε.
@@ -151,12 +159,18 @@ class MinibatchStd(nn.Module):
 
 # -- up, down, blur ----------------------------------------------------------------------------------------------------
 def up(x: Tensor, factor: int = 2) -> Tensor:
-    """Enlarged by copies: each pixel becomes factor × factor of them. (N, C, H, W) → (N, C, factor·H, factor·W)."""
+    """Enlarged by copies: each pixel becomes factor × factor of them, factor ≥ 1.
+
+    (N, C, H, W) → (N, C, factor·H, factor·W).
+    """
     return interpolate(x, scale_factor=factor) if factor > 1 else x
 
 
 def down(x: Tensor, factor: int = 2) -> Tensor:
-    """Made smaller by means over factor × factor pixels: ``down(up(x)) == x``. The inverse order loses the detail."""
+    """Made smaller by means over factor × factor pixels: ``down(up(x)) == x``. The inverse order loses the detail.
+
+    (N, C, H, W) → (N, C, H/factor, W/factor), rounded down, factor ≥ 1.
+    """
     return avg_pool2d(x, factor) if factor > 1 else x
 
 

@@ -77,7 +77,7 @@ def untracked(network: nn.Module) -> Iterator[None]:
     """What a pass would remember stays as it is inside: the running means of modules that have an attribute
     ``track_running_stats``, though batch normalisation still uses the batch's own, and spectral norm's vectors.
 
-    For a pass in another player's turn, after which the network's own turn makes the same pass again.
+    For a pass in another player's turn, after which the network's own turn makes a pass of the same latents.
     """
     parts = [part for part in network.modules() if getattr(part, "track_running_stats", False)]
     spectral = [part for part in network.modules() if isinstance(part, SpectralNorm)]

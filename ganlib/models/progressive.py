@@ -42,8 +42,21 @@ def widths(shape: Sequence[int], width: int, widest: int) -> list[int]:
     return [min(width * 2**halvings, widest) for halvings in range(last_level(shape), -1, -1)]
 
 
+def checked(level: int, last: int, alpha: Tensor | None) -> int:
+    """The level, which has to be one of 0 to `last`, and above 0 while it is faded in.
+
+    Raises:
+        GanlibError: it is not.
+    """
+    first = 0 if alpha is None else 1
+    if not first <= level <= last:
+        fading = " that is being faded in" if first else ""
+        raise GanlibError(f"level {level}{fading} was given; expected one from {first} to {last}")
+    return level
+
+
 def fade(old: Tensor, new: Tensor, alpha: Tensor) -> Tensor:
-    """(1 − α)·old + α·new, exactly `old` at α = 0 and exactly `new` at α = 1."""
+    """(1 − α)·old + α·new, of one shape: exactly `old` at α = 0 and exactly `new` at α = 1."""
     return (1 - alpha) * old + alpha * new
 
 
@@ -61,8 +74,12 @@ def faded(images: Tensor, level: int, alpha: Tensor | None = None) -> Tensor:
     Returns:
         (N, C, 4·2^ℓ, 4·2^ℓ).
 
+    Raises:
+        GanlibError: the images are smaller than the level's, or level 0 is to be faded in.
+
     *Source*: Karras et al. (2018), section 2 and figure 2.
     """
+    checked(level, (images.shape[-1] // 4).bit_length() - 1, alpha)
     x = down(images, images.shape[-1] // (4 * 2**level))
     return x if alpha is None else fade(up(down(x)), x, alpha)
 
@@ -88,6 +105,7 @@ class ToImages(nn.Module):
         n_features: channels of the features of each level, 4×4 first.
 
     Attributes:
+        last: the last level.
         level: how far the network has grown, for samples; the last level until somebody says otherwise.
         alpha: how far that level has been faded in. These two are buffers: checkpoints and averages have them.
     """
@@ -95,16 +113,32 @@ class ToImages(nn.Module):
     def __init__(self, channels: int, n_features: Sequence[int]):
         super().__init__()
         self.layers = nn.ModuleList(EqualisedConv2d(n, channels, kernel=1, gain=1.0) for n in n_features)
-        self.register_buffer("level", torch.tensor(len(n_features) - 1))
+        self.last = len(n_features) - 1
+        self.register_buffer("level", torch.tensor(self.last))
         self.register_buffer("alpha", torch.tensor(1.0))
 
     def grow(self, level: int, alpha: float) -> None:
-        """Say how far the network has grown."""
-        self.level.fill_(level)
+        """Say how far the network has grown.
+
+        Args:
+            level: 0 to the last.
+            alpha: how far it has been faded in, 0 to 1.
+
+        Raises:
+            GanlibError: there is no such level, or no such α.
+        """
+        if not 0 <= alpha <= 1:
+            raise GanlibError(f"alpha={alpha} was given; expected a share from 0 to 1")
+        self.level.fill_(checked(level, self.last, None))
         self.alpha.fill_(alpha)
 
     def forward(self, features: Sequence[Tensor], alpha: Tensor | None = None) -> Tensor:
-        """Features of levels 0 to ℓ → images of level ℓ, to train with: (N, C, 4·2^ℓ, 4·2^ℓ)."""
+        """Features of levels 0 to ℓ → images of level ℓ, to train with: (N, C, 4·2^ℓ, 4·2^ℓ).
+
+        Args:
+            features: of each level (N, n_features, 4·2^level, 4·2^level), 4×4 first.
+            alpha: how far level ℓ ≥ 1 has been faded in; None for the whole.
+        """
         level = len(features) - 1
         new = self.layers[level](features[level])
         return new if alpha is None else fade(up(self.layers[level - 1](features[level - 1])), new, alpha)
@@ -143,6 +177,7 @@ class ProgressiveGenerator(nn.Module):
     def __init__(self, shape: Sequence[int], latent_dim: int = 128, width: int = 32, widest: int = 256):
         super().__init__()
         first, *others = n = widths(shape, width, widest)
+        whole("latent_dim", latent_dim, 1)
         self.start = nn.Sequential(
             *(PixelNorm(), EqualisedLinear(latent_dim, first * 16), nn.Unflatten(1, (first, 4, 4))),
             *(nn.LeakyReLU(0.2), PixelNorm(), *convolution(first, first, PixelNorm())),
@@ -158,6 +193,8 @@ class ProgressiveGenerator(nn.Module):
 
         Without a level: samples, as far as the network has grown, at full size.
         """
+        if level is not None:
+            checked(level, self.to_images.last, alpha)
         features = [self.start(z)]
         for block in self.blocks[:level]:
             features.append(block(up(features[-1])))
@@ -201,7 +238,7 @@ class ProgressiveDiscriminator(nn.Module):
 
         Without a level: images at full size.
         """
-        level = len(self.blocks) if level is None else level
+        level = len(self.blocks) if level is None else checked(level, len(self.blocks), alpha)
         expected = (self.channels, 4 * 2**level, 4 * 2**level)
         if x.shape[1:] != expected:
             given = tuple(x.shape[1:])

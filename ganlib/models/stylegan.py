@@ -14,7 +14,7 @@ from ganlib.data.images import whole
 from ganlib.device import full_precision
 from ganlib.errors import GanlibError, unknown
 from ganlib.models.equalised import EqualisedConv2d, EqualisedLinear, PixelNorm, blur, up
-from ganlib.models.progressive import ToImages, widths
+from ganlib.models.progressive import ToImages, checked, widths
 
 NOISES = ("fresh", "fixed", "none")
 DECAY = 0.995  # of the mean style, a turn of the generator
@@ -58,7 +58,7 @@ class AdaIN(nn.Module):
         self.style = EqualisedLinear(w_dim, 2 * channels, gain=1.0)
 
     def forward(self, x: Tensor, w: Tensor, epsilon: float = 1e-8) -> Tensor:
-        """x: (N, C, H, W), w: (N, w_dim) → (N, C, H, W)."""
+        """x: (N, C, H, W), w: (N, w_dim) → (N, C, H, W); epsilon is added to the variance."""
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
         with full_precision(x):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -101,7 +101,7 @@ def kind_of(noise: str | None, training: bool) -> str:
     Raises:
         GanlibError: there is no such kind.
     """
-    noise = noise or ("fresh" if training else "fixed")
+    noise = ("fresh" if training else "fixed") if noise is None else noise
     if noise not in NOISES:
         raise unknown("noise", noise, NOISES)
     return noise
@@ -169,6 +169,8 @@ class StyleSynthesis(nn.Module):
             (N, C, 4·2^level, 4·2^level).
         """
         noise = kind_of(noise, self.training)
+        if level is not None:
+            checked(level, self.to_images.last, alpha)
         x, features = self.constant.expand(len(w), -1, -1, -1), []
         for number, layer in enumerate(self.layers if level is None else self.layers[: 2 * (level + 1)]):
             if number and number % 2 == 0:
@@ -193,7 +195,8 @@ class StyleBased(nn.Module):
         mixing: share of the samples with styles of two latents.
 
     Attributes:
-        w_mean: w̄, a running mean of w.
+        w_mean: w̄, a running mean of w; it moves in each pass of the generator's own turn, so once for each part of a
+            batch that is cut into parts.
         track_running_stats: whether it is followed; see `layers.untracked`.
 
     Raises:
@@ -271,7 +274,7 @@ class StyleGenerator(StyleBased):
         mixing: float = 0.9,
         lr_multiplier: float = 0.01,
     ):
-        mapping = Mapping(latent_dim, whole("depth", depth, 0), lr_multiplier)
+        mapping = Mapping(whole("latent_dim", latent_dim, 1), whole("depth", depth, 0), lr_multiplier)
         synthesis = StyleSynthesis(shape, latent_dim, width, widest)
         super().__init__(mapping, synthesis, len(synthesis.layers), latent_dim, mixing)
 
@@ -282,6 +285,8 @@ class StyleGenerator(StyleBased):
 
     def forward(self, z: Tensor, level: int | None = None, alpha: Tensor | None = None) -> Tensor:
         """z: (N, latent_dim) → images of a level, or samples, as in `ProgressiveGenerator`."""
+        if level is not None:
+            checked(level, self.to_images.last, alpha)
         return self.synthesis(self.styles(z, None if level is None else 2 * (level + 1)), level, alpha)
 
 

@@ -286,7 +286,9 @@ class StyleGAN2Generator(StyleBased):
         lr_multiplier: float = 0.01,
         architecture: str = "skip",
     ):
-        mapping = Mapping(latent_dim, whole("depth", depth, 1), lr_multiplier, whole("w_dim", w_dim, 1))
+        mapping = Mapping(
+            whole("latent_dim", latent_dim, 1), whole("depth", depth, 1), lr_multiplier, whole("w_dim", w_dim, 1)
+        )
         synthesis = StyleGAN2Synthesis(shape, w_dim, width, widest, architecture)
         super().__init__(mapping, synthesis, len(synthesis.layers) + 1, w_dim, mixing)
 
@@ -336,9 +338,7 @@ class StyleGAN2Discriminator(nn.Module):
             for channels in (n if architecture == "skip" else n[:1])
         )
         self.blocks = nn.ModuleList(
-            nn.Sequential(
-                *(convolution(before, before), Convolution(before, after, resample=halve), nn.LeakyReLU(0.2))
-            )
+            nn.Sequential(*(convolution(before, before), Convolution(before, after, resample=halve), nn.LeakyReLU(0.2)))
             for before, after in pairwise(n)
         )
         around = pairwise(n) if architecture == "residual" else ()

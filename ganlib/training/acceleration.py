@@ -342,7 +342,7 @@ def _wants_channels_last(gan: nn.Module, device: torch.device, dtype: torch.dtyp
     # tensor cores; grouped convolutions are many times slower in it.
     convolutions = [m for m in gan.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | EqualisedConv2d)]
     fits = device.type == "cpu" or (device.type == "cuda" and dtype is not None)
-    return fits and bool(convolutions) and all(m.groups == 1 for m in convolutions)
+    return fits and bool(convolutions) and all(getattr(m, "groups", 1) == 1 for m in convolutions)
 
 
 def _cpu_random_state() -> tuple:

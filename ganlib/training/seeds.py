@@ -33,7 +33,8 @@ class Seeds:
     """Plays the same game once per seed, all in step; each seed goes where a run alone would go.
 
     A run alone is ``ganlib.seed(s); Trainer(build(), data, batch_size).fit(steps)``. The random numbers are the same,
-    the weights equal up to rounding. There are no checkpoints. It plays games
+    the weights equal up to rounding; but where a generator draws by itself, as StyleGAN its noise, it draws here once
+    more in each step, and a seed goes another way of the same law. There are no checkpoints. It plays games
 
     * whose optimisers treat each weight by itself, as Adam, SGD and RMSprop do: one that takes the norm of a weight
       matrix would mix the seeds, and cannot be recognised;

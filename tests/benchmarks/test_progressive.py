@@ -185,10 +185,10 @@ def test_tables():
 
 
 def test_figure_has_a_line_for_each_seed():
-    kept = record(growing=[[GOOD, GOOD], [GOOD, None]])
+    kept = record(growing=[[GOOD, GOOD], [GOOD, None], [None, None]])
     lines = progressive.figure(kept).axes[0].get_lines()
-    assert [list(line.get_xdata()) for line in lines[:2]] == [[0.5, 2.0], [0.5]]
-    assert "| growing |" in progressive.report(kept) and len(lines) == 4
+    assert [list(line.get_xdata()) for line in lines[:3]] == [[0.5, 2.0], [0.5], []]
+    assert "| growing |" in progressive.report(kept) and len(lines) == 5
 
 
 def test_what_is_missing_is_played_seed_by_seed():

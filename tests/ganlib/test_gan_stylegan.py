@@ -244,6 +244,12 @@ def test_samples_from_latents_and_from_styles():
             gan.sample(**inputs)
     with pytest.raises(GanlibError, match=r"styles of shape \(3, 2, 4\) were given; expected"):
         gan.sample(w=torch.zeros(3, 2, 4))
+    with pytest.raises(GanlibError, match=r"sample\(\) takes one of n, .* and w, their styles"):
+        gan.sample()
+    with pytest.raises(GanlibError, match="unknown noise ''"):
+        gan.sample(2, noise="")
+    with pytest.raises(GanlibError, match=r"layers=3 was given; expected several, e.g. range\(4\) or \[3\]"):
+        gan.mix(gan.latent(2), gan.latent(2), 3)
 
 
 def test_path_lengths_in_both_spaces():
@@ -262,6 +268,27 @@ def test_many_seeds_at_once():
     build = lambda: ganlib.build("stylegan", SHAPE, **SMALL, fade=16, stable=16, start=4)
     many = ganlib.Seeds(build, Noise(), 8, [0, 1], device="cpu", progress=False, log_every=1).fit(3)
     assert many.history["generator"].isfinite().all() and many.history["side"][:, 0].tolist() == [4, 4, 8]
+    # Up to the generator's first turn, in which it draws noise and second latents once more, as a run alone.
+    ganlib.seed(1)
+    alone = ganlib.Trainer(build(), Noise(), 8, device="cpu", progress=False, log_every=1).fit(1)
+    assert many.history["discriminator"][0, 1].item() == pytest.approx(alone.history["discriminator"][0], rel=1e-4)
+
+
+class One(torch.nn.Module):
+    """w = 1, whatever comes."""
+
+    def forward(self, x):
+        return 0 * x + 1
+
+
+def test_the_mean_style_moves_once_for_each_part_of_a_batch():
+    for parts in (1, 2):
+        gan = built()
+        gan.generator.mapping = torch.nn.Sequential(gan.generator.mapping, One())
+        before = gan.generator.w_mean.clone()
+        ganlib.Trainer(gan, Noise(), 8, device="cpu", progress=False, accumulate=parts).fit(1)
+        moved = 1 - 0.995**parts
+        assert torch.allclose(gan.generator.w_mean, before + moved * (1 - before), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +296,7 @@ def test_many_seeds_at_once():
     [
         ({"mixing": 1.5}, "mixing=1.5 was given; expected a share from 0 to 1"),
         ({"mapping_lr": 0.0}, "a rate of 0.0 was given for the mapping; expected a number above 0"),
+        ({"latent_dim": 0}, "latent_dim must be a whole number 1 or more"),
         ({"depth": -1}, "depth must be a whole number 0 or more"),
         ({"loss": "wgan"}, "unknown loss 'wgan'"),
     ],

@@ -289,6 +289,7 @@ def test_exports_what_it_samples():
         ({"path_decay": 0.0}, "path_decay=0.0 was given; expected a share above 0, at most 1"),
         ({"mixing": 2.0}, "mixing=2.0 was given"),
         ({"mapping_lr": 0.0}, "a rate of 0.0 was given for the mapping; expected a number above 0"),
+        ({"latent_dim": 0}, "latent_dim must be a whole number 1 or more"),
         ({"depth": 0}, "depth must be a whole number 1 or more"),
         ({"w_dim": 0}, "w_dim must be a whole number 1 or more"),
         ({"generator": "orig"}, "unknown architecture 'orig'; known: plain, residual, skip"),

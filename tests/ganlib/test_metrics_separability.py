@@ -91,8 +91,22 @@ def test_an_attribute_that_is_lost_adds_nothing():
         (torch.full((2000, 2), math.nan), {"a": torch.zeros(2000)}, {}, "expected finite numbers"),
         (torch.randn(2000, 2), {}, {}, "for at least one attribute"),
         (torch.randn(2000, 2), {"a": torch.zeros(1999)}, {}, r"expected \(2000,\) or \(2000, values\)"),
-        (torch.randn(2000, 2), {"a": torch.zeros(2000)}, {"keep": 0.0}, "keep=0.0 was given"),
-        (torch.randn(999, 2), {"a": torch.zeros(999)}, {}, "was given 999 samples; expected at least 1000"),
+        (torch.randn(2000, 2), {"a": torch.zeros(2000).long()}, {"keep": 0.0}, "keep=0.0 was given"),
+        (
+            torch.randn(2000, 2),
+            {"a": torch.zeros(2000, 1)},
+            {},
+            r"logits \(2000, 1\) of 'a' were given; expected finite",
+        ),
+        (torch.randn(2000, 2), {"a": torch.full((2000, 2), math.nan)}, {}, "expected finite ones of 2 or more values"),
+        (torch.randn(2000, 2), {"a": torch.rand(2000)}, {}, "verdicts on 'a' of type torch.float32 were given"),
+        (
+            torch.randn(2000, 2),
+            {"a": torch.randint(2, (2000,)) * 2 - 1},
+            {},
+            "the least of them -1; expected the numbers",
+        ),
+        (torch.randn(999, 2), {"a": torch.zeros(999).long()}, {}, "was given 999 samples; expected at least 1000"),
     ],
 )
 def test_what_cannot_be_measured(z, verdicts, options, words):

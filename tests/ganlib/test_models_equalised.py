@@ -109,11 +109,15 @@ def test_the_statistic_is_a_mean_over_features_and_pixels():
 
 @pytest.mark.parametrize(("n", "size"), [(8, 4), (6, 3), (7, 1), (2, 2), (9, 3), (1, 1)])
 def test_groups_are_of_the_largest_size_that_fits(n, size):
-    values = MinibatchStd(4)(torch.randn(n, 2, 2, 2))[:, 2, 0, 0]
+    values = MinibatchStd(4).eval()(torch.randn(n, 2, 2, 2))[:, 2, 0, 0]
     assert len(values.unique()) == (n // size if size > 1 else 1)
     assert values.view(-1, size).eq(values[::size, None]).all()
     if size == 1:
         assert torch.allclose(values, torch.full((n,), 1e-4))
+        with pytest.raises(GanlibError, match=f"a batch of {n} was given"):  # in training that would be no guard
+            MinibatchStd(4)(torch.randn(n, 2, 2, 2))
+        with torch.no_grad():  # nothing is learned
+            MinibatchStd(4)(torch.randn(n, 2, 2, 2))
 
 
 def test_a_collapsed_batch_has_a_gradient():

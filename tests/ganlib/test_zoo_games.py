@@ -209,6 +209,13 @@ def test_a_game_is_made_anew_by_its_commands(run, kept, tmp_path, monkeypatch, c
     assert retrain_game.planned([["ganlib", "train", "gan"]], out) == [
         ["ganlib", "train", "--resume", "--out", str(out)]
     ]
+    # Halted on its way to 25: it goes on to there by itself, and then to what lies beyond.
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "interrupted", "step": 20, "target": 25}))
+    further = [["ganlib", "train", "--resume", "--steps", steps] for steps in ("25", "40")]
+    assert retrain_game.planned([["ganlib", "train", "gan"], *further], out) == [
+        ["ganlib", "train", "--resume", "--out", str(out)],
+        [*further[1], "--out", str(out)],
+    ]
     for name, sentence in (("tony", "did you mean 'tiny'?"), ("", "unknown model of the zoo ''")):
         with pytest.raises(SystemExit):
             retrain_game.main([name])
