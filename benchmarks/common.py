@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,32 @@ def begun(name: str, empty: dict[str, Any], device: torch.device) -> dict[str, A
         kept = ", ".join(f"{key} {value}" for key, value in record["protocol"].items() if value != protocol.get(key))
         raise GanlibError(f"{path.name} holds runs with {kept}; expected the same here, or --fresh to begin again")
     return record
+
+
+def missing(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Seed and row of the runs that a record lacks, so that all rows have one before any has two.
+
+    Args:
+        record: with ``results``, row → ``settings`` and ``runs``, each of a ``seed``; and how many seeds its protocol
+            asks for.
+        wanted: row → the settings that its runs should have. Those with others do not count.
+    """
+    has = {
+        (run["seed"], name)
+        for name, kept in record["results"].items()
+        if name in wanted and kept["settings"] == wanted[name]
+        for run in kept["runs"]
+    }
+    return [run for seed in range(record["protocol"]["seeds"]) for name in wanted if (run := (seed, name)) not in has]
+
+
+def joined(results: dict[str, Any], name: str, run: dict[str, Any], said: Any, order: Iterable[str]) -> dict[str, Any]:
+    """Results with one more run, in place of one of its seed; those with other settings than `said` are dropped."""
+    kept = results.get(name, {})
+    runs = [old for old in kept.get("runs", []) if kept["settings"] == said and old["seed"] != run["seed"]]
+    runs = sorted([*runs, run], key=lambda run: run["seed"])
+    results = results | {name: {"settings": said, "runs": runs}}
+    return {each: results[each] for each in order if each in results}
 
 
 def mean(values: Sequence[float | None]) -> tuple[float, ...]:

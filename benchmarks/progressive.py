@@ -164,23 +164,13 @@ def play(recipe: Recipe, judge: Any, seed: int, plan: dict[str, Any], batch: int
 
 # -- the record --------------------------------------------------------------------------------------------------------
 def missing(record: dict[str, Any]) -> list[tuple[int, str]]:
-    """Seed and row of the runs that the record lacks, so that all rows have one before any has two."""
-    rows = entrants()
-    has = {
-        (run["seed"], name)
-        for name, kept in record["results"].items()
-        if name in rows and kept["settings"] == settings(rows[name])
-        for run in kept["runs"]
-    }
-    return [(seed, name) for seed in range(record["protocol"]["seeds"]) for name in rows if (seed, name) not in has]
+    """Seed and row of the runs that the record lacks."""
+    return common.missing(record, {name: settings(recipe) for name, recipe in entrants().items()})
 
 
 def joined(results: dict[str, Any], name: str, run: dict[str, Any]) -> dict[str, Any]:
     """Results with one more run, in the order of `ROWS`."""
-    said = settings(entrants()[name])
-    runs = results[name]["runs"] if results.get(name, {}).get("settings") == said else []
-    results = results | {name: {"settings": said, "runs": [*runs, run]}}
-    return {each: results[each] for each in ROWS if each in results}
+    return common.joined(results, name, run, settings(entrants()[name]), ROWS)
 
 
 # -- the report --------------------------------------------------------------------------------------------------------

@@ -192,23 +192,13 @@ def play(row: Row, judge: Judge, seed: int, steps: int) -> dict[str, Any]:
 
 
 def missing(record: dict[str, Any], names: list[str]) -> list[tuple[int, str]]:
-    """Seed and row of the runs that the record lacks, so that all rows have one before any has two."""
-    has = {
-        (run["seed"], name)
-        for name, kept in record["results"].items()
-        if name in ROWS and kept["settings"] == settings(ROWS[name])
-        for run in kept["runs"]
-    }
-    return [run for seed in range(record["protocol"]["seeds"]) for name in names if (run := (seed, name)) not in has]
+    """Seed and row of the runs that the record lacks."""
+    return common.missing(record, {name: settings(ROWS[name]) for name in names})
 
 
 def joined(results: dict[str, Any], name: str, run: dict[str, Any]) -> dict[str, Any]:
     """Results with one more run, in the order of `ROWS`."""
-    kept, said = results.get(name, {}), settings(ROWS[name])
-    runs = kept["runs"] if kept.get("settings") == said else []
-    runs = sorted([*(old for old in runs if old["seed"] != run["seed"]), run], key=lambda run: run["seed"])
-    results = results | {name: {"settings": said, "runs": runs}}
-    return {each: results[each] for each in ROWS if each in results}
+    return common.joined(results, name, run, settings(ROWS[name]), ROWS)
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
